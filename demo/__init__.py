@@ -1,0 +1,1 @@
+"""The demo shop: landing files from a seed, and live traffic."""

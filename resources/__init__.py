@@ -1,0 +1,1 @@
+"""How to reach each system: connection settings as thin Dagster resources, no logic."""

@@ -1,0 +1,114 @@
+"""What a synced table is: one frozen declaration that everything else is derived from.
+
+A `Table` drives the target's DDL, the query on the source, the merge, the checks and the asset of one table.
+It refuses nonsense when it is made, so that a mistake shows when the definitions load and not in a run at
+night.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SpecError(ValueError):
+    """A declaration contradicts itself; the message names the table and the way out."""
+
+
+class Strategy(StrEnum):
+    """How the engine learns what changed."""
+
+    FULL = "full"  # read everything, apply the difference
+    WATERMARK = "watermark"  # read what lies above a cursor
+    LOG = "log"  # follow the source's log
+
+
+class Deletes(StrEnum):
+    """What a row that is gone from the source becomes in the target."""
+
+    TOMBSTONE = "tombstone"  # stays, with _deleted = true
+    IGNORE = "ignore"  # stays as it is: the target may know rows that the source does not
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the target.
+
+    `type` is the PostgreSQL type it has there; `source` the column's name (MongoDB: the field's) in the
+    source where it is another. A masked column arrives as a SHA-256 in hex, computed by the source where it
+    can be, so that the plain value never leaves it.
+    """
+
+    name: str
+    type: str
+    description: str = ""
+    source: str | None = None
+    mask: bool = False
+
+    @property
+    def source_name(self) -> str:
+        return self.source or self.name
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table (or collection) of a source and where it goes.
+
+    Empty `columns` mean: as the source's catalog has them when the pass runs. `document` names the jsonb
+    column that keeps a MongoDB document whole. `history` appends every applied version to the change log
+    `history.<name>`. `adopt` takes over a table that somebody else made: it gets no column of ours, and only
+    the columns that both sides have are compared and written.
+    """
+
+    name: str
+    source: str
+    database: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
+    source_table: str | None = None
+    target: str = "staging"
+    schema: str = "raw"
+    strategy: Strategy = Strategy.FULL
+    cursor: str | None = None
+    document: str | None = None
+    exclude: frozenset[str] = field(default_factory=frozenset)
+    history: bool = False
+    deletes: Deletes = Deletes.TOMBSTONE
+    adopt: bool = False
+    max_rejected_share: float | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if len(set(names)) != len(names):
+            raise SpecError(f"table {self.name}: a column is declared twice in {names}")
+        if names and (unknown := [part for part in self.key if part not in names]):
+            raise SpecError(f"table {self.name}: key column {unknown[0]!r} is not among its columns {names}")
+        if hidden := self.exclude & {*self.key, *([self.cursor] if self.cursor else [])}:
+            raise SpecError(
+                f"table {self.name}: {sorted(hidden)} is its key or cursor and cannot be excluded"
+            )
+        if self.strategy is Strategy.WATERMARK and not (self.key and self.cursor):
+            raise SpecError(f"table {self.name}: the watermark strategy needs a key and a cursor")
+        if self.strategy is Strategy.LOG and not self.key:
+            raise SpecError(
+                f"table {self.name}: without a key it cannot follow the log; declare strategy full"
+            )
+        if self.history and not self.key:
+            raise SpecError(f"table {self.name}: a change log needs a key")
+        if self.adopt and not self.key:
+            raise SpecError(f"table {self.name}: a table is adopted by its key; declare one")
+        if self.adopt and (self.history or self.deletes is not Deletes.IGNORE):
+            raise SpecError(f"table {self.name}: an adopted table has no change log and ignores deletes")
+        if self.max_rejected_share is not None and not 0 <= self.max_rejected_share <= 1:
+            raise SpecError(f"table {self.name}: max_rejected_share is a share between 0 and 1")
+
+    @property
+    def source_name(self) -> str:
+        """The table's or collection's name in the source."""
+        return self.source_table or self.name
+
+    @property
+    def qualified(self) -> str:
+        """`schema.name` in the target, for messages and metadata; never for SQL."""
+        return f"{self.schema}.{self.name}"

@@ -1,0 +1,32 @@
+import pytest
+
+from sync.spec import Column, SpecError, Strategy, Table
+
+
+def make(**overrides: object) -> Table:
+    return Table(**{"name": "orders", "source": "mysql", "database": "shop", "key": ("id",), **overrides})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        ({"strategy": Strategy.WATERMARK}, "needs a key and a cursor"),
+        ({"strategy": Strategy.LOG, "key": ()}, "cannot follow the log"),
+        ({"columns": (Column("a", "text"), Column("a", "text")), "key": ("a",)}, "declared twice"),
+        ({"columns": (Column("a", "text"),)}, "'id' is not among its columns"),
+        ({"exclude": frozenset({"id"})}, "cannot be excluded"),
+        ({"history": True, "key": ()}, "change log needs a key"),
+        ({"adopt": True}, "ignores deletes"),
+        ({"max_rejected_share": 2.0}, "between 0 and 1"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused_when_it_is_made(
+    overrides: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(SpecError, match=complaint):
+        make(**overrides)
+
+
+def test_names_default_to_the_sources_own() -> None:
+    assert make().source_name == "orders"
+    assert make(source_table="Orders", schema="raw").qualified == "raw.orders"
