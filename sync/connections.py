@@ -1,0 +1,145 @@
+"""Open a connection from a URL, and tell what is transient from what is not.
+
+Every driver error that leaves `sync` passes through one of the `…_errors` contexts here: it becomes a
+`TransientError` (the server was away, starting, full, or a deadlock's victim) or a `SyncError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pymysql
+from psycopg2.extensions import connection as PostgresConnection
+
+from sync.errors import SyncError, TransientError
+from sync.urls import DatabaseUrl, mongodb_arguments, mysql_arguments, parse, postgresql_arguments
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+MYSQL_TRANSIENT = {
+    1040,  # too many connections
+    1053,  # server shutdown in progress
+    1158, 1159, 1160, 1161,  # network read and write errors
+    1203, 1226,  # a user's connections or hourly resources are used up
+    1205, 1213,  # lock wait timeout, deadlock
+    1412,  # table definition has changed, please retry transaction
+    1927, 3169,  # the connection or session was killed
+    2002, 2003, 2006, 2013, 2055,  # cannot connect, gone away, lost
+}  # fmt: skip
+MYSQL_WAY_OUT = {
+    1044: "grant the user access to the database",
+    1045: "check user and password",
+    1049: "check the database's name in the URL",
+    1142: "GRANT SELECT on the table to this user",
+    1227: "grant the named privilege to this user",
+}
+# Classes 08 connection, 53 out of resources, 57P shutdown and restart; 40001 serialization, 40P01 deadlock,
+# 55P03 lock timeout, 25P03 idle in transaction for too long.
+POSTGRES_TRANSIENT = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
+POSTGRES_REFUSALS = (
+    "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
+    "permission denied", "is not permitted to log in", "certificate", "does not support SSL",
+)  # fmt: skip
+
+
+def connect_mysql(url: str | DatabaseUrl, **overrides: Any) -> pymysql.Connection[Any]:
+    """A PyMySQL connection; `overrides` are further arguments of `pymysql.connect`.
+
+    Raises `TransientError` when the server cannot be reached now, `SyncError` when it refuses this user,
+    database or TLS setting.
+    """
+    parsed = parse(url) if isinstance(url, str) else url
+    with mysql_errors(str(parsed)):
+        return pymysql.connect(**{**mysql_arguments(parsed), **overrides})
+
+
+def connect_postgresql(url: str | DatabaseUrl, **overrides: Any) -> PostgresConnection:
+    """A psycopg2 connection in autocommit mode: `with connection:` is a transaction, nothing else opens one.
+
+    `overrides` are further libpq parameters. Raises as `connect_mysql` does.
+    """
+    parsed = parse(url) if isinstance(url, str) else url
+    with postgresql_errors(str(parsed)):
+        connection: PostgresConnection = psycopg2.connect(**{**postgresql_arguments(parsed), **overrides})
+        connection.autocommit = True
+    return connection
+
+
+def connect_mongodb(url: str | DatabaseUrl, **overrides: Any) -> MongoClient[dict[str, Any]]:
+    """A MongoClient that has reached its server and logged in; `overrides` are further client options.
+
+    Raises as `connect_mysql` does.
+    """
+    from pymongo import MongoClient  # noqa: PLC0415  (a tenth of a second that passes over MySQL need not pay)
+
+    parsed = parse(url) if isinstance(url, str) else url
+    with mongodb_errors(str(parsed)):
+        client: MongoClient[dict[str, Any]] = MongoClient(**{**mongodb_arguments(parsed), **overrides})
+        client[parsed.database or "admin"].command("ping")
+    return client
+
+
+@contextmanager
+def mysql_errors(where: str) -> Iterator[None]:
+    """Turn PyMySQL's errors into ours; `where` begins the message."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError, pymysql.err.InterfaceError) as error:
+        raise TransientError(f"{where}: {error}") from error
+    except (pymysql.err.MySQLError, OSError) as error:
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        said = str(error.args[-1]) if error.args else type(error).__name__
+        if code in MYSQL_TRANSIENT and not isinstance(error, OSError):
+            raise TransientError(f"{where}: {said}") from error
+        way_out = f"; {MYSQL_WAY_OUT[code]}" if code in MYSQL_WAY_OUT else ""
+        raise SyncError(f"{where}: {said} ({code}){way_out}") from error
+
+
+@contextmanager
+def postgresql_errors(where: str) -> Iterator[None]:
+    """Turn psycopg2's errors into ours; `where` begins the message."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        said = (error.diag.message_primary or str(error)).strip()
+        if _transient(error, said):
+            raise TransientError(f"{where}: {said}") from error
+        state = f" ({error.pgcode})" if error.pgcode else ""
+        hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
+        raise SyncError(f"{where}: {said}{state}{hint}") from error
+
+
+def _transient(error: psycopg2.Error, said: str) -> bool:
+    if error.pgcode:
+        return error.pgcode.startswith(POSTGRES_TRANSIENT)
+    # libpq gives no code for a refused connection and none for a lost one.
+    lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
+    return lost and not any(refusal in said for refusal in POSTGRES_REFUSALS)
+
+
+@contextmanager
+def mongodb_errors(where: str) -> Iterator[None]:
+    """Turn pymongo's errors into ours; `where` begins the message."""
+    from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError  # noqa: PLC0415
+
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise TransientError(f"{where}: {error}") from error
+    except OperationFailure as error:
+        said = (error.details or {}).get("errmsg", str(error))
+        if error.has_error_label("TransientTransactionError") or error.code in MONGODB_TRANSIENT:
+            raise TransientError(f"{where}: {said}") from error
+        way_out = "; check user, password and authSource" if error.code == 18 else ""
+        raise SyncError(f"{where}: {said} ({error.code}){way_out}") from error
+    except PyMongoError as error:
+        raise SyncError(f"{where}: {error}") from error
+
+
+# Codes 43 cursor not found, 89 network timeout, 91 shutdown, 189 primary stepped down, 10107 not primary,
+# 11600 and 11602 interrupted, 13435 and 13436 no primary now.
+MONGODB_TRANSIENT = {43, 89, 91, 189, 10107, 11600, 11602, 13435, 13436}

@@ -1,0 +1,19 @@
+"""What can go wrong, in two kinds: retry it (`TransientError`), or change something first (`SyncError`)."""
+
+from __future__ import annotations
+
+
+class SyncError(Exception):
+    """A pass cannot go on; the message names the table, the value and the way out. Retrying is pointless."""
+
+
+class TransientError(SyncError):
+    """A server was away, busy or in the way for a moment; the same pass may succeed when it is run again."""
+
+
+class LeaseTaken(TransientError):
+    """Another pass holds the lease and did not finish within the time that this one was willing to wait."""
+
+
+class LeaseLost(SyncError):
+    """A newer pass took the lease while this one was paused; nothing of this one was written."""

@@ -1,0 +1,222 @@
+"""The engine's own tables in the target: identity, batch numbers, leases, one row of state per table, and the
+quarantine. They live in schemas `sync` and `quarantine` of the database whose tables they speak of, so that
+rows, position and rejects commit together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg2.errors
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from sync.errors import LeaseLost, LeaseTaken, SyncError
+
+LEASE_WAIT_SECONDS = 60.0
+
+# One script a version, applied in order. A released script is never edited: a change is a further script.
+UPGRADES: tuple[str, ...] = (
+    """
+    CREATE TABLE sync.identity (id uuid PRIMARY KEY DEFAULT gen_random_uuid());
+    COMMENT ON TABLE sync.identity IS 'One row: tells this database from one that was rebuilt in its place';
+    INSERT INTO sync.identity DEFAULT VALUES;
+
+    CREATE TABLE sync.batch (last bigint NOT NULL);
+    COMMENT ON TABLE sync.batch IS 'One row: the batch number that was drawn last';
+    INSERT INTO sync.batch VALUES (0);
+    CREATE FUNCTION sync.next_batch() RETURNS bigint LANGUAGE sql VOLATILE
+        AS 'UPDATE sync.batch SET last = last + 1 RETURNING last';
+    COMMENT ON FUNCTION sync.next_batch() IS
+        'Draws a batch number; the row lock is held to the commit, so numbers become visible in order';
+
+    CREATE TABLE sync.leases (name text PRIMARY KEY, token bigint NOT NULL, taken_at timestamptz NOT NULL);
+    COMMENT ON TABLE sync.leases IS 'The fencing token of whoever took the lease last';
+
+    CREATE TABLE sync.tables (
+        table_schema text, table_name text, PRIMARY KEY (table_schema, table_name),
+        source text NOT NULL, strategy text NOT NULL, position text, batch bigint, run_id text NOT NULL,
+        rows bigint NOT NULL, quarantined bigint NOT NULL, synced_at timestamptz NOT NULL
+    );
+    COMMENT ON TABLE sync.tables IS 'One row a target table: where its last pass ended';
+    COMMENT ON COLUMN sync.tables.batch IS 'The batch that last changed the table';
+    COMMENT ON COLUMN sync.tables.rows IS 'Live rows after the last pass';
+
+    CREATE TABLE quarantine.rejected_rows (
+        table_name text NOT NULL, key text NOT NULL, reason text NOT NULL, raw text,
+        batch bigint, rejected_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE INDEX ON quarantine.rejected_rows (table_name, key);
+    COMMENT ON TABLE quarantine.rejected_rows IS 'Rows that could not be landed or loaded, and why';
+    """,
+)
+
+
+@dataclass(frozen=True)
+class TableState:
+    """Where a table's last pass ended. `source` names where its rows come from, without any password."""
+
+    source: str
+    strategy: str
+    position: str | None
+    batch: int | None
+    run_id: str
+    rows: int
+    quarantined: int
+    synced_at: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write one thing, until the connection ends or the lease is left. `token` fences it."""
+
+    name: str
+    token: int
+
+    def check(self, cursor: Cursor) -> None:
+        """Make sure, inside the transaction that is about to write, that nobody took the lease since.
+
+        Holds the lease's row to the commit. Raises `LeaseLost`.
+        """
+        cursor.execute("SELECT token FROM sync.leases WHERE name = %s FOR UPDATE", (self.name,))
+        row = cursor.fetchone()
+        if row is None or row[0] != self.token:
+            raise LeaseLost(f"{self.name}: a newer pass has taken over; this one wrote nothing")
+
+
+def prepare(connection: Connection, schemas: Sequence[str] = ("raw", "history")) -> None:
+    """Create what is missing of `sync`, `quarantine` and `schemas`, and upgrade the state tables in place.
+
+    Idempotent and safe when several callers run it at once. Raises `SyncError` when a newer release has
+    upgraded the state already.
+    """
+    wanted = ("sync", "quarantine", *schemas)
+    with connection, connection.cursor() as cursor:
+        if _version(cursor) == len(UPGRADES) and not _missing_schemas(cursor, wanted):
+            return
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart state', 0))")
+        for schema in _missing_schemas(cursor, wanted):
+            cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        cursor.execute("CREATE TABLE IF NOT EXISTS sync.version (version integer NOT NULL)")
+        version = _version(cursor)
+        for upgrade in UPGRADES[version:]:
+            cursor.execute(upgrade)
+        cursor.execute("DELETE FROM sync.version")
+        cursor.execute("INSERT INTO sync.version VALUES (%s)", (len(UPGRADES),))
+
+
+def _version(cursor: Cursor) -> int:
+    cursor.execute("SELECT to_regclass('sync.version')")
+    if _value(cursor) is None:
+        return 0
+    cursor.execute("SELECT coalesce(max(version), 0) FROM sync.version")
+    version = int(str(_value(cursor)))
+    if version > len(UPGRADES):
+        raise SyncError(
+            f"the state in schema sync has version {version}, this release knows {len(UPGRADES)}: update it"
+        )
+    return version
+
+
+def _missing_schemas(cursor: Cursor, wanted: Sequence[str]) -> list[str]:
+    cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(wanted),))
+    present = {name for (name,) in cursor}
+    return [schema for schema in wanted if schema not in present]
+
+
+def identity(connection: Connection) -> UUID:
+    """The database's own identity, another one after it was rebuilt."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM sync.identity")
+        return UUID(str(_value(cursor)))
+
+
+def next_batch(cursor: Cursor) -> int:
+    """Draw a batch number; every other writer waits from here to this transaction's end, so draw it late."""
+    cursor.execute("SELECT sync.next_batch()")
+    return int(str(_value(cursor)))
+
+
+def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:
+    """The state of a table, or None if no pass over it ever committed."""
+    cursor.execute(
+        "SELECT source, strategy, position, batch, run_id, rows, quarantined, synced_at FROM sync.tables"
+        " WHERE (table_schema, table_name) = (%s, %s)",
+        (schema, name),
+    )
+    row = cursor.fetchone()
+    return TableState(*row) if row else None
+
+
+def write_state(
+    cursor: Cursor, schema: str, name: str, source: str, strategy: str, state: TableState
+) -> None:
+    """Store a table's state; call it in the transaction that writes the table's rows."""
+    cursor.execute(
+        "INSERT INTO sync.tables (table_schema, table_name, source, strategy, position, batch, run_id, rows,"
+        " quarantined, synced_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (table_schema, table_name) DO UPDATE SET source = excluded.source,"
+        " strategy = excluded.strategy, position = excluded.position, batch = excluded.batch,"
+        " run_id = excluded.run_id, rows = excluded.rows, quarantined = excluded.quarantined,"
+        " synced_at = excluded.synced_at",
+        (schema, name, state.source, state.strategy, state.position, state.batch, state.run_id, state.rows,
+         state.quarantined, state.synced_at),
+    )  # fmt: skip
+
+
+@contextmanager
+def lease(connection: Connection, name: str, wait_seconds: float = LEASE_WAIT_SECONDS) -> Iterator[Lease]:
+    """Hold the lease on `name` (a table's qualified name, or another agreed one) while the block runs.
+
+    It belongs to the connection's session, so the server frees it when the client dies. Raises `LeaseTaken`
+    after `wait_seconds`, naming the session that holds it.
+    """
+    with connection.cursor() as cursor:
+        try:
+            with connection:
+                milliseconds = max(1, math.ceil(wait_seconds * 1000))
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
+                cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        except psycopg2.errors.LockNotAvailable:
+            raise LeaseTaken(
+                f"{name}: another pass holds it ({_holder(cursor, name)}) and was not done after"
+                f" {wait_seconds:g} s; wait for it or end it"
+            ) from None
+        try:
+            with connection:
+                cursor.execute(
+                    "INSERT INTO sync.leases VALUES (%s, 1, clock_timestamp()) ON CONFLICT (name)"
+                    " DO UPDATE SET token = leases.token + 1, taken_at = excluded.taken_at RETURNING token",
+                    (name,),
+                )
+                token = int(str(_value(cursor)))
+            yield Lease(name, token)
+        finally:
+            if not connection.closed:
+                connection.rollback()
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+
+
+def _holder(cursor: Cursor, name: str) -> str:
+    cursor.execute(
+        "SELECT format('process %%s, %%s, connected %%s', a.pid, nullif(a.application_name, ''),"
+        " to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS'))"
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended(%s, 0)",
+        (name,),
+    )
+    return str(_value(cursor) or "it has just ended")
+
+
+def _value(cursor: Cursor) -> object:
+    row = cursor.fetchone()
+    return row[0] if row else None
