@@ -1,0 +1,111 @@
+"""``python -m stack``: the local servers from the command line."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+
+import click
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from stack.cluster import Cluster
+from stack.home import Home, StackError
+from stack.packages import Toolbox
+
+
+class Group(click.Group):
+    """Shows what the user can mend as one calm message, without a traceback."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except StackError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@click.group(cls=Group)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Real servers on this machine for development and tests, without Docker and without root."""
+    context.obj = Cluster(Home.from_environment(), os.environ)
+
+
+@main.command()
+@click.pass_obj
+def up(cluster: Cluster) -> None:
+    """Start the servers that don't run."""
+    cluster.up(say)
+
+
+@main.command()
+@click.pass_obj
+def down(cluster: Cluster) -> None:
+    """Stop the servers."""
+    cluster.down(say)
+
+
+@main.command()
+@click.pass_obj
+def status(cluster: Cluster) -> None:
+    """Show each server's state, port, process, version, size and log."""
+    table = Table("server", "state", "port", "pid", "version", "data", "log")
+    for row in cluster.status():
+        table.add_row(
+            row.title,
+            row.state,
+            str(row.port or ""),
+            str(row.pid or ""),
+            row.version,
+            decimal(row.data_bytes),
+            str(row.log),
+        )
+    Console().print(table)
+
+
+@main.command()
+@click.pass_obj
+def env(cluster: Cluster) -> None:
+    """Print export lines for eval: the servers' URLs, DAGSTER_HOME, PATH."""
+    home = cluster.home
+    home.prepare()
+    variables = cluster.urls() | {
+        "SOFTCART_HOME": str(home.root),
+        "DAGSTER_HOME": str(home.dagster),
+        "PATH": os.pathsep.join([str(home.tools / "venv" / "bin"), os.environ.get("PATH", os.defpath)]),
+    }
+    if java := Toolbox(home.tools).java_home():
+        variables["JAVA_HOME"] = str(java)
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    if missing := cluster.not_running():
+        say(f"not running: {', '.join(missing)} (start: make up)")
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def clean(cluster: Cluster, yes: bool) -> None:
+    """Stop the servers and throw their data, the downloads and the environment away."""
+    home = cluster.home
+    if not home.root.exists():
+        say(f"{home.root}: nothing there")
+        return
+    if not home.is_home:
+        raise StackError(f"{home.root} is not a folder that SoftCart made, so it stays: check SOFTCART_HOME")
+    if not yes:
+        click.confirm(f"Throw away {home.root} with all data of the local servers?", abort=True)
+    cluster.down(say)
+    shutil.rmtree(home.root)
+    say(f"{home.root} is gone")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

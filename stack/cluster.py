@@ -1,0 +1,96 @@
+"""All servers of one home together: up, down, status, and the environment that points at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.environment import foreign, urls
+from stack.home import CLONE, Home, StackError
+from stack.mariadb import MariaDB
+from stack.mongodb import MongoDB
+from stack.packages import Toolbox
+from stack.ports import Ports
+from stack.postgres import PostgreSQL
+from stack.server import NotReady, Say, Server
+
+
+@dataclass(frozen=True)
+class State:
+    """What ``status`` shows of one server."""
+
+    title: str
+    state: str
+    port: int | None
+    pid: int | None
+    version: str
+    data_bytes: int
+    log: Path
+
+
+class Cluster:
+    """The local servers of a home, without those that the caller's environment replaces by his own."""
+
+    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
+        self.home = home
+        self.ports = Ports(home)
+        self._environment = environment
+        self._all: list[Server] = [MariaDB(home), MongoDB(home), PostgreSQL(home)]
+
+    @property
+    def servers(self) -> list[Server]:
+        replaced = foreign(self.home, self._environment)
+        return [server for server in self._all if server.name not in replaced]
+
+    def up(self, say: Say) -> None:
+        """Bring every server up, side by side; one that runs already is left alone.
+
+        Raises:
+            StackError: of the first server that can't be brought up.
+        """
+        with self.home.locked(), ExitStack() as stack:
+            servers = self.servers
+            if any(server.name == "mysql" for server in servers):
+                Toolbox(self.home.tools).ensure("mariadb")
+            # Read once before the threads: both are made on first use.
+            _ = self.home.passwords, self.ports.wanted()
+            configuration = self.home.dagster / "dagster.yaml"
+            if not configuration.is_symlink():
+                configuration.symlink_to(CLONE / "dagster.yaml")
+            pool = stack.enter_context(ThreadPoolExecutor(len(self._all)))
+            for started in [pool.submit(server.start, self.ports, say) for server in servers]:
+                started.result()
+
+    def down(self, say: Say) -> None:
+        """Stop every server of this home."""
+        with self.home.locked(), ThreadPoolExecutor(len(self._all)) as pool:
+            for server, stopped in [(server, pool.submit(server.stop)) for server in self._all]:
+                if stopped.result():
+                    say(f"{server.title} is down")
+
+    def urls(self) -> dict[str, str]:
+        """The variables that point the platform at these servers, and at the caller's own."""
+        return urls(self.home, self.ports.known(), self._environment)
+
+    def not_running(self) -> list[str]:
+        return [server.title for server in self.servers if not server.process()]
+
+    def status(self) -> list[State]:
+        replaced = foreign(self.home, self._environment)
+        return [self._state(server, server.name in replaced) for server in self._all]
+
+    @staticmethod
+    def _state(server: Server, replaced: bool) -> State:
+        process = server.process()
+        port = server.port_of(process) if process else None
+        version, state = "", "replaced by yours" if replaced else "down"
+        if process and port:
+            try:
+                version, state = server.ping(port), "up"
+            except (NotReady, StackError) as error:
+                state = f"not ready: {error}"
+        size = sum(file.stat().st_size for file in server.folder.rglob("*") if file.is_file())
+        return State(server.title, state, port, process.pid if process else None, version, size, server.log)

@@ -1,0 +1,127 @@
+"""Real servers for the tests, in a home of their own (``$SOFTCART_HOME/test``) beside the development ones.
+
+``stack`` starts MariaDB, MongoDB and PostgreSQL once a session and stops them at its end; servers that a
+killed run left behind are used again. On top of it, clean for each test:
+
+- ``urls``: the mapping of every ``SOFTCART_*_URL``; nothing is put into ``os.environ``.
+- ``shop``: MySQL databases ``shop`` and ``sales`` without tables, restore's work databases gone.
+  Yields a connection of ``shopkeeper`` to ``shop``, in autocommit mode.
+- ``catalog``: MongoDB database ``catalog`` without collections. Yields it, opened by ``shopkeeper``.
+- ``staging``, ``production``: a fresh PostgreSQL database each. Yields its URL (owner's login).
+- ``platform``: all four, as the mapping ``urls`` with the fresh databases in it, set in ``os.environ``.
+
+Reader logins: ``urls["SOFTCART_MYSQL_URL"]``, ``urls["SOFTCART_MONGO_URL"]``; logins that may write:
+``urls["SOFTCART_MYSQL_ADMIN_URL"]``, ``urls["SOFTCART_MONGO_ADMIN_URL"]``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pymysql
+import pytest
+from psycopg2 import sql
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from stack.cluster import Cluster
+from stack.home import Home
+from stack.postgres import PostgreSQL
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Cluster]:
+    cluster = Cluster(Home.from_environment().inner("test"), {})
+    cluster.up(lambda line: None)
+    yield cluster
+    cluster.down(lambda line: None)
+
+
+@pytest.fixture(scope="session")
+def urls(stack: Cluster) -> dict[str, str]:
+    return stack.urls()
+
+
+@pytest.fixture
+def shop(stack: Cluster) -> Iterator[pymysql.Connection[pymysql.cursors.Cursor]]:
+    address = {"host": "127.0.0.1", "port": stack.ports.known()["mysql"], "autocommit": True}
+    words = stack.home.passwords
+    with (
+        pymysql.connect(user="root", password=words["mysql.root"], **address) as root,
+        root.cursor() as cursor,
+    ):
+        cursor.execute("SHOW DATABASES")
+        for (name,) in cursor.fetchall():
+            if name in ("shop", "sales") or name.startswith("sales_"):
+                cursor.execute(f"DROP DATABASE `{name}`")
+        cursor.execute("CREATE DATABASE shop")
+        cursor.execute("CREATE DATABASE sales")
+    with pymysql.connect(
+        user="shopkeeper", password=words["mysql.shopkeeper"], database="shop", **address
+    ) as connection:
+        yield connection
+
+
+@pytest.fixture
+def catalog(urls: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](urls["SOFTCART_MONGO_ADMIN_URL"]) as client:
+        database = client.get_default_database()
+        for name in database.list_collection_names():
+            database.drop_collection(name)
+        yield database
+
+
+@contextmanager
+def fresh_database(stack: Cluster, url: str) -> Iterator[str]:
+    """A new empty PostgreSQL database for the login of a URL; dropped afterwards, whoever still uses it."""
+    server = PostgreSQL(stack.home)
+    port = stack.ports.known()["postgres"]
+    name = f"test_{uuid.uuid4().hex}"
+    parts = urlsplit(url)
+    names = {"name": sql.Identifier(name), "owner": sql.Identifier(parts.username or "")}
+    connection = server.connect(port)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner}").format(**names))
+    try:
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
+        connection.close()
+
+
+@pytest.fixture
+def staging(stack: Cluster, urls: dict[str, str]) -> Iterator[str]:
+    with fresh_database(stack, urls["SOFTCART_STAGING_URL"]) as url:
+        yield url
+
+
+@pytest.fixture
+def production(stack: Cluster, urls: dict[str, str]) -> Iterator[str]:
+    with fresh_database(stack, urls["SOFTCART_PRODUCTION_URL"]) as url:
+        yield url
+
+
+@pytest.fixture
+def platform(
+    urls: dict[str, str],
+    shop: pymysql.Connection[pymysql.cursors.Cursor],
+    catalog: Database[dict[str, Any]],
+    staging: str,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, str]:
+    bi = urlunsplit(urlsplit(urls["SOFTCART_BI_URL"])._replace(path=urlsplit(production).path))
+    settings = {
+        **urls,
+        "SOFTCART_STAGING_URL": staging,
+        "SOFTCART_PRODUCTION_URL": production,
+        "SOFTCART_BI_URL": bi,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return settings
