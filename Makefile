@@ -1,7 +1,55 @@
+# `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.PHONY: help setup run test lint up down status env sync ui traffic erd lock clean
+
+PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
 python := "$(SOFTCART_HOME)/venv/bin/python"
 
-up: ## start the local servers
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## make the environment and fetch the servers' binaries, below SOFTCART_HOME
+	@$(PYTHON) -m stack.bootstrap
+
+run: setup ## everything: servers, landing files, the whole graph, a summary
+	@$(python) -m stack run
+
+test: setup lint ## lint, types and every test, on servers of their own
+	@$(python) -m pytest
+
+lint: setup ## ruff and mypy
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check --quiet .
+	@$(python) -m mypy
+
+up: setup ## start the local servers
 	@$(python) -m stack up
+
+down: setup ## stop them
+	@$(python) -m stack down
+
+status: setup ## show them
+	@$(python) -m stack status
+
+env: setup ## print the export lines that point a shell at them: eval "$$(make env)"
+	@$(python) -m stack env
+
+sync: setup ## one pass of what changed, source to production
+	@$(python) -m stack sync
+
+ui: setup ## Dagster's UI and daemon, until Ctrl-C
+	@$(python) -m stack ui
+
+traffic: setup ## write to the demo shop like customers and staff do, until Ctrl-C
+	@$(python) -m demo traffic
+
+erd: setup ## draw the star schema from its models
+	@$(python) -m softcart_assets.dbt.erd
+
+lock: setup ## resolve the pinned packages anew
+	@$(PYTHON) -m stack.bootstrap lock
+
+clean: ## throw all local data and the environment away; asks first
+	@test -e $(python) || { echo "nothing is set up in $(SOFTCART_HOME)"; exit 0; } && $(python) -m stack clean

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from stack.cluster import Cluster
 from stack.home import Home, StackError
-from stack.packages import Toolbox
 
 
 class Group(click.Group):
@@ -74,16 +73,8 @@ def status(cluster: Cluster) -> None:
 @click.pass_obj
 def env(cluster: Cluster) -> None:
     """Print export lines for eval: the servers' URLs, DAGSTER_HOME, PATH."""
-    home = cluster.home
-    home.prepare()
-    variables = cluster.urls() | {
-        "SOFTCART_HOME": str(home.root),
-        "DAGSTER_HOME": str(home.dagster),
-        "PATH": os.pathsep.join([str(home.tools / "venv" / "bin"), os.environ.get("PATH", os.defpath)]),
-    }
-    if java := Toolbox(home.tools).java_home():
-        variables["JAVA_HOME"] = str(java)
-    for name, value in variables.items():
+    cluster.home.prepare()
+    for name, value in cluster.variables().items():
         click.echo(f"export {name}={shlex.quote(value)}")
     if missing := cluster.not_running():
         say(f"not running: {', '.join(missing)} (start: make up)")

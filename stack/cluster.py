@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -74,6 +75,22 @@ class Cluster:
     def urls(self) -> dict[str, str]:
         """The variables that point the platform at these servers, and at the caller's own."""
         return urls(self.home, self.ports.known(), self._environment)
+
+    def variables(self) -> dict[str, str]:
+        """All that a process needs to work with these servers: URLs, folders, PATH, JAVA_HOME."""
+        home = self.home
+        path = self._environment.get("PATH", os.defpath)
+        variables = self.urls() | {
+            "SOFTCART_HOME": str(home.root),
+            "DAGSTER_HOME": str(home.dagster),
+            "PATH": os.pathsep.join([str(home.tools / "venv" / "bin"), path]),
+        }
+        if java := Toolbox(home.tools).java_home():
+            variables["JAVA_HOME"] = str(java)
+        landing = home.root / "landing"
+        if landing.is_dir() and not self._environment.get("SOFTCART_LANDING"):
+            variables["SOFTCART_LANDING"] = str(landing)
+        return variables
 
     def not_running(self) -> list[str]:
         return [server.title for server in self.servers if not server.process()]

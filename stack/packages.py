@@ -6,6 +6,7 @@ Standard library only: the set-up runs this before there is a virtual environmen
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -57,9 +58,13 @@ class Toolbox:
         Raises:
             StackError: it can't be had here; names the packages.
         """
-        missing = [group for group in groups if not self.has(group)]
-        if missing:
-            Apt(self._folder).fetch(missing)
+        if all(self.has(group) for group in groups):
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if missing := [group for group in groups if not self.has(group)]:
+                Apt(self._folder).fetch(missing)
 
     def has(self, group: str) -> bool:
         return self.unpacked(group).is_dir() or self._on_machine(group)
