@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from random import Random
 from zlib import crc32
 
 import numpy as np
@@ -43,3 +44,8 @@ def shuffled(ranks: Ints, members: int) -> Ints:
     while math.gcd(step, members) != 1:
         step += 1
     return (ranks * step + members // 3) % members
+
+
+def favourite(rng: Random, members: int) -> int:
+    """One draw of `popular` for a process that draws as it goes."""
+    return min(int(members * ((1.0 + _STEEPNESS) ** rng.random() - 1.0) / _STEEPNESS), members - 1)
