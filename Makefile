@@ -43,7 +43,7 @@ ui: setup ## Dagster's UI and daemon, until Ctrl-C
 	@$(python) -m stack ui
 
 traffic: setup ## write to the demo shop like customers and staff do, until Ctrl-C
-	@$(python) -m demo traffic
+	@eval "$$($(python) -m stack env)" && exec $(python) -m demo traffic
 
 erd: setup ## draw the star schema from its models
 	@$(python) -m softcart_assets.dbt.erd
