@@ -7,11 +7,16 @@ carriage return (https://www.postgresql.org/docs/current/sql-copy.html, "Text Fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+
+from sync.spec import Column, Table
 
 NULL = b"\\N"
-_ESCAPES = {0x5C: "\\\\", 0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
+SHOWN_CHARACTERS = 200
 _UNESCAPES = {b"t": b"\t", b"n": b"\n", b"r": b"\r"}
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -38,7 +43,11 @@ class Chunk:
 
 def escape(value: str) -> bytes:
     """A value as a field."""
-    return value.translate(_ESCAPES).encode()
+    if "\\" in value:
+        value = value.replace("\\", "\\\\")
+    if "\t" in value or "\n" in value or "\r" in value:
+        value = value.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return value.encode()
 
 
 def unescape(field: bytes) -> bytes | None:
@@ -51,3 +60,45 @@ def unescape(field: bytes) -> bytes | None:
 def line(fields: Iterable[bytes]) -> bytes:
     """Escaped fields as a row."""
     return b"\t".join(fields) + b"\n"
+
+
+def fields_of(row: bytes) -> list[bytes]:
+    """A row's escaped fields."""
+    return row.removesuffix(b"\n").split(b"\t")
+
+
+def misfit(column: Column, field: bytes) -> str:
+    """The reason to reject a row for one of its values."""
+    value = (unescape(field) or b"").decode(errors="replace")
+    shown = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
+    return f"column {column.name}: {shown!r} cannot be stored as {column.type}"
+
+
+def reject(
+    table: Table, columns: Sequence[Column], fields: Sequence[bytes], reason: str, key_loadable: bool
+) -> Rejected:
+    """A row for the quarantine. `key_loadable` says whether the target can hold its key's fields.
+
+    A row of a table without a key goes by a hash of its fields.
+    """
+    by_name = dict(zip((column.name for column in columns), fields, strict=True))
+    values = {name: _text(field) for name, field in by_name.items()}
+    key = tuple(by_name[part] for part in table.key)
+    return Rejected(
+        key if key and key_loadable else None,
+        key_text([values[part] for part in table.key]) if key else sha256(b"\t".join(fields)).hexdigest(),
+        reason,
+        orjson.dumps(values).decode(),
+    )
+
+
+def key_text(values: Sequence[str | None]) -> str:
+    """A key for a reader: the value itself, or a JSON array of a composite key's values."""
+    if len(values) == 1:
+        return (values[0] or "").replace("\0", "\\0")
+    return orjson.dumps(values).decode()
+
+
+def _text(field: bytes) -> str | None:
+    value = unescape(field)
+    return None if value is None else value.decode(errors="replace")

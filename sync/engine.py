@@ -115,6 +115,5 @@ def _stage(
 def _differences(table: Table, read: int, applied: Applied) -> tuple[str, ...]:
     if applied.covered == read:
         return ()
-    return (
-        f"{table.qualified}: the source showed {read} rows, {applied.covered} of them are live or quarantined",
-    )
+    found = f"the source showed {read} rows, {applied.covered} of them are live or quarantined"
+    return (f"{table.qualified}: {found}",)

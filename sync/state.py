@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -155,9 +155,7 @@ def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:
     return TableState(*row) if row else None
 
 
-def write_state(
-    cursor: Cursor, schema: str, name: str, source: str, strategy: str, state: TableState
-) -> None:
+def write_state(cursor: Cursor, schema: str, name: str, state: TableState) -> None:
     """Store a table's state; call it in the transaction that writes the table's rows."""
     cursor.execute(
         "INSERT INTO sync.tables (table_schema, table_name, source, strategy, position, batch, run_id, rows,"
@@ -166,9 +164,8 @@ def write_state(
         " strategy = excluded.strategy, position = excluded.position, batch = excluded.batch,"
         " run_id = excluded.run_id, rows = excluded.rows, quarantined = excluded.quarantined,"
         " synced_at = excluded.synced_at",
-        (schema, name, state.source, state.strategy, state.position, state.batch, state.run_id, state.rows,
-         state.quarantined, state.synced_at),
-    )  # fmt: skip
+        (schema, name, *astuple(state)),
+    )
 
 
 @contextmanager

@@ -25,7 +25,6 @@ class Description:
     """
 
     columns: tuple[Column, ...]
-    primary_key: tuple[str, ...]
     exists: bool = True
 
 

@@ -1,0 +1,68 @@
+"""Where the binlog stands, and a snapshot together with the position that belongs to it.
+
+A position that is read first and a snapshot that is opened after it do not belong together on every server:
+the binlog can show a commit before the engine does. MariaDB tells the exact position of a consistent snapshot
+in its status (https://mariadb.com/kb/en/enhancements-for-start-transaction-with-consistent-snapshot/). On
+MySQL the set of executed GTIDs, read before the snapshot, is never ahead of it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pymysql
+
+NOT_PERMITTED = {1227, 1142}
+UNKNOWN_STATEMENT = {1064, 1235}
+
+
+def binlog_position(connection: pymysql.Connection[Any]) -> str | None:
+    """The position as JSON (`file`, `position`, `gtid`), None without a binlog or the right to see it."""
+    # MySQL 8.4 knows only the second form, MariaDB and older MySQL only the first.
+    for statement in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
+        try:
+            rows = _rows(connection, statement)
+        except pymysql.err.MySQLError as error:
+            if error.args[0] in NOT_PERMITTED:
+                return None
+            if error.args[0] not in UNKNOWN_STATEMENT:
+                raise
+        else:
+            if not rows:
+                return None
+            gtid = "@@global.gtid_binlog_pos" if _is_mariadb(connection) else "@@global.gtid_executed"
+            return _position(rows[0][0], int(rows[0][1]), str(_rows(connection, f"SELECT {gtid}")[0][0]))
+    return None
+
+
+def open_snapshot(connection: pymysql.Connection[Any]) -> str | None:
+    """Begin a consistent read-only snapshot; returns a position that is not ahead of it, as above."""
+    _rows(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    mariadb = _is_mariadb(connection)
+    before = None if mariadb else binlog_position(connection)
+    _rows(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    if not mariadb:
+        return before
+    status = dict(_rows(connection, "SHOW STATUS LIKE 'binlog_snapshot_%'"))
+    file, position = status.get("Binlog_snapshot_file"), status.get("Binlog_snapshot_position")
+    if not file or not position:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT BINLOG_GTID_POS(%s, %s)", (file, int(position)))
+        gtid = cursor.fetchone()
+    return _position(file, int(position), str(gtid[0] or "") if gtid else "")
+
+
+def _is_mariadb(connection: pymysql.Connection[Any]) -> bool:
+    return "mariadb" in str(_rows(connection, "SELECT version()")[0][0]).lower()
+
+
+def _position(file: str, position: int, gtid: str) -> str:
+    return json.dumps({"file": file, "position": position, "gtid": gtid.replace("\n", "")})
+
+
+def _rows(connection: pymysql.Connection[Any], statement: str) -> tuple[tuple[Any, ...], ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return tuple(cursor.fetchall())

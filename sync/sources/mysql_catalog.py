@@ -1,0 +1,99 @@
+"""What MySQL's and MariaDB's catalogs say about a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+
+from sync.errors import SyncError
+from sync.spec import Table
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as information_schema has it. `length` counts characters, `scale` a decimal's digits or a
+    temporal type's digits of a second."""
+
+    name: str
+    data_type: str
+    column_type: str
+    nullable: bool
+    comment: str
+    length: int | None
+    precision: int | None
+    scale: int | None
+
+    @property
+    def unsigned(self) -> bool:
+        return "unsigned" in self.column_type
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A table under its exact name, since names may be matched without regard to case."""
+
+    database: str
+    name: str
+    columns: dict[str, SourceColumn]
+
+    @property
+    def quoted(self) -> str:
+        return f"{quote(self.database)}.{quote(self.name)}"
+
+
+def quote(identifier: str) -> str:
+    """An identifier in backticks, percent signs left alone: these statements take no parameters."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable:
+    """The table's columns in their order, invisible and generated ones included.
+
+    Raises `SyncError` when there is no such table, or none that this user may see.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_schema, table_name, column_name, data_type, column_type, is_nullable,"
+            " column_comment, character_maximum_length, numeric_precision,"
+            " coalesce(numeric_scale, datetime_precision)"
+            " FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
+            " ORDER BY ordinal_position",
+            (table.database, table.source_name),
+        )
+        rows = cursor.fetchall()
+    names = {(row[0], row[1]) for row in rows}
+    exact = (table.database, table.source_name)
+    if exact not in names and len(names) == 1:
+        exact = names.pop()
+    columns = {
+        row[2]: SourceColumn(
+            row[2], row[3].lower(), row[4].lower(), row[5] == "YES", row[6], *(_integer(v) for v in row[7:])
+        )
+        for row in rows
+        if (row[0], row[1]) == exact
+    }
+    if not columns:
+        raise SyncError(
+            f"{table.qualified}: MySQL has no table {table.database}.{table.source_name} that this user may"
+            f" read. Correct database or source_table in the declaration, or GRANT SELECT on it"
+        )
+    return SourceTable(*exact, columns)
+
+
+def _integer(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def column_of(source: SourceTable, table: Table, name: str) -> SourceColumn:
+    """A column by its name, whose case MySQL ignores. Raises `SyncError` where the table has none."""
+    found = source.columns.get(name) or next(
+        (column for column in source.columns.values() if column.name.lower() == name.lower()), None
+    )
+    if found is None:
+        raise SyncError(
+            f"{table.qualified}: {source.database}.{source.name} has no column {name!r}; it has"
+            f" {', '.join(source.columns)}. Correct the declaration, or give the column's source name"
+        )
+    return found

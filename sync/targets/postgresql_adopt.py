@@ -1,0 +1,87 @@
+"""Merging into a table that somebody else made: by key, the shared columns alone, nothing deleted.
+
+It needs no index on the key and alters nothing: the table is locked against other writers for the moment
+between comparing and writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from sync.errors import SyncError
+from sync.spec import Column, Table
+from sync.targets.postgresql_merge import Counts, Statements
+from sync.targets.postgresql_names import column_list, equal, identifier, stored_name
+from sync.targets.postgresql_staging import STAGED
+from sync.targets.postgresql_tables import columns_to_empty
+
+
+class AdoptingMerge:
+    """A complete reading of the source into an adopted table; used as `Merge` is."""
+
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+        self._table = table
+        names = [column.name for column in columns]
+        emptied = columns_to_empty(cursor, table, columns)
+        self._sql = Statements(
+            cursor,
+            table,
+            staged=STAGED,
+            columns=column_list(names),
+            key=column_list(table.key),
+            s_columns=column_list(names, "s"),
+            t_columns=column_list(names, "t"),
+            t_key=sql.Identifier("t", stored_name(table.key[0])),
+            same_key=equal(table.key, "s", "t"),
+            same_delta=equal(table.key, "t", "d"),
+            assignments=sql.SQL(", ").join(
+                sql.SQL("{} = {}").format(identifier(name), sql.Identifier("d", stored_name(name)))
+                for name in names
+            ),
+            emptied=sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(name)) for name in emptied),
+            nulls=sql.SQL(", NULL") * len(emptied),
+        )
+
+    def find(self) -> Counts:
+        """Compare. Raises `SyncError` when the source shows a key twice."""
+        self._sql.run("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        twice = self._sql.rows(
+            "SELECT ROW({key})::text FROM {staged} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+        )
+        if twice:
+            raise SyncError(
+                f"{self._table.qualified}: the source shows the key {twice[0][0]} twice; declare a key"
+                f" ({', '.join(self._table.key)} now) that is unique there"
+            )
+        self._sql.run(
+            "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {s_columns},"
+            " CASE WHEN {t_key} IS NULL THEN 'insert' ELSE 'update' END AS {operation}"
+            " FROM {staged} s LEFT JOIN {table} t ON {same_key}"
+            " WHERE {t_key} IS NULL OR ROW({s_columns})::record *<> ROW({t_columns})::record"
+        )
+        return self._sql.count_delta()
+
+    def apply(self, batch: int, taken_at: datetime) -> None:
+        """Write what was found; the table has no place for the batch and the time of the change."""
+        self._sql.run("ANALYZE {delta}")
+        self._sql.run(
+            "UPDATE {table} t SET {assignments} FROM {delta} d"
+            " WHERE d.{operation} = 'update' AND {same_delta}"
+        )
+        self._sql.run(
+            "INSERT INTO {table} ({columns} {emptied}) SELECT {columns} {nulls} FROM {delta}"
+            " WHERE {operation} = 'insert'"
+        )
+
+    def live_rows(self) -> int:
+        return self._sql.number("SELECT count(*) FROM {table}")
+
+    def covered(self, live_rows: int) -> int:
+        return self._sql.number(
+            "SELECT (SELECT count(*) FROM {staged} s WHERE EXISTS (SELECT FROM {table} t WHERE {same_key}))"
+            " + (SELECT count(*) FROM {rejected})"
+        )

@@ -1,0 +1,240 @@
+"""The difference between staged rows and a table, found first and then applied.
+
+Rows are compared by their binary image (`*<>`): `-0.0`, the scale of a numeric and the numbers in a jsonb
+compare equal otherwise, and json does not compare at all
+(https://www.postgresql.org/docs/current/functions-comparisons.html, "Composite Type Comparison").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg2.errors
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from sync.errors import SyncError
+from sync.spec import Column, Table
+from sync.targets.postgresql_names import (
+    BATCH,
+    CHANGED_AT,
+    DELETED,
+    OPERATION,
+    ROW_KEY,
+    column_list,
+    equal,
+    identifier,
+    stored_name,
+)
+from sync.targets.postgresql_staging import REJECTED, STAGED, rejected_key
+from sync.targets.postgresql_tables import HISTORY_SCHEMA
+from sync.types import parse_type
+
+DELTA = sql.Identifier("pg_temp", "delta")
+KEYED = sql.Identifier("pg_temp", "keyed")
+CHANGE_TIME = "updated_at"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows by what happens to them; one that returns counts as inserted."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+    @property
+    def changed(self) -> int:
+        return self.inserted + self.updated + self.deleted
+
+
+class Statements:
+    """Runs SQL with the names of one load filled in. Values are literals: a name may hold a percent sign."""
+
+    def __init__(self, cursor: Cursor, table: Table, **names: sql.Composable) -> None:
+        self._cursor = cursor
+        self._names = {
+            "table": identifier(table.schema, table.name),
+            "delta": DELTA,
+            "rejected": REJECTED,
+            "operation": identifier(OPERATION),
+            **names,
+        }
+
+    def run(self, statement: str, **names: sql.Composable) -> None:
+        self._cursor.execute(sql.SQL(statement).format(**{**self._names, **names}))
+
+    def rows(self, statement: str) -> list[tuple[object, ...]]:
+        self.run(statement)
+        return self._cursor.fetchall()
+
+    def number(self, statement: str) -> int:
+        return int(str(self.rows(statement)[0][0]))
+
+    def count_delta(self) -> Counts:
+        found = {str(name): int(str(rows)) for name, rows in self.rows(
+            "SELECT {operation}, count(*) FROM {delta} GROUP BY 1"
+        )}  # fmt: skip
+        return Counts(found.get("insert", 0), found.get("update", 0), found.get("delete", 0))
+
+
+class Merge:
+    """A complete reading of the source into a table of ours: its rows, tombstones and change log.
+
+    Its methods run in this order inside one transaction of the caller, which holds the table's lease.
+    """
+
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+        self._table = table
+        names = [column.name for column in columns] + ([] if table.key else [ROW_KEY])
+        self._key = key = list(table.key) or [ROW_KEY]
+        values = [name for name in names if name not in key]
+        same_rejected = sql.SQL(" AND ").join(
+            sql.SQL("{} = r.{}").format(sql.Identifier("x", stored_name(part)), number)
+            for part, number in zip(key, rejected_key(table), strict=bool(table.key))
+        )
+        self._sql = Statements(
+            cursor,
+            table,
+            staged=STAGED if table.key else KEYED,
+            columns=column_list(names),
+            key=column_list(key),
+            s_columns=column_list(names, "s"),
+            t_columns=column_list(names, "t"),
+            s_key=sql.Identifier("s", stored_name(key[0])),
+            t_key=sql.Identifier("t", stored_name(key[0])),
+            either_key=sql.SQL(", ").join(
+                sql.SQL("coalesce({s}, {t}) AS {name}").format(
+                    s=sql.Identifier("s", stored_name(part)),
+                    t=sql.Identifier("t", stored_name(part)),
+                    name=identifier(part),
+                )
+                for part in key
+            ),
+            s_values=sql.SQL("").join(
+                sql.SQL(", {}").format(sql.Identifier("s", stored_name(name))) for name in values
+            ),
+            same_key=equal(key, "s", "t"),
+            same_delta=equal(key, "t", "d"),
+            same_rejected=same_rejected,
+            assignments=sql.SQL("").join(
+                sql.SQL("{name} = excluded.{name}, ").format(name=identifier(name)) for name in names
+            ),
+            batch=identifier(BATCH),
+            changed_at=identifier(CHANGED_AT),
+            deleted=identifier(DELETED),
+            change_time=_change_time(table, columns),
+            log=identifier(HISTORY_SCHEMA, table.name),
+        )
+        self._first = False
+
+    def find(self) -> Counts:
+        """Compare; a first load needs no comparison."""
+        if not self._table.key:
+            self._number_equal_rows()
+        self._first = self._sql.number("SELECT count(*) FROM (SELECT FROM {table} LIMIT 1) any_row") == 0
+        if self._first:
+            return Counts(self._sql.number("SELECT count(*) FROM {staged}"), 0, 0)
+        self._sql.run(
+            "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {either_key} {s_values}, CASE"
+            " WHEN {s_key} IS NULL THEN 'delete' WHEN {t_key} IS NULL OR t.{deleted} THEN 'insert'"
+            " ELSE 'update' END AS {operation}"
+            " FROM {staged} s FULL JOIN {table} t ON {same_key}"
+            " WHERE ({s_key} IS NULL AND NOT t.{deleted}) OR ({s_key} IS NOT NULL"
+            " AND ({t_key} IS NULL OR t.{deleted} OR ROW({s_columns})::record *<> ROW({t_columns})::record))"
+        )
+        if self._table.key:  # a row in quarantine is not gone, it stays as it last was
+            self._sql.run(
+                "DELETE FROM {delta} x USING {rejected} r WHERE x.{operation} = 'delete' AND {same_rejected}"
+            )
+        return self._sql.count_delta()
+
+    def _number_equal_rows(self) -> None:
+        """Without a key a table is a multiset: a row's hash and its number among equals identify it."""
+        self._sql.run(
+            "CREATE TEMP TABLE keyed ON COMMIT DROP AS SELECT hashed.*, encode(hash, 'hex') || '-'"
+            " || row_number() OVER (PARTITION BY hash) AS {key}"
+            " FROM (SELECT s.*, sha256(convert_to(s::text, 'UTF8')) AS hash FROM {rows} s) hashed",
+            rows=STAGED,
+        )
+
+    def apply(self, batch: int, taken_at: datetime) -> None:
+        """Write what was found, stamped with `batch` and the time of each change.
+
+        Raises `SyncError` when the source shows a key twice.
+        """
+        moment, number = sql.Literal(taken_at), sql.Literal(batch)
+        try:
+            if self._first:
+                self._sql.run(self._insert("{staged} d"), moment=moment, number=number)
+            else:
+                self._sql.run("ANALYZE {delta}")
+                self._sql.run(
+                    self._insert("{delta} d WHERE d.{operation} <> 'delete'")
+                    + " ON CONFLICT ({key}) DO UPDATE SET {assignments} {batch} = excluded.{batch},"
+                    " {changed_at} = greatest(excluded.{changed_at}, t.{changed_at} + '1 microsecond'),"
+                    " {deleted} = false",
+                    moment=moment,
+                    number=number,
+                )
+                self._sql.run(
+                    "UPDATE {table} t SET {deleted} = true, {batch} = {number},"
+                    " {changed_at} = greatest({moment}, t.{changed_at} + '1 microsecond')"
+                    " FROM {delta} d WHERE d.{operation} = 'delete' AND {same_delta}",
+                    moment=moment,
+                    number=number,
+                )
+        except (psycopg2.errors.UniqueViolation, psycopg2.errors.CardinalityViolation) as error:
+            raise self.duplicate(error.diag.message_detail or "") from error
+        if self._table.history:
+            self._sql.run(
+                "INSERT INTO {log} ({columns}, {batch}, {changed_at}, {deleted})"
+                " SELECT {columns}, {batch}, {changed_at}, {deleted} FROM {table} WHERE {batch} = {number}",
+                number=number,
+            )
+
+    def _insert(self, rows: str) -> str:
+        return (
+            "INSERT INTO {table} AS t ({columns}, {batch}, {changed_at})"
+            f" SELECT {{columns}}, {{number}}, coalesce({{change_time}}, {{moment}}) FROM {rows}"
+        )
+
+    def duplicate(self, detail: str) -> SyncError:
+        return SyncError(
+            f"{self._table.qualified}: the source shows a key ({', '.join(self._key)}) twice. {detail}"
+            f" Declare a key that is unique there, or none to compare whole rows"
+        )
+
+    def live_rows(self) -> int:
+        return self._sql.number("SELECT count(*) FROM {table} WHERE NOT {deleted}")
+
+    def covered(self, live_rows: int) -> int:
+        """How many of the source's rows are live or quarantined.
+
+        Raises `SyncError` when there are fewer since the source shows a key twice.
+        """
+        if not self._table.key:
+            return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")
+        covered = live_rows + self._sql.number(
+            "SELECT count(*) FROM {rejected} r"
+            " WHERE NOT EXISTS (SELECT FROM {table} x WHERE {same_rejected} AND NOT x.{deleted})"
+        )
+        read = "SELECT (SELECT count(*) FROM {staged}) + (SELECT count(*) FROM {rejected})"
+        if covered < self._sql.number(read):
+            twice = self._sql.rows(
+                "SELECT ROW({key})::text FROM {staged} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
+            )
+            if twice:
+                raise self.duplicate(f"One is {twice[0][0]}.")
+        return covered
+
+
+def _change_time(table: Table, columns: Sequence[Column]) -> sql.Composable:
+    """The source's own time of a row's last change, NULL where the table has none."""
+    for name in (table.cursor, CHANGE_TIME):
+        for column in columns:
+            if column.name == name and parse_type(column.type).base == "timestamptz":
+                return sql.Identifier("d", stored_name(column.name))
+    return sql.SQL("NULL::timestamptz")

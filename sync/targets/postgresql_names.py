@@ -1,0 +1,49 @@
+"""Identifiers and column lists in PostgreSQL's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from psycopg2 import sql
+
+LONGEST_NAME_BYTES = 63
+
+BATCH, CHANGED_AT, DELETED = "_batch", "_changed_at", "_deleted"
+ROW_KEY = "_key"  # key of a table without one: a hash of the row and which of its equals it is
+OPERATION = "_operation"  # in the delta alone
+RESERVED = {BATCH, CHANGED_AT, DELETED, ROW_KEY, OPERATION}
+
+
+def stored_name(name: str) -> str:
+    """The name under which PostgreSQL keeps a table or column.
+
+    It would cut a name of more than 63 bytes in silence, and two long names could become one: such a name
+    ends in a hash of the whole instead. MySQL's names have up to 64 characters.
+    """
+    encoded = name.encode()
+    if len(encoded) <= LONGEST_NAME_BYTES:
+        return name
+    digest = sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: LONGEST_NAME_BYTES - 9].decode(errors='ignore')}_{digest}"
+
+
+def identifier(*names: str) -> sql.Identifier:
+    return sql.Identifier(*(stored_name(name) for name in names))
+
+
+def column_list(names: Iterable[str], alias: str | None = None) -> sql.Composed:
+    """`a, b` or `alias.a, alias.b`."""
+    return sql.SQL(", ").join(
+        sql.Identifier(alias, stored_name(name)) if alias else identifier(name) for name in names
+    )
+
+
+def equal(names: Iterable[str], left: str, right: str) -> sql.Composed:
+    """`left.a = right.a AND …`."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(
+            sql.Identifier(left, stored_name(name)), sql.Identifier(right, stored_name(name))
+        )
+        for name in names
+    )

@@ -1,0 +1,145 @@
+"""Rows on their way: temporary tables beside the target, filled by COPY, and the rows that COPY refuses."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from sync.copytext import NULL, Rejected, escape, fields_of, line, reject
+from sync.spec import Column, Table
+from sync.targets.postgresql_names import column_list, identifier
+
+STAGED = sql.Identifier("pg_temp", "staged")
+REJECTED = sql.Identifier("pg_temp", "rejected")
+# Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
+ROW_ERRORS = ("22", "23", "54")
+SHRINK = 8
+
+
+class Staging:
+    """The staged and the rejected rows of one load. Needs a connection in autocommit mode: a COPY that fails
+    takes back itself alone."""
+
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+        self._cursor = cursor
+        self._table = table
+        self._columns = columns
+        self._types = {column.name: sql.SQL(column.type) for column in columns}
+        self._create()
+
+    def _create(self) -> None:
+        definitions = [
+            sql.SQL("{} {} {}").format(
+                identifier(name), type_, sql.SQL("NOT NULL" if name in self._table.key else "")
+            )
+            for name, type_ in self._types.items()
+        ]
+        keys = [
+            sql.SQL("{} {}").format(key, self._types[part])
+            for part, key in zip(self._table.key, rejected_key(self._table), strict=True)
+        ]
+        self._cursor.execute(
+            sql.SQL(
+                "DROP TABLE IF EXISTS {staged}, {rejected}; CREATE TEMP TABLE staged ({columns});"
+                " CREATE TEMP TABLE rejected ({keys})"
+            ).format(
+                staged=STAGED,
+                rejected=REJECTED,
+                columns=sql.SQL(", ").join(definitions),
+                keys=sql.SQL(", ").join([*keys, sql.SQL("key text, reason text, raw text")]),
+            )
+        )
+
+    def add(self, lines: bytes) -> list[Rejected]:
+        """Stage rows; returns those that the columns' types refuse."""
+        names = column_list(column.name for column in self._columns)
+        return [
+            reject(self._table, self._columns, fields_of(row), reason, key_loadable=True)
+            for row, reason in _copy_rows(self._cursor, STAGED, names, lines)
+        ]
+
+    def add_rejected(self, rows: Sequence[Rejected]) -> None:
+        """Keep rejected rows, with their keys as values where the key's types hold them."""
+        names = sql.SQL(", ").join(
+            [*rejected_key(self._table), sql.SQL("key"), sql.SQL("reason"), sql.SQL("raw")]
+        )
+        keyless = (NULL,) * len(self._table.key)
+        described = [(row, (escape(row.key_text), escape(row.reason), escape(row.raw))) for row in rows]
+        lines = b"".join(line((*(row.key or keyless), *texts)) for row, texts in described)
+        refused = [row for row, _ in _copy_rows(self._cursor, REJECTED, names, lines)]
+        again = b"".join(line((*keyless, *fields_of(row)[len(keyless) :])) for row in refused)
+        if again:
+            _copy(self._cursor, REJECTED, names, again)
+
+    def analyze(self) -> None:
+        self._cursor.execute(sql.SQL("ANALYZE {}").format(STAGED))
+
+
+def rejected_key(table: Table) -> list[sql.Identifier]:
+    """The columns of the key in the table of rejected rows, where they cannot clash with others."""
+    return [sql.Identifier(f"k{number}") for number in range(len(table.key))]
+
+
+def _copy_rows(
+    cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: bytes
+) -> Iterator[tuple[bytes, str]]:
+    """COPY all rows but those that fail, which are yielded with the server's reason.
+
+    PostgreSQL names the line that failed: the rows before it are good. Where it does not (the word differs in
+    other languages), halving finds it. After a failure the next attempts are smaller, so that many bad rows
+    cost a few attempts each.
+    """
+    if not lines or (error := _attempt(cursor, table, names, lines)) is None:
+        return
+    rows = [row + b"\n" for row in lines.split(b"\n")[:-1]]
+    position, window = 0, len(rows)
+    while position < len(rows):
+        piece = rows[position : position + window]
+        if error is None:
+            error = _attempt(cursor, table, names, b"".join(piece))
+        if error is None:
+            position, window = position + len(piece), window * 2
+            continue
+        bad = _failed_line(error, len(piece))
+        if bad is not None:
+            if bad:
+                _copy(cursor, table, names, b"".join(piece[:bad]))
+            yield piece[bad], _reason(error)
+            position += bad + 1
+        window = max(1, len(piece) // (SHRINK if bad is not None else 2))
+        error = None
+
+
+def _attempt(
+    cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: bytes
+) -> psycopg2.Error | None:
+    try:
+        _copy(cursor, table, names, lines)
+    except psycopg2.Error as error:
+        if not (error.pgcode or "").startswith(ROW_ERRORS):
+            raise
+        return error
+    return None
+
+
+def _copy(cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: bytes) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (ENCODING 'UTF8')").format(table, names)
+    cursor.copy_expert(statement, io.BytesIO(lines), len(lines))
+
+
+def _failed_line(error: psycopg2.Error, rows: int) -> int | None:
+    match = re.search(r"\bline (\d+)", error.diag.context or "")
+    if match and 0 < int(match[1]) <= rows:
+        return int(match[1]) - 1
+    return 0 if rows == 1 else None
+
+
+def _reason(error: psycopg2.Error) -> str:
+    match = re.search(r"\bline \d+, column (.+?)(?::|$)", error.diag.context or "")
+    column = f"column {match[1]}: " if match else ""
+    return f"{column}{error.diag.message_primary}"

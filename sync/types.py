@@ -1,0 +1,59 @@
+"""PostgreSQL type names as declarations and catalogs write them, taken apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sync.errors import SyncError
+
+ALIASES = {
+    "int2": "smallint",
+    "int": "integer",
+    "int4": "integer",
+    "int8": "bigint",
+    "decimal": "numeric",
+    "float4": "real",
+    "float8": "double precision",
+    "float": "double precision",
+    "bool": "boolean",
+    "varchar": "character varying",
+    "char": "character",
+    "bpchar": "character",
+    "timestamp without time zone": "timestamp",
+    "timestamp with time zone": "timestamptz",
+    "time without time zone": "time",
+    "time with time zone": "timetz",
+}
+_TYPE = re.compile(
+    r"([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(-?\d+)\s*)?\))?(\s+with(?:out)? time zone)?"
+)
+
+
+@dataclass(frozen=True)
+class PgType:
+    """A base name (`numeric`, `timestamptz`, …) and its modifiers, None where it has none."""
+
+    base: str
+    length: int | None = (
+        None  # numeric: precision; character types: characters; timestamps: digits of a second
+    )
+    scale: int | None = None
+
+
+def parse_type(text: str) -> PgType:
+    """Read `numeric(12,2)`, `varchar(20)`, `timestamp(3) with time zone` and the like.
+
+    Raises `SyncError` for what is no plain type name (arrays, quoted names of user-defined types).
+    """
+    match = _TYPE.fullmatch(text.strip().lower())
+    if match is None:
+        raise SyncError(f"type {text!r} is not one that rows can be copied into; declare text or jsonb")
+    name = f"{match[1]}{match[4] or ''}"
+    base = ALIASES.get(name, name)
+    length = int(match[2]) if match[2] else None
+    if base == "character" and length is None:
+        length = 1
+    if base == "numeric" and length is not None:
+        return PgType(base, length, int(match[3] or 0))
+    return PgType(base, length)
