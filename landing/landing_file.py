@@ -1,0 +1,84 @@
+"""Find a landing file, refuse what it cannot be, and tell whether it is the one that was landed last."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from landing.result import LandingError, LandingResult
+
+HEAD_BYTES = 8192
+# Text has none of these beside tabs and line ends; one in ten bytes of compressed or binary data is one.
+CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\v\f\r")
+FEWEST_CONTROLS = 8
+BINARY_SHARE = 0.04
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of a landed file: its content's SHA-256, the code and declaration that read it, and
+    what came of it."""
+
+    content: str
+    reader: str
+    outcome: LandingResult
+
+    def is_of(self, content: str, reader: str) -> bool:
+        return (self.content, self.reader) == (content, reader)
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """The file's path, or None where the folder has none of that name.
+
+    Raises `LandingError` if the folder is missing, or if the name belongs to something that is no file.
+    """
+    if not folder.is_dir():
+        raise LandingError(f"landing folder {folder} does not exist; SOFTCART_LANDING names it")
+    path = folder / name
+    if not path.exists():
+        return None
+    if not path.is_file():
+        raise LandingError(f"{name}: {path} is not a regular file")
+    return path
+
+
+def check_text(path: Path, encoding: str) -> None:
+    """Raises `LandingError` for a file that is empty, unreadable, binary or a web page."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise LandingError(f"{path.name}: it cannot be read: {error.strerror}") from error
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff").strip()
+    if not text and len(head) < HEAD_BYTES:
+        raise LandingError(f"{path.name}: the file is empty")
+    if head.startswith(UTF16_MARKS) and "16" not in encoding:
+        raise LandingError(f"{path.name}: it is UTF-16, and declared as {encoding}; declare encoding utf-16")
+    controls = sum(ord(character) in CONTROLS for character in text)
+    if controls >= FEWEST_CONTROLS and controls > BINARY_SHARE * len(text):
+        raise LandingError(f"{path.name}: it is not text in {encoding} but something binary")
+    if text[:20].lower().startswith(("<!doctype", "<html", "<?xml")):
+        raise LandingError(f"{path.name}: it is a web page or XML, saved under this name")
+
+
+def content_hash(path: Path) -> str:
+    """The SHA-256 of the file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reader_version(declaration: object) -> str:
+    """What the reading of a file depends on besides its bytes: this package's code and the declaration.
+
+    A line that an older release refused may be read by a newer one, so the same bytes are read again then.
+    """
+    return hashlib.sha256(f"{_code()}{declaration!r}".encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()

@@ -1,0 +1,75 @@
+"""A landed file's rejected lines in staging's `quarantine.rejected_rows`, replaced at each landing."""
+
+from __future__ import annotations
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from landing.result import LandingError
+from sync.state import next_batch
+
+LINES_HELD = 1000
+LINES_SHOWN = 3
+
+
+class RejectedLines:
+    """The rejected lines of one landing, kept beside the quarantine until `replace`.
+
+    Works inside the transaction of `cursor`. Memory does not grow with the number of lines.
+    """
+
+    def __init__(self, cursor: Cursor, table: str, file: str) -> None:
+        self.count = 0
+        self._cursor = cursor
+        self._table = table
+        self._file = file
+        self._held: list[tuple[int, str, str]] = []
+        self._first: list[str] = []
+        cursor.execute(
+            "CREATE TEMPORARY TABLE rejected_lines (number bigint, raw text, reason text) ON COMMIT DROP"
+        )
+
+    def reject(self, number: int, raw: str, reason: str) -> None:
+        """Take a line that cannot be landed."""
+        self.count += 1
+        if len(self._first) < LINES_SHOWN:
+            self._first.append(f"line {number}: {reason}")
+        self._held.append((number, raw, reason))
+        if len(self._held) == LINES_HELD:
+            self._flush()
+
+    def check_share(self, lines: int, most: float | None) -> None:
+        """Raises `LandingError` if more than the share `most` of a file's lines was rejected."""
+        if most is not None and self.count > most * lines:
+            raise LandingError(
+                f"{self._file}: {self.count} of {lines} lines cannot be landed, more than the allowed share"
+                f" of {most:g}; nothing was written. {'; '.join(self._first)}"
+            )
+
+    def replace(self) -> None:
+        """Put these lines in the place of those that the file's last landing rejected."""
+        self._flush()
+        self._cursor.execute(
+            "DELETE FROM quarantine.rejected_rows WHERE table_name = %s AND starts_with(key, %s)",
+            (self._table, f"{self._file}:"),
+        )
+        if self.count:
+            self._cursor.execute(
+                "INSERT INTO quarantine.rejected_rows (table_name, key, reason, raw, batch)"
+                " SELECT %s, %s || number, reason, raw, %s FROM rejected_lines ORDER BY number",
+                (self._table, f"{self._file}:", next_batch(self._cursor)),
+            )
+
+    def _flush(self) -> None:
+        execute_values(self._cursor, "INSERT INTO rejected_lines VALUES %s", self._held, page_size=LINES_HELD)
+        self._held = []
+
+
+def quarantined_lines(cursor: Cursor, table: str, file: str) -> int:
+    """How many lines of the file the quarantine holds."""
+    cursor.execute(
+        "SELECT count(*) FROM quarantine.rejected_rows WHERE table_name = %s AND starts_with(key, %s)",
+        (table, f"{file}:"),
+    )
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
