@@ -45,7 +45,7 @@ def main() -> int:
 def set_up(home: Path) -> None:
     """Bring the environment and the binaries to what the lock and this machine ask for."""
     venv, toolbox = home / "venv", Toolbox(home)
-    groups = [group for group in ("mariadb", "java") if not toolbox.has(group)]
+    groups = [group for group in wanted_groups() if not toolbox.has(group)]
     with ThreadPoolExecutor(1) as pool:
         fetched = pool.submit(toolbox.ensure, *groups)
         if stamp(venv) != read_stamp(venv):
@@ -54,6 +54,12 @@ def set_up(home: Path) -> None:
         if groups and not fetched.done():
             say(f"Fetching the packages of {' and '.join(groups)}")
         fetched.result()
+
+
+def wanted_groups() -> list[str]:
+    """Packages to have: none for a server that the user replaces by one of his own."""
+    replaced = {"mariadb": "SOFTCART_MYSQL_URL", "libcurl": "SOFTCART_MONGO_URL"}
+    return [group for group in ("mariadb", "libcurl", "java") if not os.environ.get(replaced.get(group, ""))]
 
 
 def say(line: str) -> None:
@@ -156,7 +162,8 @@ def pip(home: Path, python: str) -> list[str]:
         return [python, "-m", "pip"]
     toolbox = Toolbox(home)
     toolbox.ensure("pip")
-    wheel = next(toolbox.unpacked("pip").glob("usr/share/python-wheels/pip-*.whl"))
+    root = toolbox.unpacked("pip") or Path()
+    wheel = next(root.glob("usr/share/python-wheels/pip-*.whl"))
     return [python, str(wheel / "pip")]
 
 

@@ -54,8 +54,7 @@ class Cluster:
         """
         with self.home.locked(), ExitStack() as stack:
             servers = self.servers
-            if any(server.name == "mysql" for server in servers):
-                Toolbox(self.home.tools).ensure("mariadb")
+            Toolbox(self.home.tools).ensure(*(group for server in servers for group in server.packages))
             # Read once before the threads: both are made on first use.
             _ = self.home.passwords, self.ports.wanted()
             configuration = self.home.dagster / "dagster.yaml"

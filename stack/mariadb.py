@@ -22,6 +22,7 @@ class MariaDB(Server):
     name = "mysql"
     title = "MariaDB"
     executable = "mariadbd"
+    packages = ("mariadb",)
 
     @property
     def mark(self) -> str:
@@ -33,13 +34,13 @@ class MariaDB(Server):
 
     def _places(self) -> list[str]:
         """Where a MariaDB that was unpacked into the home finds its own files."""
-        if not self._toolbox.uses_packaged_mariadb:
+        root = self._toolbox.unpacked("mariadb")
+        if not root:
             return []
-        root = self._toolbox.unpacked("mariadb") / "usr"
         return [
-            f"--basedir={root}",
-            f"--lc-messages-dir={root / 'share' / 'mysql'}",
-            f"--plugin-dir={root / 'lib' / 'mysql' / 'plugin'}",
+            f"--basedir={root}/usr",
+            f"--lc-messages-dir={root}/usr/share/mysql",
+            f"--plugin-dir={root}/usr/lib/mysql/plugin",
         ]
 
     def initialise(self) -> None:
@@ -54,7 +55,7 @@ class MariaDB(Server):
             "GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n",
         )
         command = [
-            str(self._toolbox.mariadb("mariadb-install-db")),
+            str(self._toolbox.program("mariadb", "mariadb-install-db")),
             "--no-defaults",
             *self._places()[:1],
             "--auth-root-authentication-method=normal",
@@ -72,11 +73,11 @@ class MariaDB(Server):
             )
 
     def process_environment(self) -> dict[str, str]:
-        return self._toolbox.mariadb_environment()
+        return self._toolbox.environment("mariadb")
 
     def command(self, port: int) -> list[str]:
         return [
-            str(self._toolbox.mariadb("mariadbd")),
+            str(self._toolbox.program("mariadb", "mariadbd")),
             "--no-defaults",
             *self._places(),
             self.mark,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from stack.home import StackError
+from stack.packages import Toolbox, which
 from stack.server import NotReady, Server
 
 REPLICA_SET = "rs0"
@@ -27,6 +26,7 @@ class MongoDB(Server):
     name = "mongodb"
     title = "MongoDB"
     executable = "mongod"
+    packages = ("libcurl",)
 
     @property
     def mark(self) -> str:
@@ -43,7 +43,7 @@ class MongoDB(Server):
     def command(self, port: int) -> list[str]:
         wheel = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
         return [
-            shutil.which("mongod") or str(wheel),
+            str(which("mongod") or wheel),
             self.mark,
             f"--port={port}",
             "--bind_ip=127.0.0.1",
@@ -57,12 +57,16 @@ class MongoDB(Server):
         ]
 
     def process_environment(self) -> dict[str, str]:
-        return {**os.environ, "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
+        return Toolbox(self.home.tools).environment("libcurl")
 
     def _client(self, port: int, *, login: bool) -> MongoClient[dict[str, Any]]:
-        credentials = {"username": "root", "password": self.home.passwords["mongodb.root"]} if login else {}
         return MongoClient(
-            "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=2000, **credentials
+            "127.0.0.1",
+            port,
+            username="root" if login else None,
+            password=self.home.passwords["mongodb.root"] if login else None,
+            directConnection=True,
+            serverSelectionTimeoutMS=2000,
         )
 
     def ping(self, port: int) -> str:

@@ -6,6 +6,7 @@ Standard library only: the set-up runs this before there is a virtual environmen
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import re
@@ -17,6 +18,7 @@ from stack.home import StackError
 
 GROUPS = {
     "mariadb": ("mariadb-server-core", "mariadb-client-core", "mariadb-client"),
+    "libcurl": ("libcurl4",),  # MongoDB's wheel brings no libraries, and a small system lacks this one
     "java": ("default-jre-headless",),
     "pip": ("python3-pip-whl",),
 }
@@ -47,7 +49,10 @@ def which(name: str) -> Path | None:
 
 
 class Toolbox:
-    """The server binaries to use: the machine's own first, else what was unpacked into the home."""
+    """The server binaries to use: the machine's own, else what was unpacked into the home.
+
+    What was unpacked once stays in use: data is not handed to another version because PATH has changed.
+    """
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "debian"
@@ -67,44 +72,53 @@ class Toolbox:
                 Apt(self._folder).fetch(missing)
 
     def has(self, group: str) -> bool:
-        return self.unpacked(group).is_dir() or self._on_machine(group)
+        return self.unpacked(group) is not None or self._on_machine(group)
 
     def _on_machine(self, group: str) -> bool:
         if group == "mariadb":
             return bool(which("mariadbd") and which("mariadb-install-db"))
+        if group == "libcurl":
+            return bool(which("mongod")) or can_load("libcurl.so.4")
         return group == "java" and machine_java() is not None
 
-    def unpacked(self, group: str) -> Path:
-        return self._folder / group
+    def unpacked(self, group: str) -> Path | None:
+        """The root folder of a group's packages; None where the machine's own are used."""
+        folder = self._folder / group
+        return folder if folder.is_dir() else None
 
-    @property
-    def uses_packaged_mariadb(self) -> bool:
-        return not self._on_machine("mariadb")
+    def program(self, group: str, name: str) -> Path:
+        """One of a group's programs, for instance MariaDB's ``mariadb-dump``.
 
-    def mariadb(self, name: str) -> Path:
-        """One of MariaDB's programs, for instance ``mariadbd`` or ``mariadb-dump``."""
-        root = self.unpacked("mariadb") / "usr"
-        candidates = (
-            [root / "bin" / name, root / "sbin" / name] if self.uses_packaged_mariadb else [which(name)]
-        )
-        for path in candidates:
-            if path and path.exists():
-                return path
-        raise StackError(f"{name} is not on PATH and not in {root}: run make setup")
+        Raises:
+            StackError: neither the machine nor the home has it.
+        """
+        root = self.unpacked(group)
+        found = [root / "usr" / folder / name for folder in ("bin", "sbin")] if root else []
+        path = next((path for path in found if path.exists()), None) if root else which(name)
+        if not path:
+            raise StackError(f"{name} is neither on PATH nor in {self._folder}: run make setup")
+        return path
 
-    def mariadb_environment(self) -> dict[str, str]:
-        if not self.uses_packaged_mariadb:
+    def environment(self, group: str) -> dict[str, str]:
+        """The caller's environment, in which a program finds the libraries that were unpacked for it."""
+        root = self.unpacked(group)
+        if not root:
             return dict(os.environ)
-        return {**os.environ, "LD_LIBRARY_PATH": str(library_folder(self.unpacked("mariadb")))}
+        libraries = root / "usr" / "lib"
+        return {**os.environ, "LD_LIBRARY_PATH": str(next(libraries.glob("*-linux-gnu*"), libraries))}
 
     def java_home(self) -> Path | None:
         """JAVA_HOME of the unpacked Java; None where the machine's own is used."""
-        return next(self.unpacked("java").glob("usr/lib/jvm/java-*-openjdk-*"), None)
+        root = self.unpacked("java")
+        return next(root.glob("usr/lib/jvm/java-*-openjdk-*"), None) if root else None
 
 
-def library_folder(root: Path) -> Path:
-    """The folder of shared libraries below an unpacked root, whatever the processor."""
-    return next((root / "usr" / "lib").glob("*-linux-gnu*"))
+def can_load(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def machine_java() -> Path | None:

@@ -32,7 +32,7 @@ def owner(port: int) -> str:
     """The process that listens on a port, as far as this user may see it."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
                 return f"{psutil.Process(connection.pid).name()}, pid {connection.pid}"
     except psutil.Error:
         pass

@@ -59,6 +59,7 @@ class PostgreSQL(Server):
         rights = "-all,+dac_override"
         return [
             "setpriv",
+            "--securebits=+no_setuid_fixup",  # else access(2) forgets the one right that is kept
             f"--reuid={nobody.pw_uid}",
             f"--regid={nobody.pw_gid}",
             "--clear-groups",

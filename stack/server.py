@@ -36,6 +36,7 @@ class Server(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     executable: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -153,7 +154,7 @@ class Server(ABC):
             begin = self.log.stat().st_size if self.log.exists() else 0
             process = self._spawn(port)
             try:
-                self._wait(process, port)
+                self._wait(process, port, begin)
                 return port
             except StackError:
                 again = not is_free(port) or self.survives(self._log_since(begin))
@@ -174,8 +175,8 @@ class Server(ABC):
                 start_new_session=True,
             )
 
-    def _wait(self, process: psutil.Process, port: int) -> None:
-        begin = self.log.stat().st_size if self.log.exists() else 0
+    def _wait(self, process: psutil.Process, port: int, begin: int = 0) -> None:
+        """Until the server serves; what its log says after the byte ``begin`` explains a failure."""
         deadline = time.monotonic() + READY_SECONDS
         while True:
             try:
@@ -188,7 +189,7 @@ class Server(ABC):
             if time.monotonic() > deadline:
                 raise StackError(
                     f"{self.title} (pid {process.pid}) is not ready after {READY_SECONDS} s: {reason}."
-                    f"{self._tail(0)}"
+                    f"{self._tail(begin)}"
                 )
             time.sleep(0.05)
 
