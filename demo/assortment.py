@@ -21,6 +21,7 @@ from demo.chance import favourite
 Document = dict[str, Any]
 
 _KNOWN_PER_COLLECTION = 50_000
+_NO_PRODUCTS = ("system.", "_")  # the server's own, and what landing remembers
 _SHELF = 8  # about so many products are off sale at a time
 _GENERATION = re.compile(r"^(?P<name>.*) Mk (?P<number>\d+)$")
 
@@ -43,7 +44,7 @@ class Assortment:
         self._places = [
             (collection, document["_id"])
             for collection in sorted(catalog.list_collection_names(filter={"type": "collection"}))
-            if not collection.startswith("system.")
+            if not collection.startswith(_NO_PRODUCTS)
             for document in catalog[collection].find({}, {"_id": 1}).limit(_KNOWN_PER_COLLECTION)
         ]
         rng.shuffle(self._places)
