@@ -37,6 +37,18 @@ MYSQL_WAY_OUT = {
     1142: "GRANT SELECT on the table to this user",
     1227: "grant the named privilege to this user",
 }
+MONGODB_TRANSIENT = {
+    43,  # cursor not found
+    89, 91,  # network timeout, shutdown in progress
+    189, 10107, 13435, 13436,  # no primary now
+    246,  # snapshot unavailable
+    11600, 11602,  # interrupted
+}  # fmt: skip
+MONGODB_WAY_OUT = {
+    13: "grant the role read on the database to this user",
+    18: "check user, password and authSource",
+    239: "reading took longer than the server keeps a snapshot: raise minSnapshotHistoryWindowInSeconds",
+}
 # Classes 08 connection, 53 out of resources, 57P shutdown and restart; 40001 serialization, 40P01 deadlock,
 # 55P03 lock timeout, 25P03 idle in transaction for too long.
 POSTGRES_TRANSIENT = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
@@ -134,12 +146,7 @@ def mongodb_errors(where: str) -> Iterator[None]:
         said = (error.details or {}).get("errmsg", str(error))
         if error.has_error_label("TransientTransactionError") or error.code in MONGODB_TRANSIENT:
             raise TransientError(f"{where}: {said}") from error
-        way_out = "; check user, password and authSource" if error.code == 18 else ""
+        way_out = f"; {MONGODB_WAY_OUT[error.code]}" if error.code in MONGODB_WAY_OUT else ""
         raise SyncError(f"{where}: {said} ({error.code}){way_out}") from error
     except PyMongoError as error:
         raise SyncError(f"{where}: {error}") from error
-
-
-# Codes 43 cursor not found, 89 network timeout, 91 shutdown, 189 primary stepped down, 10107 not primary,
-# 11600 and 11602 interrupted, 13435 and 13436 no primary now.
-MONGODB_TRANSIENT = {43, 89, 91, 189, 10107, 11600, 11602, 13435, 13436}

@@ -1,0 +1,124 @@
+"""BSON values as text: whole documents as JSON, and ids of any type without two ids becoming one."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import Any
+
+import orjson
+from bson import json_util
+from bson.binary import Binary
+from bson.datetime_ms import DatetimeMS
+from bson.decimal128 import Decimal128
+from bson.objectid import ObjectId
+
+TAGS = ("string", "int", "double", "decimal", "bool", "date", "binary", "json")
+# A string that reads like another id's text gets a tag itself.
+_NEEDS_TAG = re.compile(rf"[0-9a-f]{{24}}|(?:{'|'.join(TAGS)}):.*", re.DOTALL)
+_EPOCH_DAYS = 719_468  # from 0000-03-01 to 1970-01-01
+
+
+def document_json(value: Any) -> bytes:
+    """A value as relaxed Extended JSON
+    (https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/).
+
+    Numbers stay numbers; a double that JSON has no number for (NaN, infinities, -0.0) is
+    `{"$numberDouble": "…"}`, an id `{"$oid": "…"}`, a date `{"$date": "…"}`.
+    """
+    text = _dumps(value)
+    if b"null" in text or b"-0.0" in text:  # orjson writes NaN and infinities as null
+        text = _dumps(_tag_doubles(value))
+    return text
+
+
+def _dumps(value: Any) -> bytes:
+    return orjson.dumps(value, default=_extended, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _extended(value: Any) -> Any:
+    if isinstance(value, ObjectId):
+        return {"$oid": str(value)}
+    return json_util.default(value, json_util.RELAXED_JSON_OPTIONS)
+
+
+def _tag_doubles(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tag_doubles(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_tag_doubles(inner) for inner in value]
+    if isinstance(value, float) and (
+        not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
+    ):
+        return {"$numberDouble": double_text(value)}
+    return value
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether any string in a document holds a NUL, which PostgreSQL's text and jsonb cannot."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(holds_nul(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(holds_nul(inner) for inner in value)
+    return False
+
+
+def double_text(value: float) -> str:
+    """A double as both Extended JSON and PostgreSQL spell it."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value)
+
+
+def id_text(value: Any) -> str:
+    """An `_id` as text, different for different ids: an ObjectId is its hex, a string itself, any other type
+    has a tag. A string that looks like one of these is tagged too."""
+    if isinstance(value, ObjectId):
+        return str(value)
+    if isinstance(value, str):
+        return f"string:{value}" if _NEEDS_TAG.fullmatch(value) else value
+    if isinstance(value, bool):
+        return f"bool:{str(value).lower()}"
+    if isinstance(value, int):
+        return f"int:{int(value)}"
+    if isinstance(value, float):
+        return f"double:{double_text(value)}"
+    if isinstance(value, Decimal128):
+        return f"decimal:{value}"
+    if isinstance(value, datetime | DatetimeMS):
+        return f"date:{timestamp_text(value)}"
+    if isinstance(value, bytes):
+        return f"binary:{value.subtype if isinstance(value, Binary) else 0}:{value.hex()}"
+    return f"json:{document_json(value).decode()}"
+
+
+def milliseconds(value: datetime | DatetimeMS) -> int:
+    """A date as BSON keeps it, since 1970 in UTC."""
+    return int(DatetimeMS(value) if isinstance(value, datetime) else value)
+
+
+def timestamp_text(value: datetime | DatetimeMS) -> str:
+    """A date in UTC as PostgreSQL reads it; BSON's dates go beyond the years 1 to 9999 of Python's.
+
+    The calendar is the proleptic Gregorian one, by the days-to-civil algorithm of
+    https://howardhinnant.github.io/date_algorithms.html.
+    """
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    days, rest = divmod(int(value), 86_400_000)
+    era, day_of_era = divmod(days + _EPOCH_DAYS, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted_month = (5 * day_of_year + 2) // 153  # March is 0
+    day = day_of_year - (153 * shifted_month + 2) // 5 + 1
+    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    seconds, thousandths = divmod(rest, 1000)
+    time = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}+00"
+    shown, suffix = (year, "") if year > 0 else (1 - year, " BC")
+    return f"{shown:04}-{month:02}-{day:02} {time}{suffix}"
