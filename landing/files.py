@@ -8,105 +8,114 @@ from landing.values import Date, Integer, Money, Text, Timestamp
 OLTPDATA = FileSpec(
     name="oltpdata.csv",
     target="shop.sales_data",
+    description="Sales of the shop",
     header=False,
     fields=(
-        Field("product_id", Integer()),
-        Field("customer_id", Integer()),
-        Field("price", Money()),
-        Field("quantity", Integer(32)),
-        Field("timestamp", Timestamp()),
+        Field("product_id", Integer(), "The product that was sold"),
+        Field("customer_id", Integer(), "Who bought it"),
+        Field("price", Money(), "Price of one piece"),
+        Field("quantity", Integer(32), "Pieces sold"),
+        Field("timestamp", Timestamp(), "When, in the zone of the business"),
     ),
 )
 
 CUSTOMERS = FileSpec(
     name="customers.csv",
     target="shop.customers",
+    description="Customers of the shop",
     key=("customer_id",),
     fields=(
-        Field("customer_id", Integer()),
-        Field("first_name", Text(), required=False),
-        Field("last_name", Text(), required=False),
-        Field("email", Text(), required=False),
-        Field("city", Text(), required=False),
-        Field("country", Text(), required=False),
+        Field("customer_id", Integer(), "The shop's number of the customer"),
+        Field("first_name", Text(), "First name", required=False),
+        Field("last_name", Text(), "Last name", required=False),
+        Field("email", Text(), "Mail address", required=False),
+        Field("city", Text(), "City", required=False),
+        Field("country", Text(), "Country", required=False),
     ),
 )
 
 INVENTORY = FileSpec(
     name="inventory.csv",
     target="shop.inventory",
+    description="Stock of each product",
     key=("product_id",),
     fields=(
-        Field("product_id", Integer()),
-        Field("quantity", Integer(32)),
-        Field("reorder_level", Integer(32)),
+        Field("product_id", Integer(), "The product"),
+        Field("quantity", Integer(32), "Pieces in stock"),
+        Field("reorder_level", Integer(32), "Pieces at which it is ordered again"),
     ),
 )
 
 DIM_DATE = FileSpec(
     name="DimDate.csv",
     target="raw.dim_date",
+    description="Days of the landed history; the file's attributes may contradict its date",
     key=("dateid",),
     fields=(
-        Field("dateid", Integer()),
-        Field("date", Date()),
-        Field("year", Integer(32)),
-        Field("quarter", Integer(32)),
-        Field("quartername", Text(), required=False),
-        Field("month", Integer(32)),
-        Field("monthname", Text(), required=False),
-        Field("day", Integer(32)),
-        Field("weekday", Integer(32)),
-        Field("weekdayname", Text(), required=False),
+        Field("dateid", Integer(), "The history's number of the day"),
+        Field("date", Date(), "The day"),
+        Field("year", Integer(32), "Year, as the file has it"),
+        Field("quarter", Integer(32), "Quarter, as the file has it"),
+        Field("quartername", Text(), "Quarter's name, as the file has it", required=False),
+        Field("month", Integer(32), "Month, as the file has it"),
+        Field("monthname", Text(), "Month's name, as the file has it", required=False),
+        Field("day", Integer(32), "Day of the month, as the file has it"),
+        Field("weekday", Integer(32), "Day of the week, as the file has it"),
+        Field("weekdayname", Text(), "Day of the week's name, as the file has it", required=False),
     ),
 )
 
 DIM_CATEGORY = FileSpec(
     name="DimCategory.csv",
     target="raw.dim_category",
+    description="Categories of the landed history",
     key=("categoryid",),
-    fields=(Field("categoryid", Integer()), Field("category", Text())),
+    fields=(
+        Field("categoryid", Integer(), "The history's number of the category"),
+        Field("category", Text(), "The category's name"),
+    ),
 )
 
 DIM_COUNTRY = FileSpec(
     name="DimCountry.csv",
     target="raw.dim_country",
+    description="Countries of the landed history",
     key=("countryid",),
-    fields=(Field("countryid", Integer()), Field("country", Text())),
+    fields=(
+        Field("countryid", Integer(), "The history's number of the country"),
+        Field("country", Text(), "The country's name"),
+    ),
 )
 
 FACT_SALES = FileSpec(
     name="FactSales.csv",
     target="raw.fact_sales",
+    description="Sales of the landed history",
     key=("orderid",),
     fields=(
-        Field("orderid", Integer()),
-        Field("dateid", Integer()),
-        Field("countryid", Integer()),
-        Field("categoryid", Integer()),
-        Field("amount", Money(14, 2)),
+        Field("orderid", Integer(), "The history's number of the sale"),
+        Field("dateid", Integer(), "Its day in dim_date"),
+        Field("countryid", Integer(), "Its country in dim_country"),
+        Field("categoryid", Integer(), "Its category in dim_category"),
+        Field("amount", Money(14, 2), "What was paid"),
     ),
 )
 
-# What production knew of the sales before the first sync; rows that came without a price keep having none.
+# Price and time are NULL in production where its row had none, so the file may lack them too.
 SALES_SEED = FileSpec(
     name="sales.csv",
     target="sales.sales_data",
+    description="What production knew of the sales before the first sync",
     key=("rowid",),
     fields=(
-        Field("rowid", Integer()),
-        Field("product_id", Integer()),
-        Field("customer_id", Integer()),
-        Field("price", Money(), required=False),
-        Field("quantity", Integer(32)),
-        Field("timestamp", Timestamp(), required=False),
+        Field("rowid", Integer(), "The row's number in MySQL's table of the same name"),
+        Field("product_id", Integer(), "The product that was sold"),
+        Field("customer_id", Integer(), "Who bought it"),
+        Field("price", Money(), "Price of one piece", required=False),
+        Field("quantity", Integer(32), "Pieces sold"),
+        Field("timestamp", Timestamp(), "When, in the zone of the business", required=False),
     ),
 )
 
 SHOP_FILES = (OLTPDATA, CUSTOMERS, INVENTORY)
 HISTORY_FILES = (DIM_DATE, DIM_CATEGORY, DIM_COUNTRY, FACT_SALES)
-
-SALES_DUMP = "sales.sql"
-CATALOG_FILE = "catalog.json"
-# The collection that `catalog.json` goes to; `catalog_<name>.json` goes to collection <name>.
-CATALOG_COLLECTION = "electronics"

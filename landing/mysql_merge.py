@@ -8,7 +8,7 @@ from pymysql.cursors import Cursor
 
 from landing.mysql import column_list, quoted
 from landing.result import CONFLICT_KEYS_LISTED, Merged
-from landing.verdict import Verdict, verdict_sql
+from landing.verdict import VERDICT_SQL, Verdict
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,13 @@ class KeyedMerge:
         """Compare, and lock the target's rows that the file speaks of."""
         on = {alias: self._equal_keys("f", alias) for alias in "ls"}
         first = quoted(self.key[0])
-        verdict = verdict_sql(f"l.{first} IS NOT NULL", f"s.{first} IS NOT NULL", self._same)
+        verdict = VERDICT_SQL.format(
+            landed=f"(l.{first} IS NOT NULL)",
+            kept=f"(s.{first} IS NOT NULL)",
+            file_as_landed=self._same("f", "l"),
+            file_as_kept=self._same("f", "s"),
+            as_landed=self._same("s", "l"),
+        )
         cursor.execute("DROP TEMPORARY TABLE IF EXISTS landing_verdicts")
         cursor.execute(
             f"CREATE TEMPORARY TABLE landing_verdicts (PRIMARY KEY ({column_list(self.key)}))"

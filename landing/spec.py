@@ -15,6 +15,7 @@ class Field:
 
     name: str
     type: FieldType
+    description: str
     required: bool = True
 
 
@@ -30,6 +31,7 @@ class FileSpec:
     name: str
     target: str
     fields: tuple[Field, ...]
+    description: str
     key: tuple[str, ...] = ()
     header: bool = True
     encoding: str = "utf-8-sig"

@@ -7,7 +7,6 @@ has no `f` and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 
 
@@ -21,25 +20,23 @@ class Verdict(StrEnum):
     CONFLICT = "conflict"  # file and shop both changed it, the shop wins
 
 
-def decide(known: bool, landed: bool, kept: bool, equal: bool, unchanged: bool) -> Verdict:
-    """The rule itself. `landed`: the key was landed before, `known`: with these values; `kept`: the shop has
-    the key, `equal`: with the file's values, `unchanged`: with those that were landed last."""
-    if known:
+def decide(landed: bool, kept: bool, file_as_landed: bool, file_as_kept: bool, as_landed: bool) -> Verdict:
+    """The rule. `landed`: the key was landed before; `kept`: the shop has it; the file's row equals what was
+    landed, or what the shop has; the shop's row still is `as_landed`."""
+    if landed and file_as_landed:
         return Verdict.KNOWN
-    if kept and equal:
+    if kept and file_as_kept:
         return Verdict.ADOPTED
     if not landed and not kept:
         return Verdict.INSERTED
-    return Verdict.UPDATED if kept and unchanged else Verdict.CONFLICT
+    return Verdict.UPDATED if landed and kept and as_landed else Verdict.CONFLICT
 
 
-def verdict_sql(landed: str, kept: str, same: Callable[[str, str], str]) -> str:
-    """The rule as an SQL expression over aliases f, l and s; `landed` and `kept` are conditions, and
-    `same(a, b)` compares the rows of two aliases."""
-    return (
-        f"CASE WHEN {landed} AND {same('f', 'l')} THEN '{Verdict.KNOWN}'"
-        f" WHEN {kept} AND {same('f', 's')} THEN '{Verdict.ADOPTED}'"
-        f" WHEN NOT ({landed}) AND NOT ({kept}) THEN '{Verdict.INSERTED}'"
-        f" WHEN {landed} AND {kept} AND {same('l', 's')} THEN '{Verdict.UPDATED}'"
-        f" ELSE '{Verdict.CONFLICT}' END"
-    )
+# The same rule as an SQL expression; its fields are conditions of the dialect, named as above.
+VERDICT_SQL = (
+    f"CASE WHEN {{landed}} AND {{file_as_landed}} THEN '{Verdict.KNOWN}'"
+    f" WHEN {{kept}} AND {{file_as_kept}} THEN '{Verdict.ADOPTED}'"
+    f" WHEN NOT {{landed}} AND NOT {{kept}} THEN '{Verdict.INSERTED}'"
+    f" WHEN {{landed}} AND {{kept}} AND {{as_landed}} THEN '{Verdict.UPDATED}'"
+    f" ELSE '{Verdict.CONFLICT}' END"
+)
