@@ -1,0 +1,147 @@
+{#- The table itself: made from the contract, kept in line with it, never dropped. -#}
+
+{#- The columns of the primary key, from the contract. -#}
+{% macro tracked_key() %}
+    {%- set keys = model.constraints | selectattr('type', 'equalto', 'primary_key') | list -%}
+    {%- if keys | length != 1 -%}
+        {%- do exceptions.raise_compiler_error(model.name ~ ' needs one constraint of type primary_key in its schema.yml') -%}
+    {%- endif -%}
+    {{ return(keys[0].columns) }}
+{% endmacro %}
+
+{#- The columns that are not of the key. -#}
+{% macro tracked_values() %}
+    {{ return(model.columns.keys() | reject('in', tracked_key()) | list) }}
+{% endmacro %}
+
+{#- Name and type of every column, the bookkeeping ones last. -#}
+{% macro tracked_definitions() -%}
+    {%- for column in model.columns.values() -%}
+        {{ adapter.quote(column.name) }} {{ column.data_type }},
+    {% endfor -%}
+    {%- for stamp in config.get('stamps', {}) -%}
+        {{ adapter.quote(stamp) }} bigint,
+    {% endfor -%}
+    _batch bigint, _changed_at timestamptz, _deleted boolean
+{%- endmacro %}
+
+{#- Without constraints and indexes: `tracked_enforce` adds them when the rows are there, which is faster. -#}
+{% macro tracked_create(table) %}
+    {%- call statement('create') -%}
+        create table {{ table }} ({{ tracked_definitions() }})
+    {%- endcall -%}
+{% endmacro %}
+
+{#- Follow a contract that changed: columns added, dropped or given another type. -#}
+{% macro tracked_align(table) %}
+    {%- set wanted = adapter.quote(model.name ~ '__wanted') -%}
+    {%- call statement('wanted') -%}
+        create temporary table {{ wanted }} ({{ tracked_definitions() }}) on commit drop
+    {%- endcall -%}
+    {%- for row in tracked_query(tracked_changed_columns_query(table, 'pg_temp.' ~ wanted)).rows -%}
+        {%- set column = adapter.quote(row['name']) -%}
+        {%- if row['held'] is none -%}
+            {%- do tracked_alter(table, 'add column ' ~ column ~ ' ' ~ row['wanted']) -%}
+        {%- elif row['wanted'] is none -%}
+            {%- do tracked_alter(table, 'drop column ' ~ column) -%}
+        {%- else -%}
+            {%- do tracked_alter(table, 'alter column ' ~ column ~ ' type ' ~ row['wanted'] ~ ' using ' ~ column ~ '::' ~ row['wanted']) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{% macro tracked_changed_columns_query(table, wanted) %}
+    with columns as (
+        select attrelid, attname as name, format_type(atttypid, atttypmod) as type
+        from pg_attribute
+        where attnum > 0 and not attisdropped
+    )
+    select name, held.type as held, wanted.type as wanted
+    from (select * from columns where attrelid = '{{ table }}'::regclass) as held
+    full join (select * from columns where attrelid = '{{ wanted }}'::regclass) as wanted using (name)
+    where held.type is distinct from wanted.type
+{% endmacro %}
+
+{% macro tracked_alter(table, change) %}
+    {%- call statement('alter') -%}
+        alter table {{ table }} {{ change }}
+    {%- endcall -%}
+{% endmacro %}
+
+{#- Take the foreign keys away for a bulk of new rows: checked once by `tracked_enforce`, they cost a fraction. -#}
+{% macro tracked_release(table) %}
+    {%- for name in tracked_query(tracked_constraints_query(table, ['f'])).columns['name'].values() -%}
+        {%- do tracked_alter(table, 'drop constraint ' ~ adapter.quote(name)) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{#- Make the constraints and indexes of the contract real; those that are there stay, others go. -#}
+{% macro tracked_enforce(table) %}
+    {%- set held = tracked_query(tracked_constraints_query(table, ['p', 'u', 'f', 'c'])).columns['name'].values() | list -%}
+    {%- set wanted = tracked_constraints() -%}
+    {%- for name in held if name not in wanted -%}
+        {%- do tracked_alter(table, 'drop constraint ' ~ adapter.quote(name)) -%}
+    {%- endfor -%}
+    {%- for name, definition in wanted.items() if name not in held -%}
+        {%- do tracked_alter(table, 'add constraint ' ~ adapter.quote(name) ~ ' ' ~ definition) -%}
+    {%- endfor -%}
+    {%- for column in tracked_required_columns() -%}
+        {%- do tracked_require(table, adapter.quote(column)) -%}
+    {%- endfor -%}
+    {%- for columns in tracked_indexed_columns() -%}
+        {%- set name = adapter.quote(model.name ~ '_' ~ columns | join('_') ~ '_idx') -%}
+        {%- do tracked_query('create index if not exists ' ~ name ~ ' on ' ~ table ~ ' (' ~ tracked_list(columns) ~ ')') -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{% macro tracked_constraints_query(table, types) %}
+    select conname as name
+    from pg_constraint
+    where conrelid = '{{ table }}'::regclass and contype in ('{{ types | join("', '") }}')
+{% endmacro %}
+
+{#- The contract's constraints as {name: definition}. -#}
+{% macro tracked_constraints() %}
+    {%- set wanted = {} -%}
+    {%- for constraint in model.constraints -%}
+        {%- set columns = constraint.columns | join('_') -%}
+        {%- set listed = '(' ~ tracked_list(constraint.columns) ~ ')' -%}
+        {%- if constraint.type == 'primary_key' -%}
+            {%- do wanted.update({model.name ~ '_' ~ columns ~ '_pkey': 'primary key ' ~ listed}) -%}
+        {%- elif constraint.type == 'foreign_key' -%}
+            {%- set target = constraint.to ~ ' (' ~ tracked_list(constraint.to_columns) ~ ')' -%}
+            {%- do wanted.update({model.name ~ '_' ~ columns ~ '_fkey': 'foreign key ' ~ listed ~ ' references ' ~ target}) -%}
+        {%- elif constraint.type == 'check' -%}
+            {%- do wanted.update({model.name ~ '_' ~ constraint.name ~ '_check': 'check (' ~ constraint.expression ~ ')'}) -%}
+        {%- else -%}
+            {%- do exceptions.raise_compiler_error(model.name ~ ': constraint type ' ~ constraint.type ~ ' is not supported') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(wanted) }}
+{% endmacro %}
+
+{% macro tracked_required_columns() %}
+    {%- set required = config.get('stamps', {}).keys() | list + ['_batch', '_changed_at', '_deleted'] -%}
+    {%- for column in model.columns.values() if column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+        {%- do required.append(column.name) -%}
+    {%- endfor -%}
+    {{ return(required) }}
+{% endmacro %}
+
+{#- A tombstone keeps what it had, so a column that was added since is empty there and cannot be NOT NULL yet. -#}
+{% macro tracked_require(table, column) %}
+    {%- set row = tracked_query(
+        'select count(*) as empty, count(*) filter (where not _deleted) as live from ' ~ table ~ ' where ' ~ column ~ ' is null'
+    ).rows[0] -%}
+    {%- if row['empty'] == 0 or row['live'] > 0 -%}
+        {%- do tracked_alter(table, 'alter column ' ~ column ~ ' set not null') -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro tracked_indexed_columns() %}
+    {%- set indexed = [['_batch']] -%}
+    {%- for index in config.get('indexes', []) -%}
+        {%- do indexed.append(index.columns) -%}
+    {%- endfor -%}
+    {{ return(indexed) }}
+{% endmacro %}
