@@ -1,8 +1,43 @@
 """The single assembler of the definitions."""
 
-from dagster import Definitions
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from resources.mongodb import MongoDBResource
+from resources.mysql import MySQLResource
+from resources.postgresql import PostgreSQLResource
+from softcart_assets.automation import daily_refresh, refresh, sync
+from softcart_assets.progress import progress
+from softcart_assets.raw import build_raw_assets
+from softcart_assets.sensors import source_changes
+from softcart_assets.tables import TABLES
+from sync.spec import Table
 
 
-def build_defs() -> Definitions:
-    """All assets, checks, jobs, schedules, sensors and resources of the platform."""
-    return Definitions()
+def resources() -> dict[str, dg.ConfigurableResource]:
+    """The systems, each at the URL that its environment variable has when a run opens it."""
+    return {
+        "mysql": MySQLResource(url=dg.EnvVar("SOFTCART_MYSQL_URL")),
+        "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
+        "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
+        "production": PostgreSQLResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+    }
+
+
+def build_defs(
+    tables: Sequence[Table] = TABLES,
+    resource_overrides: Mapping[str, object] | None = None,
+) -> dg.Definitions:
+    """All assets, checks, jobs, schedules, sensors and resources of the platform.
+
+    `tables` are the synced tables; `resource_overrides` replaces resources by name, as tests do.
+    """
+    return dg.Definitions(
+        assets=[*build_raw_assets(tables, seeds=[])],
+        jobs=[refresh, sync],
+        schedules=[daily_refresh()],
+        sensors=[source_changes],
+        resources={**resources(), **(resource_overrides or {})},
+        loggers={"progress": progress},
+    )

@@ -81,6 +81,31 @@ def env(cluster: Cluster) -> None:
 
 
 @main.command()
+@click.pass_obj
+def run(cluster: Cluster) -> None:
+    """Start the servers, land files, materialize the whole graph, say what is where."""
+    _execute(cluster, "refresh")
+
+
+@main.command()
+@click.pass_obj
+def sync(cluster: Cluster) -> None:
+    """One pass of what changed, from the shop's databases to production."""
+    _execute(cluster, "sync")
+
+
+def _execute(cluster: Cluster, job: str) -> None:
+    cluster.up(say)
+    os.environ.update(cluster.variables())
+    from stack.run import demo_landing, run_job  # noqa: PLC0415  (Dagster takes seconds to import)
+
+    if "SOFTCART_LANDING" not in os.environ:
+        os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.root / "landing"))
+    if not run_job(job, Console()):
+        sys.exit(1)
+
+
+@main.command()
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_obj
 def clean(cluster: Cluster, yes: bool) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sync.errors import SyncError
 from sync.sources.base import Description, Source
-from sync.spec import Strategy, Table
+from sync.spec import Deletes, Strategy, Table
 from sync.state import LEASE_WAIT_SECONDS, TableState
 from sync.targets.base import Applied, Load, Moment, Target
 
@@ -80,7 +80,9 @@ def run_pass(
 
 
 def _refuse_vanished(table: Table, description: Description, before: TableState | None) -> None:
-    if not description.exists and before and (before.rows or before.quarantined):
+    if description.exists or table.deletes is Deletes.IGNORE:
+        return
+    if before and (before.rows or before.quarantined):
         raise SyncError(
             f"{table.qualified}: {table.database}.{table.source_name} is gone from {table.source}, but"
             f" {before.rows} rows came from it. Nothing was deleted: restore it, correct source_table in the"

@@ -11,6 +11,10 @@ class TransientError(SyncError):
     """A server was away, busy or in the way for a moment; the same pass may succeed when it is run again."""
 
 
+class UnknownTableError(SyncError):
+    """The source has no such table, or none that its user may see."""
+
+
 class LeaseTaken(TransientError):
     """Another pass holds the lease and did not finish within the time that this one was willing to wait."""
 

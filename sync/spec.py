@@ -57,7 +57,8 @@ class Table:
     Empty `columns` mean: as the source's catalog has them when the pass runs. `document` names the jsonb
     column that keeps a MongoDB document whole. `history` appends every applied version to the change log
     `history.<name>`. `adopt` takes over a table that somebody else made: it gets no column of ours, and only
-    the columns that both sides have are compared and written.
+    the columns that both sides have are compared and written. An `optional` table need not be in its source
+    (yet) and is empty until it is; it declares its columns.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Table:
     document: str | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
     history: bool = False
+    optional: bool = False
     deletes: Deletes = Deletes.TOMBSTONE
     adopt: bool = False
     max_rejected_share: float | None = None
@@ -93,6 +95,10 @@ class Table:
         if self.strategy is Strategy.LOG and not self.key:
             raise SpecError(
                 f"table {self.name}: without a key it cannot follow the log; declare strategy full"
+            )
+        if self.optional and not self.columns:
+            raise SpecError(
+                f"table {self.name}: an optional table's columns are not in its source: declare them"
             )
         if self.history and not self.key:
             raise SpecError(f"table {self.name}: a change log needs a key")

@@ -16,6 +16,7 @@ def make(**overrides: object) -> Table:
         ({"columns": (Column("a", "text"),)}, "'id' is not among its columns"),
         ({"exclude": frozenset({"id"})}, "cannot be excluded"),
         ({"history": True, "key": ()}, "change log needs a key"),
+        ({"optional": True}, "has to declare its columns"),
         ({"adopt": True}, "ignores deletes"),
         ({"max_rejected_share": 2.0}, "between 0 and 1"),
     ],

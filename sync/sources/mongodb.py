@@ -24,6 +24,7 @@ from sync.errors import SyncError
 from sync.sources.base import Description
 from sync.sources.bson_text import document_json, id_text
 from sync.sources.bson_types import MisfitError, converter
+from sync.sources.change_stream import last_change
 from sync.spec import Column, Table
 from sync.urls import parse
 
@@ -73,6 +74,12 @@ class MongoDBSource:
             session = client.start_session(snapshot=able)
         with session:
             yield MongoDBSnapshot(client, session, hello)
+
+    def last_change(self, after: str | None) -> str:
+        """The position of the last change in the URL's database, `after` itself if there was none since: a
+        cheap probe. Needs a replica set."""
+        with mongodb_errors(str(self._url)):
+            return last_change(self._client(), self._url.database, after)
 
     def close(self) -> None:
         if self._opened is not None:

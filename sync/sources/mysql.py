@@ -15,7 +15,7 @@ import pymysql
 
 from sync.connections import connect_mysql, mysql_errors
 from sync.copytext import NULL, Chunk, Rejected, escape, line, misfit, reject
-from sync.errors import SyncError
+from sync.errors import SyncError, UnknownTableError
 from sync.sources.base import Description
 from sync.sources.binlog_position import binlog_position, open_snapshot
 from sync.sources.mysql_catalog import SourceTable, column_of, read_table
@@ -49,8 +49,13 @@ class MySQLSource:
         return f"MySQLSource({self._url})"
 
     def describe(self, table: Table) -> Description:
-        with mysql_errors(f"{table.qualified} from {self._url}"):
-            source = read_table(self._connection(), table)
+        try:
+            with mysql_errors(f"{table.qualified} from {self._url}"):
+                source = read_table(self._connection(), table)
+        except UnknownTableError:
+            if not table.optional:
+                raise
+            return Description(table.columns, exists=False)
         columns = table.columns or tuple(
             Column(column.name, natural_type(column), column.comment)
             for column in source.columns.values()

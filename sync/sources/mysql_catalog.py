@@ -7,7 +7,7 @@ from typing import Any
 
 import pymysql
 
-from sync.errors import SyncError
+from sync.errors import SyncError, UnknownTableError
 from sync.spec import Table
 
 
@@ -51,7 +51,7 @@ def quote(identifier: str) -> str:
 def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable:
     """The table's columns in their order, invisible and generated ones included.
 
-    Raises `SyncError` when there is no such table, or none that this user may see.
+    Raises `UnknownTableError` when there is no such table, or none that this user may see.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -75,7 +75,7 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
         if (row[0], row[1]) == exact
     }
     if not columns:
-        raise SyncError(
+        raise UnknownTableError(
             f"{table.qualified}: MySQL has no table {table.database}.{table.source_name} that this user may"
             f" read. Correct database or source_table in the declaration, or GRANT SELECT on it"
         )

@@ -1,0 +1,54 @@
+"""What landing writes with: the folder of files, and URLs of users that may write to the shop's databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+from pymysql.connections import Connection
+
+from sync.connections import connect_mongodb, connect_mysql
+from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+
+class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The landing folder and the shop's databases as landing may write to them.
+
+    A URL that is not set means that the platform never writes there; the assets that would are external then.
+    """
+
+    folder: str | None = Field(default=None, description="folder of landing files; none: nothing is landed")
+    mysql_url: str | None = Field(default=None, description="may define and write the tables of `shop`")
+    restore_url: str | None = Field(default=None, description="may write to MySQL's database `sales` alone")
+    mongodb_url: str | None = Field(default=None, description="may define and write the catalog")
+    max_rejected_share: float | None = Field(
+        default=None,
+        description="share of rejected lines above which a file is not landed; none: no limit",
+    )
+
+    @property
+    def path(self) -> Path | None:
+        return Path(self.folder) if self.folder else None
+
+    @contextmanager
+    def mysql(self) -> Iterator[Connection[Any]]:
+        """A connection that may write to the shop's MySQL database, closed at the end."""
+        if self.mysql_url is None:
+            raise SyncError("SOFTCART_MYSQL_ADMIN_URL is not set: landing does not write to the shop")
+        with closing(connect_mysql(self.mysql_url)) as connection:
+            yield connection
+
+    @contextmanager
+    def mongodb(self) -> Iterator[MongoClient[dict[str, Any]]]:
+        """A client that may write to the catalog, closed at the end."""
+        if self.mongodb_url is None:
+            raise SyncError("SOFTCART_MONGO_ADMIN_URL is not set: landing does not write to the catalog")
+        with connect_mongodb(self.mongodb_url) as client:
+            yield client

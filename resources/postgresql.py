@@ -1,0 +1,35 @@
+"""PostgreSQL: staging, and the production warehouse where that is PostgreSQL too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import dagster as dg
+from psycopg2.extensions import connection as Connection
+from pydantic import Field
+
+from sync.connections import connect_postgresql
+from sync.targets.postgresql import PostgreSQLTarget
+
+
+class PostgreSQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One PostgreSQL database that the platform owns."""
+
+    url: str = Field(description="postgresql://user:password@host:port/database, from the environment")
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection in autocommit mode that is closed at the end.
+
+        Raises `sync.errors.TransientError` when the server cannot be reached now, `SyncError` when it
+        refuses.
+        """
+        with closing(connect_postgresql(self.url)) as connection:
+            yield connection
+
+    @contextmanager
+    def target(self) -> Iterator[PostgreSQLTarget]:
+        """The database as rows are synced into it; connects when it is used."""
+        with closing(PostgreSQLTarget(self.url)) as target:
+            yield target

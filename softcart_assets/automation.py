@@ -1,0 +1,36 @@
+"""Jobs, the daily schedule and the sensor that drives the sync.
+
+Every job runs in one process: a process a step would import the definitions again for each of them, which
+takes longer than the step's work.
+"""
+
+import os
+
+import dagster as dg
+
+LANDED = dg.AssetSelection.groups("landing")
+
+refresh = dg.define_asset_job(
+    "refresh",
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    description="Everything: land files, sync, star, reports, production, exports.",
+)
+
+sync = dg.define_asset_job(
+    "sync",
+    selection=dg.AssetSelection.all() - LANDED,
+    executor_def=dg.in_process_executor,
+    description="One pass of what changed, from the shop's databases to production.",
+)
+
+
+def daily_refresh() -> dg.ScheduleDefinition:
+    """The whole graph each morning at five, in the business's time zone."""
+    return dg.ScheduleDefinition(
+        name="daily_refresh",
+        job=refresh,
+        cron_schedule="0 5 * * *",
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        description="The whole graph each morning at five.",
+    )

@@ -1,0 +1,36 @@
+"""Metadata that every asset of a table carries, in Dagster's standard keys."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from sync.spec import Column
+
+OWNER = "team:data-platform"
+
+
+def column_schema(columns: Iterable[Column]) -> dg.TableSchema:
+    """The columns with type and description, as `dagster/column_schema` wants them."""
+    return dg.TableSchema(
+        [dg.TableColumn(column.name, column.type, column.description or None) for column in columns]
+    )
+
+
+def copied_columns(columns: Iterable[Column], upstream: dg.AssetKey) -> dg.TableColumnLineage:
+    """Lineage of a table whose columns each come from one column of `upstream`."""
+    return dg.TableColumnLineage(
+        {column.name: [dg.TableColumnDep(upstream, column.source_name)] for column in columns}
+    )
+
+
+def table_metadata(
+    name: str, columns: Iterable[Column] = (), upstream: dg.AssetKey | None = None
+) -> Mapping[str, Any]:
+    """Definition metadata of a table: its name as `database.schema.table`, its columns and their lineage."""
+    metadata: dict[str, Any] = {"dagster/table_name": name}
+    if columns:
+        metadata["dagster/column_schema"] = column_schema(columns)
+        if upstream is not None:
+            metadata["dagster/column_lineage"] = copied_columns(columns, upstream)
+    return metadata

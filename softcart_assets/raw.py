@@ -1,0 +1,134 @@
+"""The synced tables as assets: one multi-asset a source and target, each table of it can be run alone.
+
+What is synced is declared in `tables.py`; how is the package `sync`. Here is only what Dagster shows of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import dagster as dg
+
+from softcart_assets.failures import failure
+from softcart_assets.metadata import OWNER, table_metadata
+from sync.engine import PassResult, run_pass
+from sync.errors import SyncError
+from sync.spec import Column, Table
+
+RECONCILIATION = "reconciliation"
+BOOKKEEPING = (
+    Column("_batch", "bigint", "the batch that last changed the row"),
+    Column("_changed_at", "timestamptz", "when the row's present content came to be, by the source's clock"),
+    Column("_deleted", "boolean", "whether the row is gone from the source"),
+)
+
+
+def asset_key(table: Table) -> dg.AssetKey:
+    """Where the table is after its sync: `raw/customers`, `production/sales_data`."""
+    return dg.AssetKey([table.schema if table.target == "staging" else table.target, table.name])
+
+
+def source_key(table: Table) -> dg.AssetKey:
+    """The table in its source: `shop/customers`, `catalog/electronics`."""
+    return dg.AssetKey([table.database, table.source_name])
+
+
+def asset_spec(table: Table, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
+    """The asset of a synced table; `deps` are upstream assets besides its source."""
+    key = asset_key(table)
+    return dg.AssetSpec(
+        key=key,
+        deps=[source_key(table), *deps],
+        group_name=key.path[0],
+        description=table.description,
+        owners=[OWNER],
+        kinds={table.source, "postgres"},
+        metadata=table_metadata(f"{table.target}.{table.qualified}", table.columns, source_key(table)),
+    )
+
+
+def build_raw_assets(tables: Sequence[Table], seeds: Sequence[dg.AssetKey]) -> list[dg.AssetsDefinition]:
+    """The synced tables' assets; adopted ones depend on `seeds` too, which come before their first sync."""
+
+    def hop(table: Table) -> tuple[str, str]:
+        return table.source, table.target
+
+    return [
+        _build_hop(source, target, list(group), seeds)
+        for (source, target), group in groupby(sorted(tables, key=hop), key=hop)
+    ]
+
+
+def _build_hop(
+    source: str, target: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey]
+) -> dg.AssetsDefinition:
+    specs = [asset_spec(table, seeds if table.adopt else ()) for table in tables]
+
+    @dg.multi_asset(
+        name=f"sync_{source}_to_{target}",
+        specs=specs,
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILIATION,
+                asset=spec.key,
+                blocking=True,
+                description="What the pass read is live or quarantined in the target, row by row.",
+            )
+            for spec in specs
+        ],
+        required_resource_keys={source, target},
+        can_subset=True,
+        pool=target,
+    )
+    def sync_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        selected = [table for table in tables if asset_key(table) in context.selected_asset_keys]
+        failed: list[SyncError] = []
+        with (
+            getattr(context.resources, source).source() as reader,
+            getattr(context.resources, target).target() as writer,
+        ):
+            for table in selected:
+                try:
+                    result = run_pass(table, reader, writer, context.run_id)
+                except SyncError as error:
+                    context.log.error(str(error))
+                    failed.append(error)
+                else:
+                    yield materialization(table, result)
+        if failed:
+            raise failure(failed)
+
+    return sync_tables
+
+
+def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[Any]:
+    """What a pass shows of itself: its figures, and its reconciliation as a check."""
+    if not result.source_exists:
+        missing = {"note": f"{table.source} has no {table.database}.{table.source_name} yet"}
+    else:
+        missing = {}
+    return dg.MaterializeResult(
+        asset_key=asset_key(table),
+        metadata={
+            "dagster/row_count": result.rows,
+            "read": result.read,
+            "inserted": result.inserted,
+            "updated": result.updated,
+            "deleted": result.deleted,
+            "quarantined": result.quarantined,
+            "batch": result.batch,
+            "position_before": result.position_before,
+            "position_after": result.position_after,
+            "seconds": round(result.seconds, 3),
+            **missing,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                asset_key=asset_key(table),
+                check_name=RECONCILIATION,
+                passed=not result.differences,
+                description="; ".join(result.differences) or None,
+                metadata={"read": result.read, "rows": result.rows, "quarantined": result.quarantined},
+            )
+        ],
+    )

@@ -1,0 +1,109 @@
+"""`make run` and `make sync`: a job of the graph in this process, with calm progress and a summary."""
+
+import os
+import time
+from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from demo import generate
+from softcart_assets.build import build_defs
+from softcart_assets.progress import failure_reason
+from sync.connections import connect_postgresql
+from sync.urls import parse
+
+STAGES = ("landing", "raw", "star", "reports", "production", "exports")
+URLS = {
+    "MySQL": "SOFTCART_MYSQL_URL",
+    "MongoDB": "SOFTCART_MONGO_URL",
+    "staging": "SOFTCART_STAGING_URL",
+    "production": "SOFTCART_PRODUCTION_URL",
+}
+QUARANTINED = """
+    SELECT table_name, reason, count(*) FROM quarantine.rejected_rows GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def run_job(name: str, console: Console) -> bool:
+    """Execute the job in this process; True when every asset and every blocking check passed.
+
+    The URLs of all systems and DAGSTER_HOME are taken from the environment.
+    """
+    started = time.monotonic()
+    definitions = build_defs()
+    job = definitions.resolve_job_def(name)
+    result = job.execute_in_process(
+        instance=dg.DagsterInstance.get(),
+        run_config={"loggers": {"progress": {}}},
+        raise_on_error=False,
+    )
+    summarize(definitions, result, console)
+    seconds = time.monotonic() - started
+    if result.success:
+        console.print(f"\n[bold]{name} succeeded[/] in {seconds:.1f} s; the servers stay up (make down)")
+    else:
+        console.print(f"\n[bold red]{name} failed[/] after {seconds:.1f} s:")
+        for line in failures(result):
+            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    return result.success
+
+
+def demo_landing(folder: Path) -> Path:
+    """The demo shop's landing files, generated into `folder` the first time."""
+    if not folder.exists():
+        beside = folder.with_name(f"{folder.name}.{os.getpid()}")
+        generate(beside)
+        beside.rename(folder)
+    return folder
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What failed and why, then what was not run because of it; one line each."""
+    lines = [f"{e.step_key}: {failure_reason(e)}" for e in result.all_events if e.is_step_failure]
+    if skipped := [e.step_key for e in result.all_events if e.is_step_skipped and e.step_key]:
+        lines.append(f"not run because of it: {', '.join(skipped)}")
+    return lines
+
+
+def summarize(definitions: dg.Definitions, result: dg.ExecuteInProcessResult, console: Console) -> None:
+    """Rows by stage, quarantined rows, and where everything is."""
+    graph = definitions.resolve_asset_graph()
+    rows: defaultdict[str, int] = defaultdict(int)
+    assets: defaultdict[str, int] = defaultdict(int)
+    for event in result.all_events:
+        if event.is_step_materialization:
+            materialization = event.step_materialization_data.materialization
+            stage = graph.get(materialization.asset_key).group_name
+            count = materialization.metadata.get("dagster/row_count")
+            rows[stage] += count.value if count else 0  # type: ignore[operator]
+            assets[stage] += 1
+    table = Table(box=None, pad_edge=False, title_justify="left", header_style="dim")
+    for heading in ("stage", "assets", "rows"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    for stage in STAGES:
+        if assets[stage]:
+            table.add_row(stage, f"{assets[stage]}", f"{rows[stage]:,}")
+    console.print()
+    console.print(table)
+    console.print()
+    for label, count in quarantined().items():
+        console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
+    for label, variable in URLS.items():
+        console.print(f"{label:<11} {parse(os.environ[variable])}", highlight=False)
+    exports = Path(os.environ.get("SOFTCART_EXPORTS", "exports")).resolve()
+    console.print(f"{'exports':<11} {exports}", highlight=False)
+    console.print("make env prints the URLs with their passwords; make ui opens Dagster.", style="dim")
+
+
+def quarantined() -> dict[str, int]:
+    """Rows in quarantine, in staging and production, by table and reason."""
+    found: dict[str, int] = {}
+    for variable in ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL"):
+        with closing(connect_postgresql(os.environ[variable])) as connection, connection.cursor() as cursor:
+            cursor.execute(QUARANTINED)
+            found |= {f"{table_name}: {reason}": count for table_name, reason, count in cursor}
+    return found
