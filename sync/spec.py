@@ -98,7 +98,7 @@ class Table:
             )
         if self.optional and not self.columns:
             raise SpecError(
-                f"table {self.name}: an optional table's columns are not in its source: declare them"
+                f"table {self.name}: an optional table has to declare its columns"
             )
         if self.history and not self.key:
             raise SpecError(f"table {self.name}: a change log needs a key")
