@@ -76,7 +76,9 @@ def transaction(connection: Connection[Any]) -> Iterator[Cursor]:
     """
     connection.commit()
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
+        cursor.execute(
+            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')"
+        )
         cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.begin()
         try:

@@ -1,0 +1,65 @@
+"""Land catalog files in the collections of the shop's MongoDB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psycopg2.extensions import connection as PostgresConnection
+from pymongo.database import Database
+
+from landing.json_reader import Document, JsonReader
+from landing.land import land
+from landing.landing_file import find
+from landing.mongodb import definition, ensure_collection, ensure_memory
+from landing.mongodb_store import CatalogStore
+from landing.result import LandingError, LandingResult
+from sync.connections import mongodb_errors
+
+FIRST_FILE = "catalog.json"
+FIRST_COLLECTION = "electronics"
+
+
+def ensure_catalog(database: Database[Document], collection: str) -> None:
+    """Create a catalog collection, its validator, its indexes and landing's memory where they are missing.
+    `database` is opened by a user who may do so."""
+    with mongodb_errors(f"catalog.{collection}"):
+        ensure_collection(database, collection)
+        ensure_memory(database)
+
+
+def catalog_file(folder: Path, collection: str) -> tuple[str, Path | None]:
+    """The name of a collection's file, `catalog_<collection>.json` (of `electronics` also `catalog.json`),
+    and its path if it is there. Raises `LandingError` if both are."""
+    names = [f"catalog_{collection}.json", *([FIRST_FILE] if collection == FIRST_COLLECTION else [])]
+    there = [(name, path) for name in names if (path := find(folder, name))]
+    if len(there) > 1:
+        raise LandingError(f"{names[0]} and {names[1]} both go to collection {collection}; keep one of them")
+    return there[0] if there else (names[-1], None)
+
+
+def land_catalog(
+    collection: str,
+    folder: Path,
+    database: Database[Document],
+    staging: PostgresConnection,
+    max_rejected_share: float | None = None,
+) -> LandingResult:
+    """Land a collection's file from `folder`, if it is there.
+
+    `database` is opened by a user who may write to it, on a replica set, since it takes transactions;
+    `staging` gets the documents that cannot be landed. Raises `LandingError` for a file that is something
+    else, or of which more than `max_rejected_share` cannot be landed; then nothing was written.
+    """
+    ensure_catalog(database, collection)
+    name, path = catalog_file(folder, collection)
+    target = f"catalog.{collection}"
+    with mongodb_errors(f"{name} into {target}"):
+        return land(
+            name,
+            target,
+            definition(),
+            JsonReader(path) if path else None,
+            CatalogStore(database, collection, name),
+            staging,
+            max_rejected_share,
+        )

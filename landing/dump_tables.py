@@ -1,0 +1,133 @@
+"""The tables of a dump in its work database, and how each is merged into the database proper."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pymysql.connections import Connection
+from pymysql.cursors import Cursor
+
+from landing.mysql import column_list, quoted
+from landing.mysql_merge import KeyedMerge
+from landing.result import LandingError, Merged
+
+_ENGINE = re.compile(r"^\) ENGINE=\w+", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class DumpedTable:
+    """A table in database `work`: its columns but for those that the server computes, and its primary key."""
+
+    work: str
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    rows: int
+
+    @property
+    def landed_name(self) -> str:
+        """The table that keeps its rows as they were landed last."""
+        return f"_landed_{self.name}"
+
+
+def dumped_tables(connection: Connection[Any], work: str, file: str) -> list[DumpedTable]:
+    """The tables that the dump made. Raises `LandingError` if there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = %s AND table_type = 'BASE TABLE' ORDER BY table_name",
+            (work,),
+        )
+        names = [str(row[0]) for row in cursor.fetchall()]
+        if not names:
+            raise LandingError(f"{file}: it makes no table; is it a dump?")
+        return [_described(cursor, work, name) for name in names]
+
+
+def _described(cursor: Cursor, work: str, name: str) -> DumpedTable:
+    cursor.execute(f"SELECT count(*) FROM {quoted(work, name)}")
+    (rows,) = cursor.fetchone() or (0,)
+    return DumpedTable(work, name, _columns(cursor, work, name), _primary_key(cursor, work, name), rows)
+
+
+def _columns(cursor: Cursor, database: str, table: str) -> tuple[str, ...]:
+    cursor.execute(
+        "SELECT column_name FROM information_schema.columns WHERE (table_schema, table_name) = (%s, %s)"
+        " AND coalesce(generation_expression, '') = '' ORDER BY ordinal_position",
+        (database, table),
+    )
+    return tuple(str(row[0]) for row in cursor.fetchall())
+
+
+def _primary_key(cursor: Cursor, database: str, table: str) -> tuple[str, ...]:
+    cursor.execute(
+        "SELECT column_name FROM information_schema.key_column_usage"
+        " WHERE (table_schema, table_name) = (%s, %s) AND constraint_name = 'PRIMARY'"
+        " ORDER BY ordinal_position",
+        (database, table),
+    )
+    return tuple(str(row[0]) for row in cursor.fetchall())
+
+
+def ensure_restored_table(cursor: Cursor, table: DumpedTable, file: str) -> None:
+    """Create the table as the dump has it, and the one that remembers its rows, where they are missing.
+
+    Every table becomes InnoDB, so that rows and memory commit together. Raises `LandingError` if the table is
+    there with fewer columns, or was landed with others.
+    """
+    cursor.execute("SELECT DATABASE()")
+    (database,) = cursor.fetchone() or ("",)
+    there = _columns(cursor, database, table.name)
+    if not there:
+        cursor.execute(f"SHOW CREATE TABLE {quoted(table.work, table.name)}")
+        (_, definition) = cursor.fetchone() or ("", "")
+        cursor.execute(_ENGINE.sub(") ENGINE=InnoDB", definition))
+    elif missing := [column for column in table.columns if column not in there]:
+        raise LandingError(
+            f"{file}: its table {table.name} has column {missing[0]!r}, which {database}.{table.name} lacks;"
+            " ALTER TABLE it to have it, too"
+        )
+    if not table.key:
+        return
+    landed = _columns(cursor, database, table.landed_name)
+    if not landed:
+        # No secondary keys here: a value that moved from one row to another would be twice in them.
+        cursor.execute(
+            f"CREATE TABLE {quoted(table.landed_name)} (PRIMARY KEY ({column_list(table.key)})) ENGINE=InnoDB"
+            f" SELECT {column_list(table.columns)} FROM {quoted(table.work, table.name)} LIMIT 0"
+        )
+    elif set(landed) != set(table.columns):
+        raise LandingError(
+            f"{file}: its table {table.name} has columns {', '.join(table.columns)}, and had"
+            f" {', '.join(landed)} when it was landed last; drop {database}.{table.landed_name} to have its"
+            f" rows compared anew, whereby {database}.{table.name} wins"
+        )
+
+
+def merge_table(cursor: Cursor, table: DumpedTable, file: str) -> Merged:
+    """Merge one table, inside the transaction of `cursor`.
+
+    Raises `LandingError` for a table that has neither rows to compare by a key nor is empty.
+    """
+    if table.key:
+        return KeyedMerge(
+            file=quoted(table.work, table.name),
+            landed=quoted(table.landed_name),
+            target=quoted(table.name),
+            key=table.key,
+            columns=table.columns,
+            order=table.key[0],
+        ).run(cursor)
+    cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {quoted(table.name)})")
+    if cursor.fetchone() == (1,):
+        raise LandingError(
+            f"{file}: its table {table.name} has no primary key, so it cannot be merged into the rows that"
+            " are there; give it one in the dump, or empty the table to have it restored whole"
+        )
+    columns = column_list(table.columns)
+    cursor.execute(
+        f"INSERT INTO {quoted(table.name)} ({columns}) SELECT {columns} FROM {quoted(table.work, table.name)}"
+    )
+    return Merged(inserted=table.rows)
