@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -24,3 +25,9 @@ def databases(stack: Cluster, urls: dict[str, str]) -> Iterator[tuple[str, str]]
 def star(databases: tuple[str, str]) -> Iterator[SmallStar]:
     with small_star(*databases) as star:
         yield star
+
+
+@pytest.fixture
+def bi_url(urls: dict[str, str], databases: tuple[str, str]) -> str:
+    """The readers' login to the mirrored production."""
+    return urlunsplit(urlsplit(urls["SOFTCART_BI_URL"])._replace(path=urlsplit(databases[1]).path))
