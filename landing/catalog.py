@@ -27,7 +27,7 @@ def ensure_catalog(database: Database[Document], collection: str) -> None:
         ensure_memory(database)
 
 
-def catalog_file(folder: Path, collection: str) -> tuple[str, Path | None]:
+def catalog_file(folder: Path | None, collection: str) -> tuple[str, Path | None]:
     """The name of a collection's file, `catalog_<collection>.json` (of `electronics` also `catalog.json`),
     and its path if it is there. Raises `LandingError` if both are."""
     names = [f"catalog_{collection}.json", *([FIRST_FILE] if collection == FIRST_COLLECTION else [])]
@@ -39,7 +39,7 @@ def catalog_file(folder: Path, collection: str) -> tuple[str, Path | None]:
 
 def land_catalog(
     collection: str,
-    folder: Path,
+    folder: Path | None,
     database: Database[Document],
     staging: PostgresConnection,
     max_rejected_share: float | None = None,

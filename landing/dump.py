@@ -31,7 +31,7 @@ STRICT = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
 Connect = Callable[[], "Connection[Any]"]
 
 
-def restore_dump(folder: Path, connect: Connect, name: str = SALES_DUMP) -> LandingResult:
+def restore_dump(folder: Path | None, connect: Connect, name: str = SALES_DUMP) -> LandingResult:
     """Restore the dump from `folder`, if it is there, into the database that `connect` opens.
 
     Its user needs all rights on that database and on `<database>_restore`. Figures are rows of all tables.

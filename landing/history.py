@@ -56,7 +56,7 @@ def raw_table(spec: FileSpec) -> Table:
 
 
 def land_history(
-    spec: FileSpec, folder: Path, staging: Connection, max_rejected_share: float | None = None
+    spec: FileSpec, folder: Path | None, staging: Connection, max_rejected_share: float | None = None
 ) -> LandingResult:
     """Land one history file from `folder`, if it is there, in its raw table.
 

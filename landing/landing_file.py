@@ -30,11 +30,13 @@ class Memory:
         return (self.content, self.reader) == (content, reader)
 
 
-def find(folder: Path, name: str) -> Path | None:
+def find(folder: Path | None, name: str) -> Path | None:
     """The file's path, or None where the folder has none of that name.
 
     Raises `LandingError` if the folder is missing, or if the name belongs to something that is no file.
     """
+    if folder is None:
+        return None
     if not folder.is_dir():
         raise LandingError(f"landing folder {folder} does not exist; SOFTCART_LANDING names it")
     path = folder / name

@@ -43,7 +43,7 @@ def ensure_seed_table(production: Connection, spec: FileSpec = SALES_SEED) -> No
 
 
 def seed_production(
-    folder: Path,
+    folder: Path | None,
     production: Connection,
     staging: Connection,
     max_rejected_share: float | None = None,

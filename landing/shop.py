@@ -31,7 +31,7 @@ def ensure_shop(connection: Connection[Any]) -> None:
 
 def land_csv(
     spec: FileSpec,
-    folder: Path,
+    folder: Path | None,
     shop: Connection[Any],
     staging: PostgresConnection,
     max_rejected_share: float | None = None,

@@ -15,7 +15,7 @@ from sync.connections import connect_mongodb, connect_mysql
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
-    from pymongo import MongoClient
+    from pymongo.database import Database
 
 
 class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -45,10 +45,16 @@ class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with closing(connect_mysql(self.mysql_url)) as connection:
             yield connection
 
+    def restore(self) -> Connection[Any]:
+        """A connection of the user who restores dumps; the caller closes it."""
+        if self.restore_url is None:
+            raise SyncError("SOFTCART_MYSQL_RESTORE_URL is not set: no dump is restored")
+        return connect_mysql(self.restore_url)
+
     @contextmanager
-    def mongodb(self) -> Iterator[MongoClient[dict[str, Any]]]:
-        """A client that may write to the catalog, closed at the end."""
+    def mongodb(self) -> Iterator[Database[dict[str, Any]]]:
+        """The catalog's database, opened by a user who may write to it, closed at the end."""
         if self.mongodb_url is None:
             raise SyncError("SOFTCART_MONGO_ADMIN_URL is not set: landing does not write to the catalog")
         with connect_mongodb(self.mongodb_url) as client:
-            yield client
+            yield client.get_default_database()

@@ -1,13 +1,16 @@
 """The single assembler of the definitions."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.automation import daily_refresh, refresh, sync
+from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.progress import progress
 from softcart_assets.raw import build_raw_assets
 from softcart_assets.sensors import source_changes
@@ -22,7 +25,17 @@ def resources() -> dict[str, dg.ConfigurableResource]:
         "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
         "production": PostgreSQLResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+        "landing": LandingResource(
+            folder=_if_set("SOFTCART_LANDING"),
+            mysql_url=_if_set("SOFTCART_MYSQL_ADMIN_URL"),
+            restore_url=_if_set("SOFTCART_MYSQL_RESTORE_URL"),
+            mongodb_url=_if_set("SOFTCART_MONGO_ADMIN_URL"),
+        ),
     }
+
+
+def _if_set(variable: str) -> dg.EnvVar | None:
+    return dg.EnvVar(variable) if os.environ.get(variable) else None
 
 
 def build_defs(
@@ -34,7 +47,10 @@ def build_defs(
     `tables` are the synced tables; `resource_overrides` replaces resources by name, as tests do.
     """
     return dg.Definitions(
-        assets=[*build_raw_assets(tables, seeds=[])],
+        assets=[
+            *build_landing_assets(),
+            *build_raw_assets(tables, seeds=[SEED]),
+        ],
         jobs=[refresh, sync],
         schedules=[daily_refresh()],
         sensors=[source_changes],

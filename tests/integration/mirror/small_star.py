@@ -122,13 +122,14 @@ class SmallStar:
 
 
 @contextmanager
-def emptied(staging: str, production: str) -> Iterator[SmallStar]:
-    """Two databases, emptied for it; nothing is built in staging yet."""
+def small_star(staging: str, production: str) -> Iterator[SmallStar]:
+    """The star in two databases that are emptied for it, built in staging and not mirrored yet."""
     star = SmallStar((staging, production), connect_postgresql(staging), connect_postgresql(production))
     try:
         for connection in (star.staging, star.production):
             with connection.cursor() as cursor:
                 cursor.execute("DROP SCHEMA IF EXISTS star, reports, bi, sync, quarantine CASCADE")
+        star.build()
         yield star
     finally:
         star.staging.close()

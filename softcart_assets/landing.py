@@ -1,0 +1,199 @@
+"""Landing: the files of SOFTCART_LANDING as assets, in the databases that they go to.
+
+Where the platform may not write (no admin URL is set), the shop's tables are external assets: they are shown
+with their lineage and nothing ever writes to them.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from landing.catalog import land_catalog
+from landing.dump import restore_dump
+from landing.files import HISTORY_FILES, SALES_SEED, SHOP_FILES
+from landing.history import land_history, raw_table
+from landing.result import LandingResult
+from landing.seed import seed_production
+from landing.shop import land_csv
+from softcart_assets.failures import failure
+from softcart_assets.metadata import OWNER, table_metadata
+from softcart_assets.raw import BOOKKEEPING, source_key
+from softcart_assets.tables import CATALOG, SALES, SHOP
+from sync.errors import SyncError
+from sync.spec import Column, Table
+
+GROUP = "landing"
+SEED = dg.AssetKey(["seed", "sales_data"])
+HISTORY = tuple(raw_table(spec) for spec in HISTORY_FILES)
+
+# What lands each asset of a step, once its connections are open.
+Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
+
+
+def build_landing_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Landing's assets; those of a system whose admin URL is not set are external."""
+    shop = [shop_spec(table, {"mysql"}) for table in SHOP]
+    catalog = [shop_spec(table, {"mongodb"}) for table in CATALOG]
+    sales = [shop_spec(SALES, {"mysql"})]
+    return [
+        *_unless_external("SOFTCART_MYSQL_ADMIN_URL", "land_shop", shop, _shop),
+        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", catalog, _catalog),
+        *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sales, _sales),
+        _step("land_history", [history_spec(table) for table in HISTORY], _history),
+        _step("seed_production", [seed_spec()], _seed),
+    ]
+
+
+def shop_spec(table: Table, kinds: set[str]) -> dg.AssetSpec:
+    """The asset of a synced table in its source."""
+    columns = [Column(column.source_name, column.type, column.description) for column in table.columns]
+    return dg.AssetSpec(
+        source_key(table),
+        group_name=GROUP,
+        description=table.description,
+        owners=[OWNER],
+        kinds=kinds,
+        metadata=table_metadata(f"{table.database}.{table.source_name}", columns),
+    )
+
+
+def history_spec(table: Table) -> dg.AssetSpec:
+    """The asset of a landed file of the warehouse's history."""
+    return dg.AssetSpec(
+        ["raw", table.name],
+        group_name=GROUP,
+        description=table.description,
+        owners=[OWNER],
+        kinds={"csv", "postgres"},
+        metadata=table_metadata(f"staging.raw.{table.name}", [*table.columns, *BOOKKEEPING]),
+    )
+
+
+def seed_spec() -> dg.AssetSpec:
+    """The asset of what production's sales held before the first sync."""
+    columns = [Column(field.name, field.type.postgres, field.description) for field in SALES_SEED.fields]
+    return dg.AssetSpec(
+        SEED,
+        group_name=GROUP,
+        description=SALES_SEED.description,
+        owners=[OWNER],
+        kinds={"csv", "postgres"},
+        metadata=table_metadata(f"production.{SALES_SEED.target}", columns),
+    )
+
+
+def _unless_external(
+    admin_url: str,
+    name: str,
+    specs: Sequence[dg.AssetSpec],
+    open_landings: Callable[[Any], AbstractContextManager[Landings]],
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    if os.environ.get(admin_url):
+        return [_step(name, specs, open_landings)]
+    return list(specs)
+
+
+def _step(
+    name: str,
+    specs: Sequence[dg.AssetSpec],
+    open_landings: Callable[[Any], AbstractContextManager[Landings]],
+) -> dg.AssetsDefinition:
+    """One step that lands the files of one database, each file on its own."""
+
+    @dg.multi_asset(
+        name=name,
+        specs=specs,
+        required_resource_keys={"landing", "staging", "production"},
+        can_subset=True,
+        pool="landing",
+    )
+    def land_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        failed: list[SyncError] = []
+        try:
+            with open_landings(context.resources) as landings:
+                for key in sorted(context.selected_asset_keys):
+                    try:
+                        yield materialization(key, landings[key]())
+                    except SyncError as error:
+                        context.log.error(str(error))
+                        failed.append(error)
+        except SyncError as error:
+            failed.append(error)
+        if failed:
+            raise failure(failed)
+
+    return land_files
+
+
+def materialization(key: dg.AssetKey, result: LandingResult) -> dg.MaterializeResult[Any]:
+    """What a landing shows of itself."""
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "file": result.file if result.present else f"{result.file} (not there)",
+            "dagster/row_count": result.landed,
+            "lines": result.rows_in_file,
+            "inserted": result.inserted,
+            "updated": result.updated,
+            "quarantined": result.quarantined,
+            "conflicts": result.conflicts,
+            "conflict_keys": list(result.conflict_keys),
+            "left_out": result.left_out,
+            "ignored_columns": list(result.ignored_columns),
+            "note": result.note,
+            "seconds": round(result.seconds, 3),
+        },
+    )
+
+
+@contextmanager
+def _shop(resources: Any) -> Iterator[Landings]:
+    landing = resources.landing
+    with landing.mysql() as shop, resources.staging.connect() as staging:
+        yield {
+            dg.AssetKey(["shop", spec.table]): partial(
+                land_csv, spec, landing.path, shop, staging, landing.max_rejected_share
+            )
+            for spec in SHOP_FILES
+        }
+
+
+@contextmanager
+def _catalog(resources: Any) -> Iterator[Landings]:
+    landing = resources.landing
+    with landing.mongodb() as catalog, resources.staging.connect() as staging:
+        yield {
+            source_key(table): partial(
+                land_catalog, table.source_name, landing.path, catalog, staging, landing.max_rejected_share
+            )
+            for table in CATALOG
+        }
+
+
+@contextmanager
+def _sales(resources: Any) -> Iterator[Landings]:
+    landing = resources.landing
+    yield {source_key(SALES): partial(restore_dump, landing.path, landing.restore)}
+
+
+@contextmanager
+def _history(resources: Any) -> Iterator[Landings]:
+    landing = resources.landing
+    with resources.staging.connect() as staging:
+        yield {
+            dg.AssetKey(["raw", spec.table]): partial(
+                land_history, spec, landing.path, staging, landing.max_rejected_share
+            )
+            for spec in HISTORY_FILES
+        }
+
+
+@contextmanager
+def _seed(resources: Any) -> Iterator[Landings]:
+    landing = resources.landing
+    with resources.production.connect() as production, resources.staging.connect() as staging:
+        yield {SEED: partial(seed_production, landing.path, production, staging, landing.max_rejected_share)}
