@@ -2,7 +2,7 @@
 
 {#- A positive 63-bit number from the MD5 of the parts; the primary key guards against a collision. -#}
 {% macro surrogate_key(parts) -%}
-    (('x' || substr(md5(concat_ws('|', {{ parts | join(', ') }})), 1, 16))::bit(64)::bigint & 9223372036854775807)
+    (('x' || left(md5(jsonb_build_array({{ parts | join(', ') }})::text), 16))::bit(64)::bigint & 9223372036854775807)
 {%- endmacro %}
 
 {#- A name with single blanks and none around it; NULL when nothing is left. -#}

@@ -78,7 +78,7 @@
 {#- Make the constraints and indexes of the contract real; those that are there stay, others go. -#}
 {% macro tracked_enforce(table) %}
     {%- set held = tracked_query(tracked_constraints_query(table, ['p', 'u', 'f', 'c'])).columns['name'].values() | list -%}
-    {%- set wanted = tracked_constraints() -%}
+    {%- set wanted = tracked_constraints(model) -%}
     {%- for name in held if name not in wanted -%}
         {%- do tracked_alter(table, 'drop constraint ' ~ adapter.quote(name)) -%}
     {%- endfor -%}
@@ -100,21 +100,21 @@
     where conrelid = '{{ table }}'::regclass and contype in ('{{ types | join("', '") }}')
 {% endmacro %}
 
-{#- The contract's constraints as {name: definition}. -#}
-{% macro tracked_constraints() %}
+{#- The constraints in the contract of a model's node as {name: definition}. -#}
+{% macro tracked_constraints(node) %}
     {%- set wanted = {} -%}
-    {%- for constraint in model.constraints -%}
+    {%- for constraint in node.constraints -%}
         {%- set columns = constraint.columns | join('_') -%}
         {%- set listed = '(' ~ tracked_list(constraint.columns) ~ ')' -%}
         {%- if constraint.type == 'primary_key' -%}
-            {%- do wanted.update({model.name ~ '_' ~ columns ~ '_pkey': 'primary key ' ~ listed}) -%}
+            {%- do wanted.update({node.name ~ '_' ~ columns ~ '_pkey': 'primary key ' ~ listed}) -%}
         {%- elif constraint.type == 'foreign_key' -%}
             {%- set target = constraint.to ~ ' (' ~ tracked_list(constraint.to_columns) ~ ')' -%}
-            {%- do wanted.update({model.name ~ '_' ~ columns ~ '_fkey': 'foreign key ' ~ listed ~ ' references ' ~ target}) -%}
+            {%- do wanted.update({node.name ~ '_' ~ columns ~ '_fkey': 'foreign key ' ~ listed ~ ' references ' ~ target}) -%}
         {%- elif constraint.type == 'check' -%}
-            {%- do wanted.update({model.name ~ '_' ~ constraint.name ~ '_check': 'check (' ~ constraint.expression ~ ')'}) -%}
+            {%- do wanted.update({node.name ~ '_' ~ constraint.name ~ '_check': 'check (' ~ constraint.expression ~ ')'}) -%}
         {%- else -%}
-            {%- do exceptions.raise_compiler_error(model.name ~ ': constraint type ' ~ constraint.type ~ ' is not supported') -%}
+            {%- do exceptions.raise_compiler_error(node.name ~ ': constraint type ' ~ constraint.type ~ ' is not supported') -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(wanted) }}
