@@ -4,7 +4,7 @@ select
     calendar.month,
     category.category,
     coalesce(sum(sale.amount), 0) as total_sales,
-    count(*) as sales
+    count(sale.sale_key) as sales
 from {{ ref('fact_sales') }} as sale
 inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
 inner join {{ ref('dim_category') }} as category on category.category_key = sale.category_key

@@ -10,14 +10,17 @@ with sold as (
     where not _deleted
 ),
 
+span as (
+    select
+        date_trunc('year', min(first_date)::timestamp)::date as first_day,
+        (date_trunc('year', max(last_date)::timestamp) + interval '1 year')::date as end_day
+    from sold
+),
+
 calendar as (
-    select day::date as date
-    from (
-        select date_trunc('year', min(first_date)::timestamp) as first_day,
-            date_trunc('year', max(last_date)::timestamp) + interval '1 year - 1 day' as last_day
-        from sold
-    ) as span
-    cross join lateral generate_series(first_day, last_day, interval '1 day') as day
+    select span.first_day + passed.days as date
+    from span
+    cross join lateral generate_series(0, span.end_day - span.first_day - 1) as passed (days)
 )
 
 select

@@ -1,0 +1,1 @@
+"""The dbt project in `sql/` as assets: what it holds, running it, and the ERD of its star."""

@@ -1,0 +1,74 @@
+"""Star and reports as one multi-asset over the dbt project, any part of which can run.
+
+dagster-dbt translates a project as well, but importing it costs every run two seconds or more, and it
+computes the column lineage anew each time.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+from psycopg2.extensions import connection as Connection
+
+from softcart_assets.dbt.events import Event, run
+from softcart_assets.dbt.graph import Model, Project, load_project
+from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
+from softcart_assets.dbt.specs import asset_key, asset_spec, check_spec, model_key
+from softcart_assets.failures import failure
+from sync.errors import SyncError
+from sync.state import lease, prepare
+
+LEASE = "dbt"
+
+
+def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
+    """Star and reports with their tests as checks; `project` is by default what `sql/` holds.
+
+    A failed test of severity error stops the models that depend on its own, and is a blocking check for
+    everything after them.
+    """
+    project = project or load_project()
+    specs = [asset_spec(model) for model in project.models]
+    checks = {test.unique_id: check_spec(test, project.model(test.model)) for test in project.tests}
+
+    @dg.multi_asset(
+        name="dbt",
+        specs=specs,
+        check_specs=list(checks.values()),
+        required_resource_keys={"staging"},
+        can_subset=True,
+        pool="staging",
+    )
+    def dbt(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        models = [model for model in project.models if model_key(model) in context.selected_asset_keys]
+        tests = [
+            test for test in project.tests if checks[test.unique_id].key in context.selected_asset_check_keys
+        ]
+        staging = context.resources.staging
+        timezone = os.environ.get("SOFTCART_TIMEZONE") or DEFAULT_TIMEZONE
+        try:
+            with staging.connect() as connection:
+                prepare(connection)
+                check_inputs(connection, models)
+                with lease(connection, LEASE):
+                    yield from run(staging.url, connection, project, models, tests, timezone)
+        except SyncError as error:
+            raise failure([error]) from error
+
+    return dbt
+
+
+def check_inputs(connection: Connection, models: Iterable[Model]) -> None:
+    """Raises `SyncError` when a table that is read is not there and not about to be built, naming what to
+    materialize first."""
+    wanted = list(models)
+    built = {(model.schema, model.name) for model in wanted}
+    with connection.cursor() as cursor:
+        for model in wanted:
+            for schema, table in sorted({*model.inputs} - built):
+                cursor.execute("SELECT to_regclass(format('%%I.%%I', %s::text, %s::text))", (schema, table))
+                if cursor.fetchone() == (None,):
+                    key = asset_key(schema, table).to_user_string()
+                    raise SyncError(
+                        f"{model.name} reads {schema}.{table}, which staging does not have: materialize {key}"
+                    )

@@ -1,0 +1,134 @@
+"""What a run of dbt tells Dagster: rows and seconds of each model, the verdict of each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
+
+from softcart_assets.dbt.graph import Model, Project, Test
+from softcart_assets.dbt.runner import DbtError, build
+from softcart_assets.dbt.runner import NodeResult as Result
+from softcart_assets.dbt.specs import column_lineage, model_key
+from sync.errors import SyncError, TransientError
+
+UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do
+SHOWN_ROWS = 50
+NAMED_ROWS = 20
+# What a server that is away, starting, stopping or in somebody's way says; dbt passes on no more than the text.
+PASSING = (
+    "connection refused",
+    "could not connect",
+    "server closed the connection",
+    "terminating connection",
+    "the database system is",
+    "too many clients",
+    "deadlock detected",
+    "lock timeout",
+)
+
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
+
+
+def run(
+    url: str,
+    connection: Connection,
+    project: Project,
+    models: Iterable[Model],
+    tests: Iterable[Test],
+    timezone: str,
+) -> Iterator[Event]:
+    """Build models and ask tests in staging, yielding each result as it comes; `connection` is to staging too.
+
+    Raises `SyncError` at the end when a model could not be built or a test not be asked: it names them, what
+    the database said, and what was skipped for it; `TransientError` when that may pass.
+    """
+    nodes = {node.unique_id: node for node in (*models, *tests)}
+    errors, skipped = [], []
+    try:
+        for result in build(url, [node.name for node in nodes.values()], timezone):
+            node = nodes[result.unique_id]
+            if result.status == "error":
+                errors.append(f"{node.name}: {' '.join(result.message.split())}")
+            elif result.status == "skipped":
+                skipped.append(node.name)
+            elif isinstance(node, Model):
+                yield materialization(node, result, connection)
+            else:
+                yield check_result(node, project.model(node.model), result, connection)
+    except DbtError as error:
+        errors.append(str(error))
+    if errors:
+        message = "; ".join(errors) + (f"; skipped for it: {', '.join(skipped)}" if skipped else "")
+        raise (TransientError if _may_pass(message) else SyncError)(message)
+
+
+def _may_pass(message: str) -> bool:
+    return any(words in message.lower() for words in PASSING)
+
+
+def materialization(model: Model, result: Result, connection: Connection) -> dg.MaterializeResult[Any]:
+    """What the build of a model wrote, as the materialization `tracked` counted it."""
+    counts = _counts(model, connection)
+    written = 0 if result.message == UNCHANGED else 1
+    return dg.MaterializeResult(
+        asset_key=model_key(model),
+        metadata={
+            "dagster/row_count": counts["total"],
+            "inserted": counts["inserted"] * written,
+            "updated": counts["updated"] * written,
+            "deleted": counts["deleted"] * written,
+            "batch": counts["batch"],
+            "seconds": round(result.seconds, 3),
+            "dagster/column_lineage": column_lineage(model),
+        },
+    )
+
+
+def _counts(model: Model, connection: Connection) -> Mapping[str, int]:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(
+            "SELECT batch, inserted, updated, deleted, total FROM sync.models WHERE model = %s", (model.name,)
+        )
+        return cursor.fetchone()
+
+
+def check_result(test: Test, model: Model, result: Result, connection: Connection) -> dg.AssetCheckResult:
+    """A test's verdict; if it returned rows, how many and which."""
+    passed = result.status == "pass"
+    rows = [] if passed else _rows(result.sql, connection)
+    metadata: dict[str, Any] = {"rows": result.failures, "seconds": round(result.seconds, 3)}
+    if rows:
+        metadata["first_rows"] = dg.MetadataValue.table([dg.TableRecord(row) for row in rows])
+    return dg.AssetCheckResult(
+        asset_key=model_key(model),
+        check_name=test.check,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR if test.is_blocking else dg.AssetCheckSeverity.WARN,
+        description=None if passed else _summary(result.failures, rows),
+        metadata=metadata,
+    )
+
+
+def _rows(query: str, connection: Connection) -> list[dict[str, str | None]]:
+    """The first rows that a failed test returns."""
+    limited = sql.SQL("SELECT * FROM ({}) AS test LIMIT {}").format(sql.SQL(query), sql.Literal(SHOWN_ROWS))
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(limited)
+        return [
+            {name: None if value is None else str(value) for name, value in row.items()} for row in cursor
+        ]
+
+
+def _summary(failures: int, rows: list[dict[str, str | None]]) -> str:
+    """`12 rows: dateid 90, 181, …`, by the first column that the test returns."""
+    count = f"{failures:,} row{'' if failures == 1 else 's'}"
+    if not rows:
+        return count
+    name = next(iter(rows[0]))
+    named = ", ".join(str(row[name]) for row in rows[:NAMED_ROWS])
+    return f"{count}: {name} {named}{', …' if failures > NAMED_ROWS else ''}"

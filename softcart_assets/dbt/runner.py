@@ -1,0 +1,162 @@
+"""Run dbt in this process, which saves the start that a command of its own would cost each time.
+
+dbt takes seconds to import, so it is imported when the first run needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from softcart_assets.dbt.project import ROOT, content_hash, target_folder
+from sync.urls import DatabaseUrl, parse
+
+DEFAULT_TIMEZONE = "UTC"
+KINDS = ("model", "test")  # what is reported; hooks are not
+
+
+class DbtError(RuntimeError):
+    """dbt could not parse or run the project; the message is dbt's own, or the database's."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """How one model or test ended.
+
+    `status` is dbt's: success, error or skipped for a model; pass, fail, warn, error or skipped for a test.
+    `failures` is the number of rows that a test returned, `sql` what it asked the database.
+    """
+
+    unique_id: str
+    status: str
+    message: str
+    seconds: float
+    failures: int
+    sql: str
+
+
+def profile_environment(url: DatabaseUrl) -> dict[str, str]:
+    """What `profiles.yml` and libpq read: dbt masks a value whose name begins with DBT_ENV_SECRET in all it
+    writes, and libpq takes further options of the URL, such as `sslmode`, from PG… variables."""
+    options = {f"PG{name.upper().replace('_', '')}": value for name, value in url.options.items()}
+    return {
+        "SOFTCART_DBT_HOST": url.options.get("host", url.host),
+        "SOFTCART_DBT_PORT": str(url.port or 5432),
+        "SOFTCART_DBT_USER": url.user,
+        "SOFTCART_DBT_DATABASE": url.database,
+        "DBT_ENV_SECRET_SOFTCART_PASSWORD": url.password,
+        "DO_NOT_TRACK": "1",
+        **options,
+    }
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """`os.environ` with `values` in it while the block runs."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def arguments(timezone: str) -> list[str]:
+    """What every invocation is told: where the project is, and to write neither logs nor artifacts."""
+    return [
+        *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT), "--target-path", str(target_folder())),
+        *("--vars", json.dumps({"timezone": timezone})),
+        *("--log-level", "none", "--log-level-file", "none", "--no-write-json", "--no-populate-cache"),
+    ]
+
+
+@lru_cache(maxsize=1)
+def _parsed(_version: str, _database: str, timezone: str) -> Any:
+    """The manifest of one version of the project for one database, kept for the next run of this process."""
+    return invoke(["parse", *arguments(timezone)])
+
+
+def invoke(command: Sequence[str], manifest: Any = None, callbacks: Sequence[Any] = ()) -> Any:
+    """One invocation of dbt; returns its result. Raises `DbtError` when dbt itself fails, not when a model
+    or a test does."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    outcome = dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke(list(command))
+    if outcome.exception is not None:
+        raise DbtError(f"dbt {command[0]}: {outcome.exception}") from outcome.exception
+    return outcome.result
+
+
+def build(url: str, names: Sequence[str], timezone: str = DEFAULT_TIMEZONE) -> Iterator[NodeResult]:
+    """Build the named models and tests in staging at `url`, yielding each as it ends.
+
+    A model whose upstream failed, or whose upstream's blocking test failed, is skipped. `timezone` is the
+    IANA zone of the business. Raises `DbtError`.
+    """
+    database = parse(url)
+    finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def collect(event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            finished.put(event.data)
+
+    with environment(profile_environment(database)):
+        # Compiling leaves its traces in a manifest, so each run works on a copy.
+        manifest = _parsed(content_hash(), database.database, timezone).deepcopy()
+        command = ["build", *arguments(timezone), "--indirect-selection", "empty", "--select", *names]
+        outcome: list[Any] = []
+
+        def work() -> None:
+            try:
+                outcome.append(invoke(command, manifest, [collect]))
+            except DbtError as error:
+                outcome.append(error)
+            finally:
+                finished.put(None)
+
+        thread = threading.Thread(target=work, name="dbt")
+        thread.start()
+        try:
+            yield from _results(finished, outcome, manifest)
+        finally:
+            thread.join()
+
+
+def _results(finished: queue.SimpleQueue[Any], outcome: Sequence[Any], manifest: Any) -> Iterator[NodeResult]:
+    seen = set()
+    while (data := finished.get()) is not None:
+        if data.node_info.resource_type in KINDS:
+            seen.add(data.node_info.unique_id)
+            yield _result(data, manifest)
+    if isinstance(outcome[0], DbtError):
+        raise outcome[0]
+    for result in outcome[0].results:
+        if result.node.resource_type not in KINDS:
+            if result.status == "error":
+                raise DbtError(f"{result.node.name}: {result.message}")
+        elif result.node.unique_id not in seen:
+            # dbt tells nothing of what it skips until it is done.
+            yield NodeResult(result.node.unique_id, str(result.status), result.message or "", 0.0, 0, "")
+
+
+def _result(data: Any, manifest: Any) -> NodeResult:
+    run = data.run_result
+    return NodeResult(
+        unique_id=data.node_info.unique_id,
+        status=run.status,
+        message=run.message,
+        seconds=run.execution_time,
+        failures=run.num_failures,
+        sql=manifest.nodes[data.node_info.unique_id].compiled_code or "",
+    )
