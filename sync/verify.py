@@ -25,6 +25,7 @@ from sync.mirror.form import TableForm, TableName, column_list, read_forms, stag
 from sync.mirror.positions import Position, Standing, read_production, read_staging
 from sync.mirror.rows import same_key, stream
 from sync.mirror.sessions import transaction
+from sync.mirror.views import View
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -37,8 +38,8 @@ class Finding(StrEnum):
     """What is wrong with a row of production."""
 
     DIFFERENT = "differs"
-    MISSING = "is missing in production"
-    UNEXPECTED = "is in production alone"
+    MISSING = "is missing"
+    UNEXPECTED = "should not be there"
 
 
 class RowDifference(NamedTuple):
@@ -53,8 +54,8 @@ class RowDifference(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How one table compares. `rows` counts what was compared in staging and in production, `moved` the rows
-    that were left out because staging changed them since.
+    """How one table compares. `rows` counts what was compared, as expected and as production has it, `moved`
+    the rows that were left out because staging changed them since.
 
     `different` counts the rows that differ, `first` names some of them, by key. `obstacle` says why a table
     could not be compared at all.
@@ -78,21 +79,20 @@ class Comparison:
         if self.equal:
             return f"{self.table}: {self.rows[1]} rows are equal"
         rest = f" and {self.different - len(self.first)} more" if self.different > len(self.first) else ""
+        named = "; ".join(map(str, self.first))
         return (
-            f"{self.table}: {self.different} of {max(self.rows)} rows differ between staging and production: "
-            + "; ".join(map(str, self.first))
-            + rest
+            f"{self.table}: {self.different} of {max(self.rows)} rows in production are wrong: {named}{rest}"
         )
 
 
 @dataclass(frozen=True)
 class _Scope:
-    """The rows of one table that are compared: `live` in staging, `kept` in production, as FROM clauses of
-    the alias `t`. The sides differ by `moved` rows, which staging changed since."""
+    """The rows of one table that are compared, as queries for their key and `_hash`: `expected` in staging,
+    `actual` in production. Both leave out the `moved` rows, which staging changed since."""
 
     form: TableForm
-    live: sql.Composed
-    kept: sql.Composed
+    expected: sql.Composed
+    actual: sql.Composed
     moved: int
 
 
@@ -123,15 +123,29 @@ def verify(staging: Connection, production: Connection, tables: Sequence[TableNa
             if name not in comparisons
         ]
         with ThreadPoolExecutor(1) as thread:
-            computing = thread.submit(_fingerprints, source, "staging", [(s.form, s.live) for s in scopes])
-            there = _fingerprints(target, "production", [(s.form, s.kept) for s in scopes])
+            computing = thread.submit(_fingerprints, source, "staging", [scope.expected for scope in scopes])
+            there = _fingerprints(target, "production", [scope.actual for scope in scopes])
             here = computing.result()
-        for scope, expected, found in zip(scopes, here, there, strict=True):
-            different, first = (0, ()) if expected == found else _differences(source, target, scope)
-            comparisons[scope.form.name] = Comparison(
-                scope.form.name, (expected[0], found[0]), scope.moved, different, first
-            )
+        for scope, expected, actual in zip(scopes, here, there, strict=True):
+            different, first = (0, ()) if expected == actual else _name_rows(source, target, scope)
+            rows = expected[0], actual[0]
+            comparisons[scope.form.name] = Comparison(scope.form.name, rows, scope.moved, different, first)
     return [comparisons[name] for name in tables]
+
+
+def verify_view(production: Connection, view: View) -> Comparison:
+    """Compare a materialized view with what its query finds now; writes nothing."""
+    key = column_list(view.key, of="t")
+    hashed = sql.SQL("SELECT {}, hashtextextended(t::text, 0) AS _hash FROM {} AS t")
+    expected = hashed.format(key, sql.SQL("({})").format(sql.SQL(view.query)))
+    actual = hashed.format(key, view.name.identifier)
+    with (
+        transaction(production, "production", snapshot=True) as cursor,
+        postgresql_errors(f"production, {view.name}"),
+    ):
+        here, there = _fingerprints(cursor, "production", [expected, actual])
+        different, first = (0, ()) if here == there else _differences(cursor, view.key, expected, actual)
+    return Comparison(view.name, (here[0], there[0]), 0, different, first)
 
 
 def _obstacle(wanted: TableForm, present: TableForm | None) -> str | None:
@@ -157,83 +171,87 @@ def _scope(
     position: Position,
     number: int,
 ) -> _Scope:
-    table = form.name.identifier
-    live = sql.SQL("{} AS t WHERE NOT t._deleted").format(table)
-    kept = sql.SQL("{} AS t WHERE true").format(table)
+    table, keys = form.name.identifier, column_list(form.key)
+    hashed = sql.SQL("SELECT {}, hashtextextended(ROW({})::text, 0) AS _hash FROM {} AS t").format(
+        column_list(form.key, of="t"), column_list(form.column_names, of="t"), table
+    )
+    live = hashed + sql.SQL(" WHERE NOT t._deleted")
     if standing is None or standing.position == position or not standing.position.leads_to(position):
-        return _Scope(form, live, kept, moved=0)
-    batch, keys = sql.Literal(standing.position.batch), column_list(form.key)
+        return _Scope(form, live, hashed, moved=0)
+    batch = sql.Literal(standing.position.batch)
     beside = sql.Identifier("pg_temp", f"moved_{number}")
+    since = sql.SQL("SELECT {} FROM {} WHERE _batch > {}").format(keys, table, batch)
     with postgresql_errors(f"production, {form.name}"):
-        target.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                beside, keys, table
-            )
-        )
-        moved = stream(
-            source, sql.SQL("SELECT {} FROM {} WHERE _batch > {}").format(keys, table, batch), target, beside
-        )
-        target.execute(sql.SQL("ANALYZE {}").format(beside))
+        moved = _copy_beside(source, since, target, sql.SQL("SELECT {} FROM {}").format(keys, table), beside)
     return _Scope(
         form,
         live + sql.SQL(" AND t._batch <= {}").format(batch),
-        kept + sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS i WHERE {})").format(beside, same_key(form)),
+        hashed
+        + sql.SQL(" WHERE NOT EXISTS (SELECT FROM {} AS i WHERE {})").format(beside, same_key(form.key)),
         moved,
     )
 
 
-def _hash(form: TableForm) -> sql.Composed:
-    return sql.SQL("hashtextextended(ROW({})::text, 0)").format(column_list(form.column_names, of="t"))
+def _copy_beside(
+    source: Cursor, rows: sql.Composed, target: Cursor, like: sql.Composed, beside: sql.Identifier
+) -> int:
+    """Copy the rows of a query into a temporary table with the columns of another; returns their number."""
+    target.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {} WITH NO DATA").format(beside, like)
+    )
+    count = stream(source, rows, target, beside)
+    target.execute(sql.SQL("ANALYZE {}").format(beside))
+    return count
 
 
-def _fingerprints(
-    cursor: Cursor, where: str, rows: Sequence[tuple[TableForm, sql.Composed]]
-) -> list[tuple[int, int]]:
-    """The number of rows and the sum of their hashes, for each table."""
+def _fingerprints(cursor: Cursor, where: str, queries: Sequence[sql.Composed]) -> list[tuple[int, int]]:
+    """The number of rows of each query and the sum of their hashes."""
     fingerprints = []
-    for form, clause in rows:
-        with postgresql_errors(f"{where}, {form.name}"):
-            cursor.execute(
-                sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM {}").format(_hash(form), clause)
-            )
+    for query in queries:
+        with postgresql_errors(where):
+            cursor.execute(sql.SQL("SELECT count(*), coalesce(sum(_hash), 0) FROM ({}) AS t").format(query))
             ((count, total),) = cursor.fetchall()
         fingerprints.append((int(count), int(total)))
     return fingerprints
 
 
-def _differences(source: Cursor, target: Cursor, scope: _Scope) -> tuple[int, tuple[RowDifference, ...]]:
-    """How many rows differ, and the first of them by key."""
-    form, beside = scope.form, sql.Identifier("pg_temp", "expected")
-    hashed = sql.SQL("SELECT {}, {} AS _hash FROM ").format(column_list(form.key, of="t"), _hash(form))
-    with postgresql_errors(f"production, {form.name}"):
-        target.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS {} WITH NO DATA").format(
-                beside, hashed + scope.kept
-            )
-        )
-        stream(source, hashed + scope.live, target, beside)
-        keys = sql.SQL(", ").join(
-            sql.SQL("coalesce(t.{0}, i.{0})::text").format(sql.Identifier(name)) for name in form.key
-        )
-        target.execute(
-            sql.SQL(
-                "SELECT count(*) OVER (), t._hash IS NULL, i._hash IS NULL, {} FROM ({}) AS t"
-                " FULL JOIN {} AS i ON {} WHERE t._hash IS DISTINCT FROM i._hash ORDER BY {} LIMIT {}"
-            ).format(
-                keys,
-                hashed + scope.kept,
-                beside,
-                same_key(form),
-                sql.SQL(", ").join(map(sql.Literal, range(4, 4 + len(form.key)))),
-                sql.Literal(NAMED_KEYS),
-            )
-        )
-        found = target.fetchall()
+def _name_rows(source: Cursor, target: Cursor, scope: _Scope) -> tuple[int, tuple[RowDifference, ...]]:
+    """Bring the hashes of staging's rows to production and find the rows that differ there."""
+    beside = sql.Identifier("pg_temp", "expected")
+    with postgresql_errors(f"production, {scope.form.name}"):
+        _copy_beside(source, scope.expected, target, scope.actual, beside)
+        expected = sql.SQL("SELECT * FROM {}").format(beside)
+        found = _differences(target, scope.form.key, expected, scope.actual)
         target.execute(sql.SQL("DROP TABLE {}").format(beside))
+    return found
+
+
+def _differences(
+    cursor: Cursor, key: Sequence[str], expected: sql.Composed, actual: sql.Composed
+) -> tuple[int, tuple[RowDifference, ...]]:
+    """How many rows differ between two queries on one server, and the first of them by key."""
+    cursor.execute(
+        sql.SQL(
+            "SELECT count(*) OVER (), t._hash IS NULL, i._hash IS NULL, {} FROM ({}) AS i"
+            " FULL JOIN ({}) AS t ON {} WHERE t._hash IS DISTINCT FROM i._hash ORDER BY {} LIMIT {}"
+        ).format(
+            sql.SQL(", ").join(
+                sql.SQL("coalesce(i.{0}, t.{0})::text").format(sql.Identifier(name)) for name in key
+            ),
+            expected,
+            actual,
+            same_key(key),
+            sql.SQL(", ").join(
+                sql.SQL("coalesce(i.{0}, t.{0})").format(sql.Identifier(name)) for name in key
+            ),
+            sql.Literal(NAMED_KEYS),
+        )
+    )
+    found = cursor.fetchall()
     return (found[0][0] if found else 0), tuple(
         RowDifference(
-            ", ".join(f"{name}={value}" for name, value in zip(form.key, key, strict=True)),
+            ", ".join(f"{name}={value}" for name, value in zip(key, values, strict=True)),
             Finding.MISSING if missing else Finding.UNEXPECTED if unexpected else Finding.DIFFERENT,
         )
-        for _, missing, unexpected, *key in found
+        for _, missing, unexpected, *values in found
     )

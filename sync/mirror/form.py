@@ -16,8 +16,8 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
-# What the engine adds to every row of staging; production's rows are plain business columns.
-BOOKKEEPING = ("_batch", "_changed_at", "_deleted")
+# Staging's own columns, such as `_batch`, begin with this; production has the others.
+BOOKKEEPING = "_"
 
 
 class TableName(NamedTuple):
@@ -113,7 +113,7 @@ WITH wanted AS (
             JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-                AND a.attname = ANY (%(bookkeeping)s::text[])
+                AND starts_with(a.attname, %(bookkeeping)s)
         ) AS on_bookkeeping
     FROM wanted w
     JOIN pg_index i ON i.indrelid = w.oid
@@ -127,7 +127,7 @@ SELECT w.nspname, w.relname, obj_description(w.oid, 'pg_class'),
         ) ORDER BY a.attnum)
         FROM pg_attribute a
         WHERE a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
-            AND a.attname <> ALL (%(bookkeeping)s::text[])
+            AND NOT starts_with(a.attname, %(bookkeeping)s)
     ),
     (SELECT i.columns FROM index_forms i WHERE i.indrelid = w.oid AND i.indisprimary),
     (
@@ -173,7 +173,7 @@ def read_forms(cursor: Cursor, tables: Iterable[TableName]) -> dict[TableName, T
         {
             "schemas": [name.schema for name in names],
             "tables": [name.table for name in names],
-            "bookkeeping": list(BOOKKEEPING),
+            "bookkeeping": BOOKKEEPING,
         },
     )
     forms = {}
@@ -186,6 +186,7 @@ def read_forms(cursor: Cursor, tables: Iterable[TableName]) -> dict[TableName, T
             foreign_keys=tuple(
                 ForeignKey(constraint, tuple(own), TableName(parent_schema, parent), tuple(referenced))
                 for constraint, own, parent_schema, parent, referenced in foreign_keys or ()
+                if not any(column.startswith(BOOKKEEPING) for column in own)
             ),
             indexes=tuple(indexes or ()),
             indexed=tuple(tuple(columns) for columns in indexed or ()),

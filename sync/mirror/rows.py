@@ -7,6 +7,7 @@ do in the text that the verification compares.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def upsert(cursor: Cursor, form: TableForm, reception: Reception, beside: sql.Id
             form.name.identifier,
             sql.SQL(", ").join(sql.SQL("{0} = i.{0}").format(sql.Identifier(name)) for name in names),
             beside,
-            same_key(form),
+            same_key(form.key),
             live,
             column_list(names, of="t"),
             column_list(names, of="i"),
@@ -96,7 +97,7 @@ def upsert(cursor: Cursor, form: TableForm, reception: Reception, beside: sql.Id
             beside,
             live,
             form.name.identifier,
-            same_key(form),
+            same_key(form.key),
         )
     )
     return cursor.rowcount, updated
@@ -106,19 +107,19 @@ def delete(cursor: Cursor, form: TableForm, reception: Reception, beside: sql.Id
     """Delete the rows that staging does not have (any more). Returns how many."""
     if reception is Reception.CHANGES:
         statement = sql.SQL("DELETE FROM {} AS t USING {} AS i WHERE {} AND i.{}").format(
-            form.name.identifier, beside, same_key(form), DELETED
+            form.name.identifier, beside, same_key(form.key), DELETED
         )
     else:
         statement = sql.SQL("DELETE FROM {} AS t WHERE NOT EXISTS (SELECT FROM {} AS i WHERE {})").format(
-            form.name.identifier, beside, same_key(form)
+            form.name.identifier, beside, same_key(form.key)
         )
     cursor.execute(statement)
     return cursor.rowcount
 
 
-def same_key(form: TableForm) -> sql.Composed:
+def same_key(key: Sequence[str]) -> sql.Composed:
     """The condition that rows of the aliases `t` and `i` have the same key."""
-    return sql.SQL(" AND ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in form.key)
+    return sql.SQL(" AND ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in key)
 
 
 def stream(source: Cursor, select: sql.Composed, target: Cursor, into: sql.Composable) -> int:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sync.connections import postgresql_errors
+from sync.targets import postgresql
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -14,16 +15,7 @@ if TYPE_CHECKING:
 
 # Both sides have to spell a value alike, whatever their databases and roles are set to. An empty search_path
 # makes the catalogs' definitions qualified; just-in-time compilation costs more than these queries take.
-SETTINGS = {
-    "search_path": "",
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "1",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "jit": "off",
-}
+SETTINGS = {**postgresql.SETTINGS, "search_path": "", "bytea_output": "hex", "lc_monetary": "C", "jit": "off"}
 
 
 @contextmanager
@@ -38,6 +30,9 @@ def transaction(connection: Connection, where: str, snapshot: bool = False) -> I
         with connection, connection.cursor() as cursor:
             if snapshot:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            calls = ", ".join(["set_config(%s, %s, true)"] * len(SETTINGS))
-            cursor.execute(f"SELECT {calls}", [part for setting in SETTINGS.items() for part in setting])
+            cursor.execute(
+                "SELECT set_config(name, wanted.value, true) FROM pg_settings"
+                " JOIN unnest(%s, %s) AS wanted(name, value) USING (name)",
+                [list(SETTINGS), list(SETTINGS.values())],
+            )
             yield cursor

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from stack.cluster import Cluster
 from tests.conftest import fresh_database
-from tests.integration.mirror.small_star import SmallStar, small_star
+from tests.integration.mirror.small_star import SmallStar, emptied
 
 
 @pytest.fixture(scope="package")
@@ -21,6 +22,20 @@ def databases(stack: Cluster, urls: dict[str, str]) -> Iterator[tuple[str, str]]
 
 
 @pytest.fixture
-def star(databases: tuple[str, str]) -> Iterator[SmallStar]:
-    with small_star(*databases) as star:
+def bare(databases: tuple[str, str]) -> Iterator[SmallStar]:
+    """Staging and production without a table."""
+    with emptied(*databases) as star:
         yield star
+
+
+@pytest.fixture
+def star(bare: SmallStar) -> SmallStar:
+    """The small star, built in staging and not mirrored yet."""
+    bare.build()
+    return bare
+
+
+@pytest.fixture
+def bi_url(urls: dict[str, str], databases: tuple[str, str]) -> str:
+    """The readers' login to the mirrored production."""
+    return urlunsplit(urlsplit(urls["SOFTCART_BI_URL"])._replace(path=urlsplit(databases[1]).path))

@@ -122,14 +122,13 @@ class SmallStar:
 
 
 @contextmanager
-def small_star(staging: str, production: str) -> Iterator[SmallStar]:
-    """The star in two databases that are emptied for it, built in staging and not mirrored yet."""
+def emptied(staging: str, production: str) -> Iterator[SmallStar]:
+    """Two databases, emptied for it; nothing is built in staging yet."""
     star = SmallStar((staging, production), connect_postgresql(staging), connect_postgresql(production))
     try:
         for connection in (star.staging, star.production):
             with connection.cursor() as cursor:
                 cursor.execute("DROP SCHEMA IF EXISTS star, reports, bi, sync, quarantine CASCADE")
-        star.build()
         yield star
     finally:
         star.staging.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.verify import Comparison, Finding
-from tests.integration.mirror.small_star import COUNTRY, CUSTOMER, FACT, REPORT, TABLES, SmallStar
+from sync.verify import Comparison, Finding, verify_view
+from tests.integration.mirror.small_star import COUNTRY, CUSTOMER, FACT, REPORT, TABLES, TOTALS, SmallStar
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +44,8 @@ def test_rows_changed_behind_the_platforms_back_are_named_with_their_table(star:
         "INSERT INTO star.dim_country VALUES (99, 99, 'Nowhere')",
     )
     assert red(star.verify()) == {
-        "star.fact_sales": ["sale_key=s42 differs", "sale_key=s43 is missing in production"],
-        "star.dim_country": ["country_key=99 is in production alone"],
+        "star.fact_sales": ["sale_key=s42 differs", "sale_key=s43 is missing"],
+        "star.dim_country": ["country_key=99 should not be there"],
     }
 
 
@@ -147,3 +147,11 @@ def test_nothing_is_written(star: SmallStar) -> None:
     before = star.versions()
     star.verify()
     assert star.versions() == before
+
+
+def test_a_materialized_view_is_compared_with_its_query(star: SmallStar) -> None:
+    star.mirror([TOTALS])
+    assert str(verify_view(star.production, TOTALS)) == "reports.total_sales_per_country: 4 rows are equal"
+    in_production(star, "UPDATE star.fact_sales SET amount = amount + 1 WHERE country_key = 2")
+    comparison = verify_view(star.production, TOTALS)
+    assert [str(row) for row in comparison.first] == ["country=Country 2 differs"]

@@ -1,0 +1,220 @@
+"""The production warehouse: the star and the reports, mirrored from staging, and the views over them.
+
+All tables are one step, since they move in one transaction: a subset would break references between them.
+How rows move and are compared is `sync/mirror` and `sync/verify.py`; here is what Dagster shows of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from softcart_assets.failures import failure
+from softcart_assets.metadata import OWNER, column_schema, table_metadata
+from softcart_assets.raw import RECONCILIATION
+from sync.errors import SyncError
+from sync.mirror import TableName, TableResult, View, ViewResult, mirror
+from sync.mirror.postgresql import PostgreSQLWarehouse
+from sync.spec import Column
+from sync.verify import Comparison, verify, verify_view
+
+READERS = "bi"
+VIEWS = Path(__file__).parents[1] / "sql" / "postgresql" / "production"
+STEP = "mirror_to_production"
+
+FACT, COUNTRY = TableName("star", "fact_sales"), TableName("star", "dim_country")
+TOTALS = TableName("reports", "total_sales_per_country")
+TOTALS_DESCRIPTION = "Total sales and number of sales of each country, a materialized view."
+TOTALS_COLUMNS = {
+    Column("country", "text", "country of the customer at the sale"): (COUNTRY, "country"),
+    Column("total_sales", "numeric", "sum of the amounts, in the shop's currency"): (FACT, "amount"),
+    Column("sales", "bigint", "number of sales"): (FACT, "sale_key"),
+}
+
+
+@dataclass(frozen=True)
+class MirroredTable:
+    """A table of the star or a report: its name in staging and production, and what its model says of it.
+
+    `columns` may contain staging's own ones, which begin with an underscore and stay there.
+    """
+
+    name: TableName
+    description: str
+    columns: tuple[Column, ...]
+
+    @property
+    def key(self) -> dg.AssetKey:
+        return production_key(self.name)
+
+    @property
+    def business_columns(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if not column.name.startswith("_"))
+
+
+class MirrorConfig(dg.Config):
+    """How a run mirrors."""
+
+    compare: bool = Field(
+        default=False,
+        description="Compare every row instead of those that changed, and repair what differs in production.",
+    )
+
+
+def production_key(name: TableName) -> dg.AssetKey:
+    """`production/fact_sales`."""
+    return dg.AssetKey(["production", name.table])
+
+
+def production_views(tables: Sequence[MirroredTable]) -> list[View]:
+    """The views of production: the totals, those for readers in `sql/postgresql/production/bi`, and one for
+    readers over each report."""
+    reports = [table for table in tables if table.name.schema == "reports"]
+    return [
+        _view(TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
+        *(_view(TableName("bi", path.stem)) for path in sorted((VIEWS / "bi").glob("*.sql"))),
+        _over(TOTALS, list(TOTALS_COLUMNS), TOTALS_DESCRIPTION),
+        *(_over(report.name, report.business_columns, report.description) for report in reports),
+    ]
+
+
+def _view(name: TableName, inputs: tuple[TableName, ...] = (), key: tuple[str, ...] = ()) -> View:
+    """A view from its file, whose first line is a comment that says what it shows."""
+    comment, query = (VIEWS / name.schema / f"{name.table}.sql").read_text().split("\n", maxsplit=1)
+    return View(name, query.strip(), comment.removeprefix("--").strip(), inputs, key)
+
+
+def _over(name: TableName, columns: Sequence[Column], comment: str) -> View:
+    listed = ", ".join(_quoted(column.name) for column in columns)
+    query = f"SELECT {listed} FROM {_quoted(name.schema)}.{_quoted(name.table)}"
+    return View(TableName("bi", name.table), query, comment)
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDefinition]:
+    """The step that mirrors `tables`, with an asset and a blocking check for each and for the totals.
+
+    It needs the resources `staging` and `production`. The check compares every row, also when nothing is new.
+    """
+    specs = [*(_table_spec(table) for table in tables), _totals_spec()]
+    names = [table.name for table in tables]
+
+    @dg.multi_asset(
+        name=STEP,
+        specs=specs,
+        check_specs=[
+            dg.AssetCheckSpec(
+                RECONCILIATION,
+                asset=spec.key,
+                blocking=True,
+                description="Production has what it was given, row by row, and nothing else.",
+            )
+            for spec in specs
+        ],
+        required_resource_keys={"staging", "production"},
+        pool="production",
+    )
+    def mirror_to_production(
+        context: dg.AssetExecutionContext, config: MirrorConfig
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        views = production_views(tables)
+        with (
+            context.resources.staging.connect() as staging,
+            context.resources.production.connect() as production,
+        ):
+            warehouse = PostgreSQLWarehouse(production, views, READERS)
+            try:
+                result = mirror(staging, warehouse, names, context.run.run_id, config.compare)
+                comparisons = verify(staging, production, names)
+                totals = verify_view(production, next(view for view in views if view.name == TOTALS))
+            except SyncError as error:
+                raise failure([error]) from error
+        for note in result.notes:
+            context.log.warning(note)
+        for table, comparison in zip(result.tables, comparisons, strict=True):
+            yield _materialized(table, comparison)
+        yield _refreshed(next(view for view in result.views if view.name == TOTALS), totals)
+
+    return [mirror_to_production]
+
+
+def _table_spec(table: MirroredTable) -> dg.AssetSpec:
+    upstream = dg.AssetKey([*table.name])
+    return dg.AssetSpec(
+        key=table.key,
+        deps=[upstream],
+        group_name="production",
+        description=table.description,
+        owners=[OWNER],
+        kinds={"postgres"},
+        metadata=table_metadata(f"production.{table.name}", table.business_columns, upstream),
+    )
+
+
+def _totals_spec() -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=production_key(TOTALS),
+        deps=[production_key(FACT), production_key(COUNTRY)],
+        group_name="production",
+        description=TOTALS_DESCRIPTION,
+        owners=[OWNER],
+        kinds={"postgres", "view"},
+        metadata={
+            "dagster/table_name": f"production.{TOTALS}",
+            "dagster/column_schema": column_schema(TOTALS_COLUMNS),
+            "dagster/column_lineage": dg.TableColumnLineage(
+                {
+                    column.name: [dg.TableColumnDep(production_key(name), source)]
+                    for column, (name, source) in TOTALS_COLUMNS.items()
+                }
+            ),
+        },
+    )
+
+
+def _materialized(table: TableResult, comparison: Comparison) -> dg.MaterializeResult[Any]:
+    return dg.MaterializeResult(
+        asset_key=production_key(table.name),
+        metadata={
+            "dagster/row_count": table.rows,
+            "taken_in": table.reception.name.lower(),
+            "inserted": table.inserted,
+            "updated": table.updated,
+            "deleted": table.deleted,
+            "position_before": str(table.position_before) if table.position_before else None,
+            "position_after": str(table.position_after),
+            "seconds": round(table.seconds, 3),
+        },
+        check_results=[_check(comparison)],
+    )
+
+
+def _refreshed(view: ViewResult, comparison: Comparison) -> dg.MaterializeResult[Any]:
+    return dg.MaterializeResult(
+        asset_key=production_key(view.name),
+        metadata={"dagster/row_count": view.rows, "refreshed": view.created or view.refreshed},
+        check_results=[_check(comparison)],
+    )
+
+
+def _check(comparison: Comparison) -> dg.AssetCheckResult:
+    way_out = f". To repair it, run {STEP} with the configuration compare: true"
+    return dg.AssetCheckResult(
+        check_name=RECONCILIATION,
+        asset_key=production_key(comparison.table),
+        passed=comparison.equal,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=str(comparison) + ("" if comparison.equal else way_out),
+        metadata={
+            "rows_expected": comparison.rows[0],
+            "rows": comparison.rows[1],
+            "different": comparison.different,
+            "changed_in_staging_since": comparison.moved,
+        },
+    )

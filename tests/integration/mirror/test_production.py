@@ -1,0 +1,192 @@
+"""Production's assets on real servers: the star and the reports in the form that the dbt models give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from resources.postgresql import PostgreSQLResource
+from softcart_assets.production import (
+    STEP,
+    TOTALS,
+    MirroredTable,
+    build_production_assets,
+    production_key,
+    production_views,
+)
+from sync import state
+from sync.mirror import TableName
+from sync.spec import Column
+from tests.integration.mirror.small_star import SmallStar
+
+MODELS = Path(__file__).parents[3] / "sql" / "models"
+FACT = TableName("star", "fact_sales")
+MEMBERS = """
+INSERT INTO star.dim_date (date_key, date, year, quarter, month, _batch, _deleted)
+    VALUES (20240131, '2024-01-31', 2024, 1, 1, {batch}, false);
+INSERT INTO star.dim_country (country_key, country, _batch, _deleted)
+    VALUES (0, 'Unknown', {batch}, false), (1, 'Norway', {batch}, false);
+INSERT INTO star.dim_category (category_key, category, _batch, _deleted) VALUES (1, 'Toys', {batch}, false);
+INSERT INTO star.dim_product (product_key, product_id, category, valid_from, is_current, is_inferred, _batch,
+        _deleted)
+    VALUES (1, 17, 'Toys', '1900-01-01', true, false, {batch}, false);
+INSERT INTO star.dim_customer (customer_key, customer_id, first_name, last_name, email, country, valid_from,
+        is_current, is_inferred, _batch, _deleted)
+    VALUES (1, 4711, 'Kari', 'Nordmann', 'kari@example.org', 'Norway', '1900-01-01', true, false, {batch},
+        false);
+INSERT INTO star.fact_sales (sale_key, origin, source_id, date_key, country_key, category_key, product_key,
+        customer_key, quantity, price, amount, _batch, _deleted)
+    SELECT i, 'shop', i, 20240131, i % 2, 1, 1, 1, i, 2, 2 * i, {batch}, false FROM generate_series(1, 10) i;
+"""
+
+
+def models() -> Iterator[dict[str, Any]]:
+    for schema in ("star", "reports"):
+        for path in sorted((MODELS / schema).glob("*.yml")):
+            for model in yaml.safe_load(path.read_text())["models"]:
+                yield {**model, "schema": schema}
+
+
+TABLES = [
+    MirroredTable(
+        TableName(model["schema"], model["name"]),
+        model["description"],
+        tuple(
+            Column(column["name"], column["data_type"], column["description"]) for column in model["columns"]
+        ),
+    )
+    for model in models()
+]
+
+
+def ddl(model: dict[str, Any]) -> str:
+    """The table of a model: its columns, primary key and foreign keys."""
+    parts = [f'"{column["name"]}" {column["data_type"]}' for column in model["columns"]]
+    for constraint in model["constraints"]:
+        columns = ", ".join(constraint["columns"])
+        if constraint["type"] == "primary_key":
+            parts.append(f"PRIMARY KEY ({columns})")
+        elif constraint["type"] == "foreign_key":
+            parent = constraint["to"].removeprefix("ref('").removesuffix("')")
+            parts.append(f"FOREIGN KEY ({columns}) REFERENCES star.{parent}")
+    listed = ", ".join([*parts, "_batch bigint NOT NULL", "_deleted boolean NOT NULL"])
+    return f"CREATE TABLE {model['schema']}.{model['name']} ({listed});"
+
+
+@pytest.fixture
+def warehouse(bare: SmallStar) -> SmallStar:
+    """The models' tables in staging, with ten sales of two countries."""
+    state.prepare(bare.staging, schemas=("star", "reports"))
+    bare.change("".join(map(ddl, models())))
+    bare.change(MEMBERS)
+    return bare
+
+
+@dg.asset(deps=[production_key(FACT)], name="export")
+def export() -> None:
+    """Something downstream."""
+
+
+def run(warehouse: SmallStar, compare: bool = False) -> dg.ExecuteInProcessResult:
+    staging, production = warehouse.urls
+    return dg.materialize(
+        [*build_production_assets(TABLES), export],
+        resources={
+            "staging": PostgreSQLResource(url=staging),
+            "production": PostgreSQLResource(url=production),
+        },
+        run_config={"ops": {STEP: {"config": {"compare": compare}}}},
+        raise_on_error=False,
+    )
+
+
+def figures(result: dg.ExecuteInProcessResult, name: TableName) -> dict[str, Any]:
+    """The metadata of a table's materialization."""
+    (materialization,) = (
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == production_key(name)
+    )
+    return {name: entry.value for name, entry in materialization.metadata.items()}
+
+
+def test_a_run_fills_production_and_a_second_one_finds_nothing_to_do(warehouse: SmallStar) -> None:
+    first = run(warehouse)
+    assert first.success
+    assert len(first.get_asset_materialization_events()) == len(TABLES) + 2
+    facts = figures(first, FACT)
+    assert (facts["dagster/row_count"], facts["inserted"], facts["taken_in"]) == (10, 10, "load")
+    assert figures(first, TOTALS)["dagster/row_count"] == 2
+    assert warehouse.rows(f"SELECT * FROM {TOTALS} ORDER BY 1") == [("Norway", 50, 5), ("Unknown", 60, 5)]
+    second = run(warehouse)
+    assert second.success
+    assert figures(second, FACT)["taken_in"] == "nothing"
+    assert figures(second, FACT)["position_before"] == facts["position_after"]
+    assert figures(second, TOTALS) == {"dagster/row_count": 2, "refreshed": False}
+
+
+def test_a_row_changed_in_production_turns_its_check_red_by_name_and_a_comparison_repairs_it(
+    warehouse: SmallStar,
+) -> None:
+    run(warehouse)
+    with warehouse.production.cursor() as cursor:
+        cursor.execute("UPDATE star.fact_sales SET amount = 0 WHERE sale_key = 4")
+    result = run(warehouse)
+    assert not result.success
+    red = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert {check.asset_key.to_user_string() for check in red} == {
+        "production/fact_sales",
+        "production/total_sales_per_country",
+    }
+    named = "star.fact_sales: 1 of 10 rows in production are wrong: sale_key=4 differs"
+    assert any(named in str(check.description) for check in red)
+    assert "export" not in {event.step_key for event in result.get_step_success_events()}
+    assert run(warehouse, compare=True).success
+    assert warehouse.rows("SELECT amount FROM star.fact_sales WHERE sale_key = 4") == [(8,)]
+
+
+def test_a_table_that_was_not_built_yet_fails_the_step_by_name(bare: SmallStar) -> None:
+    state.prepare(bare.staging, schemas=())
+    result = run(bare)
+    assert not result.success
+    (failure,) = (event for event in result.all_events if event.is_step_failure)
+    assert "is not in staging: build it before it is mirrored" in str(
+        failure.step_failure_data.user_failure_data
+    )
+
+
+def test_readers_see_sales_with_their_dimensions_and_no_personal_data(warehouse: SmallStar) -> None:
+    run(warehouse)
+    assert warehouse.rows(
+        "SELECT date, country, category, product_id, customer_id, amount FROM bi.sales WHERE sale_key = 3"
+    ) == [(date(2024, 1, 31), "Norway", "Toys", 17, 4711, 6)]
+    columns = {
+        name
+        for (name,) in warehouse.rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'bi'"
+        )
+    }
+    assert not columns & {"first_name", "last_name", "email"}
+    assert warehouse.rows("SELECT customer_id FROM bi.customers") == [(4711,)]
+    assert warehouse.rows("SELECT product_id FROM bi.products") == [(17,)]
+    assert {f"bi.{table.name.table}" for table in TABLES if table.name.schema == "reports"} <= {
+        str(view.name) for view in production_views(TABLES)
+    }
+
+
+def test_every_asset_has_owner_kind_description_columns_and_their_lineage() -> None:
+    (assets,) = build_production_assets(TABLES)
+    assert len(list(assets.specs)) == len(TABLES) + 1
+    for spec in assets.specs:
+        assert spec.owners and spec.kinds and spec.description and spec.group_name == "production"
+        assert spec.metadata["dagster/table_name"]
+        columns = [column.name for column in spec.metadata["dagster/column_schema"].columns]
+        assert columns and not any(name.startswith("_") for name in columns)
+        assert list(spec.metadata["dagster/column_lineage"].deps_by_column) == columns
+        assert all(column.description for column in spec.metadata["dagster/column_schema"].columns)
