@@ -10,12 +10,16 @@ from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.automation import daily_refresh, refresh, sync
+from softcart_assets.dbt.assets import build_dbt_assets
+from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.landing import SEED, build_landing_assets
+from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import progress
 from softcart_assets.raw import build_raw_assets
 from softcart_assets.sensors import source_changes
 from softcart_assets.tables import TABLES
-from sync.spec import Table
+from sync.mirror import TableName
+from sync.spec import Column, Table
 
 
 def resources() -> dict[str, dg.ConfigurableResource]:
@@ -38,6 +42,18 @@ def _if_set(variable: str) -> dg.EnvVar | None:
     return dg.EnvVar(variable) if os.environ.get(variable) else None
 
 
+def mirrored(project: Project) -> list[MirroredTable]:
+    """The star and the reports, as production gets them."""
+    return [
+        MirroredTable(
+            TableName(model.schema, model.name),
+            model.description,
+            tuple(Column(column.name, column.type, column.description) for column in model.columns),
+        )
+        for model in project.models
+    ]
+
+
 def build_defs(
     tables: Sequence[Table] = TABLES,
     resource_overrides: Mapping[str, object] | None = None,
@@ -46,10 +62,13 @@ def build_defs(
 
     `tables` are the synced tables; `resource_overrides` replaces resources by name, as tests do.
     """
+    project = load_project()
     return dg.Definitions(
         assets=[
             *build_landing_assets(),
             *build_raw_assets(tables, seeds=[SEED]),
+            build_dbt_assets(project),
+            *build_production_assets(mirrored(project)),
         ],
         jobs=[refresh, sync],
         schedules=[daily_refresh()],

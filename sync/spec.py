@@ -97,9 +97,7 @@ class Table:
                 f"table {self.name}: without a key it cannot follow the log; declare strategy full"
             )
         if self.optional and not self.columns:
-            raise SpecError(
-                f"table {self.name}: an optional table has to declare its columns"
-            )
+            raise SpecError(f"table {self.name}: an optional table has to declare its columns")
         if self.history and not self.key:
             raise SpecError(f"table {self.name}: a change log needs a key")
         if self.adopt and not self.key:
