@@ -19,7 +19,7 @@ from sync.errors import SyncError, TransientError
 UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do
 SHOWN_ROWS = 50
 NAMED_ROWS = 20
-# What a server that is away, starting, stopping or in somebody's way says; dbt passes on no more than the text.
+# What a server says that is away, starting, stopping or busy; dbt passes on no more than the text.
 PASSING = (
     "connection refused",
     "could not connect",
@@ -42,7 +42,7 @@ def run(
     tests: Iterable[Test],
     timezone: str,
 ) -> Iterator[Event]:
-    """Build models and ask tests in staging, yielding each result as it comes; `connection` is to staging too.
+    """Build models and ask tests in staging, yielding each result as it comes. `connection` is a second one.
 
     Raises `SyncError` at the end when a model could not be built or a test not be asked: it names them, what
     the database said, and what was skipped for it; `TransientError` when that may pass.

@@ -7,7 +7,6 @@ definitions costs one small file instead of importing dbt.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -46,7 +45,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Model:
-    """One table. `inputs` are the (schema, table) that it reads; `group_columns` what a report is grouped by."""
+    """One table. It reads `inputs`, each (schema, table); a report is grouped by `group_columns`."""
 
     unique_id: str
     name: str
@@ -90,7 +89,7 @@ def load_project() -> Project:
     path = target_folder() / "graph.json"
     try:
         kept = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, json.JSONDecodeError):
         kept = {}
     if kept.get("version") != version:
         kept = {"version": version, **asdict(_compute())}
@@ -101,7 +100,7 @@ def load_project() -> Project:
 def _replace(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
         file.write(text)
-    os.replace(file.name, path)
+    Path(file.name).replace(path)
 
 
 def _from_json(kept: Mapping[str, Any]) -> Project:

@@ -90,7 +90,7 @@ def _parsed(_version: str, _database: str, timezone: str) -> Any:
 def invoke(command: Sequence[str], manifest: Any = None, callbacks: Sequence[Any] = ()) -> Any:
     """One invocation of dbt; returns its result. Raises `DbtError` when dbt itself fails, not when a model
     or a test does."""
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from dbt.cli.main import dbtRunner
 
     outcome = dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke(list(command))
     if outcome.exception is not None:

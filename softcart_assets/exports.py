@@ -1,0 +1,221 @@
+"""The reports as CSV files in SOFTCART_EXPORTS, one asset a file.
+
+A file has a header, is sorted by its group columns (text by byte order, what is aggregated away first) and is
+replaced as a whole, or left untouched when its content is the same. A cell is empty where its column is
+aggregated away, and `Unknown` where the member is.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from softcart_assets.dbt.graph import Column, Project, load_project
+from softcart_assets.dbt.specs import asset_key
+from softcart_assets.failures import failure
+from softcart_assets.metadata import OWNER
+from sync.connections import postgresql_errors
+from sync.errors import SyncError
+
+LEVEL = "level"
+UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table, what it is exported from, and how its file looks.
+
+    `source` is the name of the resource that has the table `schema.name`, `upstream` its asset.
+    """
+
+    name: str
+    source: str
+    schema: str
+    upstream: dg.AssetKey
+    description: str
+    columns: tuple[Column, ...]
+    group_columns: tuple[str, ...]
+    has_tombstones: bool
+
+    @property
+    def key(self) -> dg.AssetKey:
+        return dg.AssetKey(["exports", self.name])
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether the table holds several groupings, told apart by its column `level`."""
+        return any(column.name == LEVEL for column in self.columns)
+
+
+TOTALS = Report(
+    name="total_sales_per_country",
+    source="production",
+    schema="reports",
+    upstream=dg.AssetKey(["production", "total_sales_per_country"]),
+    description="Total sales of each country, from production's materialized view.",
+    columns=(
+        Column("country", "text", "Country of the customer at the sale", ()),
+        Column("total_sales", "numeric", "Sum of the amounts", ()),
+        Column("sales", "bigint", "Number of sales", ()),
+    ),
+    group_columns=("country",),
+    has_tombstones=False,
+)
+
+
+def staging_reports(project: Project) -> list[Report]:
+    """The reports among the models: those that say what they are grouped by."""
+    return [
+        Report(
+            name=model.name,
+            source="staging",
+            schema=model.schema,
+            upstream=asset_key(model.schema, model.name),
+            description=model.description,
+            columns=tuple(
+                column
+                for column in model.columns
+                if not column.is_bookkeeping and column.name not in model.key
+            ),
+            group_columns=model.group_columns,
+            has_tombstones=True,
+        )
+        for model in project.models
+        if model.group_columns
+    ]
+
+
+def build_export_assets(project: Project | None = None) -> list[dg.AssetsDefinition]:
+    """An asset for every file; those of one database are one step and show it at one moment."""
+    return [
+        _build_exports("staging", staging_reports(project or load_project())),
+        _build_exports("production", [TOTALS]),
+    ]
+
+
+def _build_exports(source: str, reports: Sequence[Report]) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"export_from_{source}",
+        specs=[_asset_spec(report) for report in reports],
+        required_resource_keys={source},
+        can_subset=True,
+    )
+    def export(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        folder = Path(os.environ.get("SOFTCART_EXPORTS") or "exports") / "reports"
+        try:
+            with (
+                getattr(context.resources, source).connect() as connection,
+                postgresql_errors(source),
+                connection,
+            ):
+                connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                for report in reports:
+                    if report.key in context.selected_asset_keys:
+                        yield export_report(connection, report, folder)
+        except SyncError as error:
+            raise failure([error]) from error
+
+    return export
+
+
+def _asset_spec(report: Report) -> dg.AssetSpec:
+    columns = [dg.TableColumn(column.name, column.type, column.description) for column in report.columns]
+    return dg.AssetSpec(
+        key=report.key,
+        deps=[report.upstream],
+        group_name="exports",
+        description=f"{report.description} A CSV file.",
+        owners=[OWNER],
+        kinds={"csv"},
+        metadata={
+            "dagster/table_name": f"exports.reports.{report.name}",
+            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/column_lineage": _lineage(report),
+        },
+    )
+
+
+def _lineage(report: Report) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {column.name: [dg.TableColumnDep(report.upstream, column.name)] for column in report.columns}
+    )
+
+
+def export_report(connection: Connection, report: Report, folder: Path) -> dg.MaterializeResult[Any]:
+    """Write `<folder>/<report>.csv` if its content changed."""
+    began = time.monotonic()
+    content = BytesIO()
+    with connection.cursor() as cursor:
+        query = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
+        cursor.copy_expert(query.format(_query(report)).as_string(cursor), content)
+        rows = cursor.rowcount
+    path = folder / f"{report.name}.csv"
+    changed = replace_file(path, content.getvalue())
+    return dg.MaterializeResult(
+        asset_key=report.key,
+        metadata={
+            "dagster/row_count": rows,
+            "dagster/uri": path.resolve().as_uri(),
+            "dagster/column_lineage": _lineage(report),
+            "changed": changed,
+            "seconds": round(time.monotonic() - began, 3),
+        },
+    )
+
+
+def _query(report: Report) -> sql.Composable:
+    """The file's rows in their order."""
+    columns = [_cell(report, column) for column in report.columns]
+    return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}").format(
+        sql.SQL(", ").join(columns),
+        sql.Identifier(report.schema, report.name),
+        sql.SQL("NOT _deleted" if report.has_tombstones else "true"),
+        sql.SQL(", ").join(_order(report)),
+    )
+
+
+def _cell(report: Report, column: Column) -> sql.Composable:
+    name = sql.Identifier(column.name)
+    if column.name not in report.group_columns:
+        return name
+    return sql.SQL("CASE WHEN {} THEN coalesce({}::text, {}) END AS {}").format(
+        _is_grouped_by(report, column.name), name, sql.Literal(UNKNOWN), name
+    )
+
+
+def _is_grouped_by(report: Report, column: str) -> sql.Composable:
+    """Whether the row is about one value of the column, not about all."""
+    if not report.has_levels:
+        return sql.SQL("true")
+    return sql.SQL("{} = ANY (string_to_array({}, ','))").format(sql.Literal(column), sql.Identifier(LEVEL))
+
+
+def _order(report: Report) -> Iterator[sql.Composable]:
+    types = {column.name: column.type for column in report.columns}
+    for name in report.group_columns:
+        if report.has_levels:
+            yield _is_grouped_by(report, name)
+        collation = sql.SQL(' COLLATE "C"' if types[name] == "text" else "")
+        # Qualified, since the bare name would be the cell's text.
+        yield sql.Identifier(report.name, name) + collation
+
+
+def replace_file(path: Path, content: bytes) -> bool:
+    """Make the file have this content, atomically; False when it has it already and is left untouched."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(content)
+    temporary = Path(file.name)
+    temporary.chmod(0o644)
+    temporary.replace(path)
+    return True
