@@ -12,6 +12,7 @@ from resources.postgresql import PostgreSQLResource
 from softcart_assets.automation import daily_refresh, refresh, sync
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
+from softcart_assets.exports import build_export_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import progress
@@ -69,6 +70,7 @@ def build_defs(
             *build_raw_assets(tables, seeds=[SEED]),
             build_dbt_assets(project),
             *build_production_assets(mirrored(project)),
+            *build_export_assets(project),
         ],
         jobs=[refresh, sync],
         schedules=[daily_refresh()],
