@@ -20,9 +20,10 @@ ROWS_HEAD_BYTES = 4000
 
 _STRING = rb"'(?:[^'\\]++|\\.|'')*+'|\"(?:[^\"\\]++|\\.|\"\")*+\""
 _NAME = rb"`(?:[^`]++|``)*+`"
-_COMMENT = rb"--(?=\s|\Z)[^\n]*+|\#[^\n]*+|/\*(?!M?!).*?\*/"
-# Run by servers of a certain version on: a part of the statement.
-_CONDITIONAL = rb"/\*M?!\d*+.*?\*/"
+# `/*!50003 … */` is a part of the statement for servers from 5.0.3 on. Dumps
+# of MariaDB begin with one for 99.99.99, which speaks to its client alone.
+_CONDITIONAL = rb"/\*M?!(?!999999)\d*+.*?\*/"
+_COMMENT = rb"--(?=\s|\Z)[^\n]*+|\#[^\n]*+|/\*(?!M?!(?!999999)).*?\*/"
 _TOKEN = re.compile(
     rb"(?P<part>" + _STRING + rb"|" + _NAME + rb"|" + _CONDITIONAL + rb")"
     rb"|(?P<comment>" + _COMMENT + rb")|(?P<end>;)|(?P<open>['\"`]|/\*)",

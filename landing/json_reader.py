@@ -48,7 +48,7 @@ class JsonReader:
             try:
                 if reason := damage(raw, ENCODING):
                     raise ValueError(reason)
-                yield Line(number, printable(raw), _document(_parse(raw)))
+                yield Line(number, printable(raw), _document(_parse(raw.rstrip())))
             except ValueError as error:
                 reject(number, printable(raw), str(error))
             except RecursionError:
