@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pymysql.connections import Connection
+from pymysql.cursors import Cursor
 
 from landing.collations import known_collations, replace_unknown
 from landing.dump_statements import statements_to_run
@@ -47,9 +48,11 @@ def restore_dump(folder: Path | None, connect: Connect, name: str = SALES_DUMP) 
             return LandingResult(name, database, present=False)
         content, version = content_hash(path), reader_version(database)
         memory = remembered(connection, name)
+        work = f"{database}_restore"
         if memory is not None and memory.is_of(content, version):
+            _drop_leftover(connection, work)
             return memory.outcome.repeated(time.monotonic() - started)
-        with _work_database(connection, f"{database}_restore") as work:
+        with _work_database(connection, work):
             _run_dump(path, connect, work)
             tables = dumped_tables(connection, work, name)
             rows = sum(table.rows for table in tables)
@@ -68,17 +71,29 @@ def _database(connection: Connection[Any]) -> str:
 
 
 @contextmanager
-def _work_database(connection: Connection[Any], name: str) -> Iterator[str]:
+def _work_database(connection: Connection[Any], name: str) -> Iterator[None]:
     """An empty database beside, this landing's alone. One that a killed landing left behind is replaced."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT GET_LOCK(%s, %s)", (name, LOCK_WAIT_SECONDS))
-        if cursor.fetchone() != (1,):
+        if not _lock(cursor, name, LOCK_WAIT_SECONDS):
             raise TransientError(f"{name}: another restore is at work there and is not done yet")
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(name)}")
         cursor.execute(f"CREATE DATABASE {quoted(name)}")
-        yield name
+        yield
         cursor.execute(f"DROP DATABASE {quoted(name)}")
         cursor.execute("SELECT RELEASE_LOCK(%s)", (name,))
+
+
+def _drop_leftover(connection: Connection[Any], name: str) -> None:
+    """Drop the work database of a landing that was killed after its last commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", (name,))
+        if cursor.fetchone() and _lock(cursor, name, 0):
+            cursor.execute(f"DROP DATABASE IF EXISTS {quoted(name)}")
+
+
+def _lock(cursor: Cursor, name: str, seconds: int) -> bool:
+    cursor.execute("SELECT GET_LOCK(%s, %s)", (name, seconds))
+    return bool(cursor.fetchone() == (1,))
 
 
 def _run_dump(path: Path, connect: Connect, database: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from landing.mysql import column_list, quoted
+from landing.mysql import column_list, landed_rows, quoted
 from landing.mysql_merge import KeyedMerge
 from landing.result import LandingError, Merged
 
@@ -26,19 +26,15 @@ class DumpedTable:
     key: tuple[str, ...]
     rows: int
 
-    @property
-    def landed_name(self) -> str:
-        """The table that keeps its rows as they were landed last."""
-        return f"_landed_{self.name}"
-
 
 def dumped_tables(connection: Connection[Any], work: str, file: str) -> list[DumpedTable]:
-    """The tables that the dump made. Raises `LandingError` if there is none."""
+    """The tables that the dump made, but for landing's own. Raises `LandingError` if there is none."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name FROM information_schema.tables"
-            " WHERE table_schema = %s AND table_type = 'BASE TABLE' ORDER BY table_name",
-            (work,),
+            " WHERE table_schema = %s AND table_type = 'BASE TABLE' AND NOT table_name LIKE %s"
+            " ORDER BY table_name",
+            (work, r"\_landed\_%"),
         )
         names = [str(row[0]) for row in cursor.fetchall()]
         if not names:
@@ -91,18 +87,19 @@ def ensure_restored_table(cursor: Cursor, table: DumpedTable, file: str) -> None
         )
     if not table.key:
         return
-    landed = _columns(cursor, database, table.landed_name)
+    landed = _columns(cursor, database, landed_rows(table.name))
     if not landed:
         # No secondary keys here: a value that moved from one row to another would be twice in them.
+        columns = column_list(table.columns)
         cursor.execute(
-            f"CREATE TABLE {quoted(table.landed_name)} (PRIMARY KEY ({column_list(table.key)})) ENGINE=InnoDB"
-            f" SELECT {column_list(table.columns)} FROM {quoted(table.work, table.name)} LIMIT 0"
+            f"CREATE TABLE {quoted(landed_rows(table.name))} (PRIMARY KEY ({column_list(table.key)}))"
+            f" ENGINE=InnoDB SELECT {columns} FROM {quoted(table.work, table.name)} LIMIT 0"
         )
     elif set(landed) != set(table.columns):
         raise LandingError(
             f"{file}: its table {table.name} has columns {', '.join(table.columns)}, and had"
-            f" {', '.join(landed)} when it was landed last; drop {database}.{table.landed_name} to have its"
-            f" rows compared anew, whereby {database}.{table.name} wins"
+            f" {', '.join(landed)} when it was landed last; drop {database}.{landed_rows(table.name)} to"
+            f" have its rows compared anew, whereby {database}.{table.name} wins"
         )
 
 
@@ -114,7 +111,7 @@ def merge_table(cursor: Cursor, table: DumpedTable, file: str) -> Merged:
     if table.key:
         return KeyedMerge(
             file=quoted(table.work, table.name),
-            landed=quoted(table.landed_name),
+            landed=quoted(landed_rows(table.name)),
             target=quoted(table.name),
             key=table.key,
             columns=table.columns,

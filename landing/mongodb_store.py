@@ -101,8 +101,8 @@ class CatalogStore:
             conflicts=verdicts[Verdict.CONFLICT],
             conflict_keys=tuple(conflicts[:CONFLICT_KEYS_LISTED]),
         )
-        remember(self.database, memory, merged)
         self.staged.drop()
+        remember(self.database, memory, merged)
         return merged
 
     def _merge_part(self, part: list[Staged], session: ClientSession) -> list[Judged]:

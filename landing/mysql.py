@@ -45,16 +45,21 @@ def ensure_tables(connection: Connection[Any], script: str, tables: Sequence[str
                     cursor.execute(statement)
 
 
-def ensure_landed_copy(connection: Connection[Any], spec: FileSpec) -> None:
-    """The table that keeps a keyed file's rows as they were landed last."""
+def landed_rows(table: str) -> str:
+    """The name of the table that keeps a keyed table's rows as they were landed last."""
+    return f"_landed_rows_{table}"
+
+
+def ensure_landed_rows(connection: Connection[Any], spec: FileSpec) -> None:
+    """Create the table that keeps a keyed file's rows as they were landed last, where it is missing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM information_schema.tables WHERE (table_schema, table_name) = (DATABASE(), %s)",
-            (f"_landed_{spec.table}",),
+            (landed_rows(spec.table),),
         )
         if cursor.fetchone() is None:
             cursor.execute(
-                f"CREATE TABLE IF NOT EXISTS {quoted(f'_landed_{spec.table}')}"
+                f"CREATE TABLE IF NOT EXISTS {quoted(landed_rows(spec.table))}"
                 f" ({', '.join(field_definitions(spec))}, PRIMARY KEY ({column_list(spec.key)}))"
                 " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4"
             )

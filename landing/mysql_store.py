@@ -17,6 +17,7 @@ from landing.mysql import (
     column_list,
     field_definitions,
     fill,
+    landed_rows,
     lock_file,
     quoted,
     recreate_temporary,
@@ -115,7 +116,7 @@ class KeyedStore:
     def merge(self, memory: Memory) -> Merged:
         merge = KeyedMerge(
             file=STAGED,
-            landed=quoted(f"_landed_{self.spec.table}"),
+            landed=quoted(landed_rows(self.spec.table)),
             target=quoted(self.spec.table),
             key=self.spec.key,
             columns=self.spec.columns,

@@ -12,7 +12,7 @@ from landing.csv_reader import CsvReader
 from landing.files import SHOP_FILES
 from landing.land import land
 from landing.landing_file import find
-from landing.mysql import MEMORY_TABLES, ensure_landed_copy, ensure_tables
+from landing.mysql import MEMORY_TABLES, ensure_landed_rows, ensure_tables
 from landing.mysql_store import KeyedStore, LineStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
@@ -26,7 +26,7 @@ def ensure_shop(connection: Connection[Any]) -> None:
         ensure_tables(connection, "landing.sql", MEMORY_TABLES)
         for spec in SHOP_FILES:
             if spec.key:
-                ensure_landed_copy(connection, spec)
+                ensure_landed_rows(connection, spec)
 
 
 def land_csv(

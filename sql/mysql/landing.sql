@@ -1,5 +1,5 @@
 -- What landing remembers, in the database that the rows went to, so that both commit together. Beside these,
--- `_landed_<table>` keeps a keyed file's rows as they were landed last.
+-- `_landed_rows_<table>` keeps a keyed file's rows as they were landed last.
 
 CREATE TABLE IF NOT EXISTS _landed_files (
     file VARCHAR(255) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Run something again and again, killed with SIGKILL one step later each time, until it gets through."""
+"""Run something again and again, killed with SIGKILL a little later each time, until it gets through."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as PostgresCursor
 from pymongo.monitoring import CommandListener
-from pymysql.cursors import Cursor as MySqlCursor
+from pymysql.connections import Connection as MySqlConnection
 
 
 class Fuse:
@@ -25,16 +25,15 @@ class Fuse:
         if self.steps == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def mysql(self) -> type[MySqlCursor]:
-        """A cursor class whose every statement is a step."""
-        fuse = self
+    def burn_in_mysql(self) -> None:
+        """Make each statement of any PyMySQL connection of this process a step."""
+        query = MySqlConnection.query
 
-        class Burning(MySqlCursor):
-            def execute(self, query: str, args: Any = None) -> int:
-                fuse.burn()
-                return super().execute(query, args)
+        def burning(connection: MySqlConnection[Any], *args: Any, **options: Any) -> int:
+            self.burn()
+            return query(connection, *args, **options)
 
-        return Burning
+        MySqlConnection.query = burning  # type: ignore[method-assign]
 
     def postgresql(self) -> type[PostgresCursor]:
         """A cursor class whose every statement is a step."""
@@ -66,9 +65,13 @@ class Fuse:
         return Burning()
 
 
-def killed_at_every_step(action: Callable[[Fuse], object]) -> int:
-    """Returns how often it was killed. `action` opens its own connections: it runs in a forked process."""
-    for steps in count(1):
+def killed_again_and_again(action: Callable[[Fuse], object], stride: int = 1) -> int:
+    """Kill `action` at its first step, then at each `stride`-th after that, until it gets through.
+
+    Each run begins with what the one before has left. `action` opens its own connections: it runs in a forked
+    process. Returns how often it was killed.
+    """
+    for kills, steps in enumerate(count(1, stride)):
         child = os.fork()
         if child == 0:
             try:
@@ -80,5 +83,5 @@ def killed_at_every_step(action: Callable[[Fuse], object]) -> int:
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0
-            return steps - 1
+            return kills
     raise AssertionError

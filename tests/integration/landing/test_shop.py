@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,22 +12,18 @@ import pytest
 from psycopg2.extensions import connection as PostgresConnection
 
 from landing.files import CUSTOMERS, INVENTORY, OLTPDATA, SHOP_FILES
+from landing.mysql import landed_rows
 from landing.result import LandingError, LandingResult
 from landing.shop import ensure_shop, land_csv
 from landing.spec import FileSpec
 from sync.connections import connect_mysql, connect_postgresql
-from tests.integration.killing import Fuse, killed_at_every_step
+from tests.integration.landing.killing import Fuse, killed_again_and_again
+from tests.integration.landing.reading import quarantine, rows
 
 SALES = "1,10,9.99,1,2024-05-01 08:00:00\n2,20,5,2,2024-05-01 08:00:01\n"
 HEADER = "customer_id,first_name,last_name,email,city,country\n"
 
 Land = Callable[..., LandingResult]
-
-
-@pytest.fixture
-def warehouse(staging: str) -> Iterator[PostgresConnection]:
-    with closing(connect_postgresql(staging)) as connection:
-        yield connection
 
 
 @pytest.fixture
@@ -37,12 +33,6 @@ def land(shop: Any, warehouse: PostgresConnection, tmp_path: Path) -> Land:
         return land_csv(spec, tmp_path, shop, warehouse, **options)
 
     return land_content
-
-
-def rows(connection: Any, query: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return [tuple(row) for row in cursor.fetchall()]
 
 
 def sales(shop: Any) -> list[tuple[Any, ...]]:
@@ -55,10 +45,6 @@ def sales(shop: Any) -> list[tuple[Any, ...]]:
 
 def cities(shop: Any) -> dict[int, str]:
     return dict(rows(shop, "SELECT customer_id, city FROM customers"))
-
-
-def quarantine(warehouse: PostgresConnection) -> list[tuple[Any, ...]]:
-    return rows(warehouse, "SELECT table_name, key, reason, raw FROM quarantine.rejected_rows ORDER BY key")
 
 
 def customers(**places: str) -> str:
@@ -101,7 +87,7 @@ def test_the_tables_hold_what_the_files_declare(shop: Any) -> None:
         assert types[spec.table, "created_at"] == types[spec.table, "updated_at"] == "timestamp(6)"
         for name in spec.columns:
             assert types[spec.table, name] == types.get(
-                (f"_landed_{spec.table}", name), types[spec.table, name]
+                (landed_rows(spec.table), name), types[spec.table, name]
             )
     [index] = rows(shop, "SHOW INDEX FROM sales_data WHERE Key_name = 'ts'")
     assert index[4] == "timestamp"
@@ -267,14 +253,15 @@ def test_a_landing_killed_at_any_step_is_made_good_by_the_next(
     (tmp_path / OLTPDATA.name).write_text(SALES * 2 + "x\n")
 
     def land_both(fuse: Fuse) -> None:
+        fuse.burn_in_mysql()
         with (
-            connect_mysql(urls["SOFTCART_MYSQL_ADMIN_URL"], cursorclass=fuse.mysql()) as mysql,
+            connect_mysql(urls["SOFTCART_MYSQL_ADMIN_URL"]) as mysql,
             closing(connect_postgresql(staging, cursor_factory=fuse.postgresql())) as postgresql,
         ):
             for spec in (OLTPDATA, CUSTOMERS):
                 land_csv(spec, tmp_path, mysql, postgresql)
 
-    assert killed_at_every_step(land_both) > 30
+    assert killed_again_and_again(land_both, stride=3) > 10
     assert cities(shop) == {1: "b", 2: "a", 3: "a"}
     assert [row[0] for row in sales(shop)] == [1, 2, 1, 2]
     assert [key for _, key, _, _ in quarantine(warehouse)] == ["customers.csv:5", "oltpdata.csv:5"]
