@@ -81,7 +81,7 @@ def arguments(timezone: str) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _parsed(_version: str, _database: str, timezone: str) -> Any:
     """The manifest of one version of the project for one database, kept for the next run of this process."""
     return invoke(["parse", *arguments(timezone)])

@@ -70,24 +70,32 @@
 
 {#- Take the foreign keys away for a bulk of new rows: checked once by `tracked_enforce`, they cost a fraction. -#}
 {% macro tracked_release(table) %}
+    {%- set changes = [] -%}
     {%- for name in tracked_query(tracked_constraints_query(table, ['f'])).columns['name'].values() -%}
-        {%- do tracked_alter(table, 'drop constraint ' ~ adapter.quote(name)) -%}
+        {%- do changes.append('drop constraint ' ~ adapter.quote(name)) -%}
     {%- endfor -%}
+    {%- if changes -%}
+        {%- do tracked_alter(table, changes | join(', ')) -%}
+    {%- endif -%}
 {% endmacro %}
 
 {#- Make the constraints and indexes of the contract real; those that are there stay, others go. -#}
 {% macro tracked_enforce(table) %}
     {%- set held = tracked_query(tracked_constraints_query(table, ['p', 'u', 'f', 'c'])).columns['name'].values() | list -%}
     {%- set wanted = tracked_constraints(model) -%}
+    {%- set changes = [] -%}
     {%- for name in held if name not in wanted -%}
-        {%- do tracked_alter(table, 'drop constraint ' ~ adapter.quote(name)) -%}
+        {%- do changes.append('drop constraint ' ~ adapter.quote(name)) -%}
     {%- endfor -%}
     {%- for name, definition in wanted.items() if name not in held -%}
-        {%- do tracked_alter(table, 'add constraint ' ~ adapter.quote(name) ~ ' ' ~ definition) -%}
+        {%- do changes.append('add constraint ' ~ adapter.quote(name) ~ ' ' ~ definition) -%}
     {%- endfor -%}
-    {%- for column in tracked_required_columns() -%}
-        {%- do tracked_require(table, adapter.quote(column)) -%}
+    {%- for column in tracked_fillable_columns(table) -%}
+        {%- do changes.append('alter column ' ~ adapter.quote(column) ~ ' set not null') -%}
     {%- endfor -%}
+    {%- if changes -%}
+        {%- do tracked_alter(table, changes | join(', ')) -%}
+    {%- endif -%}
     {%- for columns in tracked_indexed_columns() -%}
         {%- set name = adapter.quote(model.name ~ '_' ~ columns | join('_') ~ '_idx') -%}
         {%- do tracked_query('create index if not exists ' ~ name ~ ' on ' ~ table ~ ' (' ~ tracked_list(columns) ~ ')') -%}
@@ -128,14 +136,25 @@
     {{ return(required) }}
 {% endmacro %}
 
-{#- A tombstone keeps what it had, so a column that was added since is empty there and cannot be NOT NULL yet. -#}
-{% macro tracked_require(table, column) %}
-    {%- set row = tracked_query(
-        'select count(*) as empty, count(*) filter (where not _deleted) as live from ' ~ table ~ ' where ' ~ column ~ ' is null'
-    ).rows[0] -%}
-    {%- if row['empty'] == 0 or row['live'] > 0 -%}
-        {%- do tracked_alter(table, 'alter column ' ~ column ~ ' set not null') -%}
-    {%- endif -%}
+{#- The columns that are NOT NULL by the contract, without those that were added since and are empty in tombstones
+    only: a tombstone keeps what it had. -#}
+{% macro tracked_fillable_columns(table) %}
+    {%- set required = tracked_required_columns() -%}
+    {%- set gaps -%}
+        select
+            {%- for column in required %}
+            count(*) filter (where {{ adapter.quote(column) }} is null and _deleted) > 0
+                and count(*) filter (where {{ adapter.quote(column) }} is null and not _deleted) = 0
+                as {{ adapter.quote(column) }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ table }}
+    {%- endset -%}
+    {%- set row = tracked_query(gaps).rows[0] -%}
+    {%- set fillable = [] -%}
+    {%- for column in required if not row[column] -%}
+        {%- do fillable.append(column) -%}
+    {%- endfor -%}
+    {{ return(fillable) }}
 {% endmacro %}
 
 {% macro tracked_indexed_columns() %}

@@ -1,0 +1,135 @@
+"""The reports and their files, against a recount of the landed rows by pandas."""
+
+from __future__ import annotations
+
+import csv
+import random
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from softcart_assets.dbt.graph import load_project
+from softcart_assets.exports import export_report, staging_reports
+from tests.integration.star.staging import STAR, Staging, day
+
+COUNTRIES = {1: "Spain", 2: "Åland", 3: "south Sudan", 4: "Zambia, East"}
+CATEGORIES = {1: "Toys", 2: "Books"}
+NUMBERS = {"year", "quarter", "month"}
+WITH_LEVELS = {"sales_grouping_sets", "sales_rollup", "sales_cube"}
+GROUPS = {
+    "sales_by_year_country": [["year", "country"]],
+    "sales_by_month_category": [["year", "month", "category"]],
+    "sales_by_quarter_country": [["year", "quarter", "country"]],
+    "sales_by_category_country": [["category", "country"]],
+    "sales_grouping_sets": [["category", "country"], ["category"], ["country"], []],
+    "sales_rollup": [["year", "country"], ["year"], []],
+    "sales_cube": [["year", "country"], ["year"], ["country"], []],
+}
+
+
+def fill(warehouse: Staging, chance: random.Random) -> pd.DataFrame:
+    """History and shop sales at random, some of them of unknown members; returns what they are by hand."""
+    expected = []
+    days = {number: date.fromordinal(date(2020, 1, 1).toordinal() + 37 * number) for number in range(1, 20)}
+    with warehouse.batch() as batch:
+        for dateid, at in days.items():
+            batch.put("dim_date", dateid=dateid, date=at, quarter=(at.month + 2) // 3)
+        for countryid, country in COUNTRIES.items():
+            batch.put("dim_country", countryid=countryid, country=country)
+            batch.put("customers", customer_id=countryid, country=country)
+        for categoryid, category in CATEGORIES.items():
+            batch.put("dim_category", categoryid=categoryid, category=category)
+            batch.put("toys", _id=str(categoryid), product_id=categoryid, category=category)
+        for number in range(1, 151):
+            dateid, country, category = chance.randint(0, 19), chance.randint(0, 4), chance.randint(0, 2)
+            price = Decimal(chance.randint(1, 99999)) / 100
+            if number % 3:
+                batch.put(
+                    "fact_sales",
+                    orderid=number,
+                    dateid=dateid,
+                    countryid=country,
+                    categoryid=category,
+                    amount=price * 2,
+                )
+            else:
+                at = days.get(dateid)
+                row = {"product_id": category or None, "customer_id": country or None, "timestamp": at}
+                batch.put("sales_data", rowid=number, price=price, quantity=2, **row)
+            expected.append(
+                {
+                    "year": str(days[dateid].year) if dateid else "Unknown",
+                    "quarter": str((days[dateid].month + 2) // 3) if dateid else "Unknown",
+                    "month": str(days[dateid].month) if dateid else "Unknown",
+                    "country": COUNTRIES.get(country, "Unknown"),
+                    "category": CATEGORIES.get(category, "Unknown"),
+                    "amount": price * 2,
+                }
+            )
+    return pd.DataFrame(expected)
+
+
+def recount(sales: pd.DataFrame, name: str) -> list[dict[str, str]]:
+    """The rows that a report's file must have, in their order."""
+    measure = "average_sales" if name == "sales_cube" else "total_sales"
+    everything = GROUPS[name][0]
+    rows = []
+    for columns in GROUPS[name]:
+        for group, members in sales.groupby(columns) if columns else [((), sales)]:
+            total = sum(members["amount"])
+            average = (total / len(members)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            row = dict.fromkeys(everything, "") | dict(zip(columns, group, strict=True))
+            level = {"level": ",".join(columns) or "total"} if name in WITH_LEVELS else {}
+            value = average if measure == "average_sales" else total
+            rows.append({**level, **row, measure: f"{value:.2f}", "sales": str(len(members))})
+    return sorted(rows, key=lambda row: [in_order(column, row[column]) for column in everything])
+
+
+def in_order(column: str, cell: str) -> tuple[int, bytes | int]:
+    """Empty cells first; numbers by value, unknown ones last; text by its bytes."""
+    if cell == "":
+        return (0, 0)
+    if column in NUMBERS:
+        return (2, 0) if cell == "Unknown" else (1, int(cell))
+    return (1, cell.encode())
+
+
+def test_every_report_equals_a_recount(warehouse: Staging, tmp_path: Path) -> None:
+    sales = fill(warehouse, random.Random(1))
+    results = warehouse.everything()
+    assert {result.status for result in results.values()} <= {"success", "pass"}
+    for report in staging_reports(load_project()):
+        export_report(warehouse.connection, report, tmp_path)
+        with (tmp_path / f"{report.name}.csv").open(newline="") as file:
+            assert list(csv.DictReader(file)) == recount(sales, report.name), report.name
+
+
+def test_a_report_follows_its_sales_and_keeps_what_did_not_change(warehouse: Staging) -> None:
+    for rowid, number in ((1, 1), (2, 400), (3, 800)):
+        warehouse.put("sales_data", rowid=rowid, price=10, quantity=1, timestamp=day(number))
+    report = "sales_by_year_country"
+    assert warehouse.build(*STAR, report)[report] == {"inserted": 3, "updated": 0, "deleted": 0}
+    warehouse.remove("sales_data", 1, day(900))
+    warehouse.put("sales_data", rowid=2, price=11, quantity=1, timestamp=day(400))
+    assert warehouse.build(*STAR, report)[report] == {"inserted": 0, "updated": 1, "deleted": 1}
+    assert report not in warehouse.build(*STAR, report)
+
+
+def test_a_file_is_written_once_for_the_same_content(warehouse: Staging, tmp_path: Path) -> None:
+    warehouse.put("sales_data", rowid=1, price=10, quantity=1, timestamp=day(1))
+    warehouse.build(*STAR, "sales_rollup")
+    [report] = [report for report in staging_reports(load_project()) if report.name == "sales_rollup"]
+    file = tmp_path / "sales_rollup.csv"
+    assert export_report(warehouse.connection, report, tmp_path).metadata["changed"] is True
+    assert file.read_text().splitlines() == [
+        "level,year,country,total_sales,sales",
+        "total,,,10.00,1",
+        "year,2020,,10.00,1",
+        '"year,country",2020,Unknown,10.00,1',
+    ]
+    before = file.stat()
+    assert export_report(warehouse.connection, report, tmp_path).metadata["changed"] is False
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert [path.name for path in tmp_path.iterdir()] == ["sales_rollup.csv"]
