@@ -40,7 +40,7 @@ sync: setup ## one pass of what changed, source to production
 	@$(python) -m stack sync
 
 ui: setup ## Dagster's UI and daemon, until Ctrl-C
-	@$(python) -m stack ui
+	@exec $(python) -m stack ui
 
 traffic: setup ## write to the demo shop like customers and staff do, until Ctrl-C
 	@eval "$$($(python) -m stack env)" && exec $(python) -m demo traffic

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from stack.cluster import Cluster
 from stack.home import Home, StackError
+from stack.ui import serve
 
 
 class Group(click.Group):
@@ -103,6 +104,13 @@ def _execute(cluster: Cluster, job: str) -> None:
         os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.root / "landing"))
     if not run_job(job, Console()):
         sys.exit(1)
+
+
+@main.command()
+@click.pass_context
+def ui(context: click.Context) -> None:
+    """Serve Dagster's UI and daemon until Ctrl-C."""
+    context.exit(serve(context.obj, say))
 
 
 @main.command()

@@ -90,9 +90,17 @@ class Server(ABC):
             and Path(line[0]).name == self.executable
             and self.mark in line[1:]
             and process.status() != psutil.STATUS_ZOMBIE
+            and self._is_here(process)
         ]
         # A server's fresh children look like it until they rename themselves; it is the oldest.
         return min(found, key=lambda process: process.create_time(), default=None)
+
+    def _is_here(self, process: psutil.Process) -> bool:
+        """Whether a process means the same folder by our path: in a container it would be another one."""
+        try:
+            return os.path.samefile(f"/proc/{process.pid}/root{self.folder}", self.folder)
+        except OSError:
+            return False
 
     def port_of(self, process: psutil.Process) -> int:
         return next(int(word[7:]) for word in process.cmdline() if word.startswith("--port="))
