@@ -1,0 +1,70 @@
+"""Whose servers the platform works on, and what is said about the passwords of ours."""
+
+import stat
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stack.cluster import Cluster
+from stack.environment import foreign, urls
+from stack.home import Home, StackError
+
+PORTS = {"mysql": 21000, "mongodb": 21001, "postgres": 21002, "ui": 21003}
+THEIRS = "mysql://me:mine@db.example/shop"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home", tmp_path / "home")
+
+
+def test_a_server_of_the_users_own_is_passed_on_and_brings_no_right_to_write(home: Home) -> None:
+    environment = {"SOFTCART_MYSQL_URL": THEIRS}
+    got = urls(home, PORTS, environment)
+    assert foreign(home, environment) == {"mysql"}
+    assert got["SOFTCART_MYSQL_URL"] == THEIRS
+    assert {"SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MYSQL_RESTORE_URL"}.isdisjoint(got)
+    assert "SOFTCART_MONGO_ADMIN_URL" in got
+
+
+def test_a_right_to_write_that_the_user_gives_is_passed_on(home: Home) -> None:
+    admin = "mysql://boss:mine@db.example/shop"
+    got = urls(home, PORTS, {"SOFTCART_MYSQL_URL": THEIRS, "SOFTCART_MYSQL_ADMIN_URL": admin})
+    assert got["SOFTCART_MYSQL_ADMIN_URL"] == admin
+
+
+def test_a_right_to_write_to_another_shop_than_the_one_that_is_read_is_refused(home: Home) -> None:
+    with pytest.raises(StackError, match="SOFTCART_MYSQL_ADMIN_URL is set and SOFTCART_MYSQL_URL is not"):
+        urls(home, PORTS, {"SOFTCART_MYSQL_ADMIN_URL": THEIRS})
+
+
+def test_our_own_urls_in_the_callers_shell_are_not_taken_for_his(home: Home) -> None:
+    earlier = urls(home, PORTS, {})
+    moved = {name: port + 10 for name, port in PORTS.items()}
+    assert foreign(home, earlier) == set()
+    assert urls(home, moved, earlier) == urls(home, moved, {})
+
+
+def test_postgresql_runs_while_one_of_its_databases_is_still_ours(home: Home) -> None:
+    environment = {"SOFTCART_PRODUCTION_URL": "postgresql://me:mine@db.example/dwh"}
+    got = urls(home, PORTS, environment)
+    assert foreign(home, environment) == set()
+    assert got["SOFTCART_PRODUCTION_URL"] == environment["SOFTCART_PRODUCTION_URL"]
+    assert "SOFTCART_BI_URL" not in got
+    assert "127.0.0.1:21002/staging" in got["SOFTCART_STAGING_URL"]
+
+
+def test_passwords_are_in_one_private_file_and_neither_among_the_processes_nor_in_a_log(
+    stack: Cluster,
+) -> None:
+    secrets = stack.home.root / "secrets.json"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    assert stat.S_IMODE(stack.home.root.stat().st_mode) == 0o700
+    running = [process for server in stack.servers if (process := server.process())]
+    shown = [
+        " ".join(process.cmdline()) for process in [*running, *psutil.Process().children(recursive=True)]
+    ]
+    shown += [log.read_text(errors="replace") for log in stack.home.logs.iterdir()]
+    assert len(running) == 3
+    assert not [login for login, word in stack.home.passwords.items() if any(word in text for text in shown)]
