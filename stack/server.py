@@ -98,7 +98,7 @@ class Server(ABC):
     def _is_here(self, process: psutil.Process) -> bool:
         """Whether a process means the same folder by our path: in a container it would be another one."""
         try:
-            return os.path.samefile(f"/proc/{process.pid}/root{self.folder}", self.folder)
+            return Path(f"/proc/{process.pid}/root{self.folder}").samefile(self.folder)
         except OSError:
             return False
 
