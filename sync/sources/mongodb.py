@@ -55,11 +55,14 @@ class MongoDBSource:
         return f"MongoDBSource({self._url})"
 
     def describe(self, table: Table) -> Description:
-        """The declared fields (without any: `_id`) and the document. A collection need not exist."""
+        """The declared fields (`_id` where none are) and the document. A collection need not exist."""
         columns = table.columns or (Column(ID, "text", "The document's id"),)
         document = _document_column(table)
         if document and document not in {column.name for column in columns}:
             columns = (*columns, Column(document, "jsonb", "The whole document as Extended JSON"))
+        if not table.adopt:  # the adopted table's types will count, not the declared ones
+            for column in columns:
+                _converter(table, column)
         with mongodb_errors(f"{table.qualified} from {self._url}"):
             names = self._client()[table.database].list_collection_names(filter={"name": table.source_name})
         return Description(columns, exists=bool(names))

@@ -14,23 +14,16 @@ from typing import Any
 import pymysql
 
 from sync.connections import connect_mysql, mysql_errors
-from sync.copytext import NULL, Chunk, Rejected, escape, line, misfit, reject
-from sync.errors import SyncError, UnknownTableError
+from sync.copytext import Chunk
+from sync.errors import UnknownTableError
 from sync.sources.base import Description
 from sync.sources.binlog_position import binlog_position, open_snapshot
-from sync.sources.mysql_catalog import SourceTable, column_of, read_table
-from sync.sources.mysql_types import (
-    MISFIT_MARK,
-    OVERFLOW_MARK,
-    OVERFLOW_SQL,
-    expression,
-    natural_type,
-)
-from sync.sources.mysql_wire import stream_column
+from sync.sources.mysql_catalog import column_of, read_table
+from sync.sources.mysql_rows import RowReader, render
+from sync.sources.mysql_types import natural_type
 from sync.spec import Column, Table
 from sync.urls import parse
 
-CHUNK_BYTES = 1 << 20
 # Expressions rely on backslash escapes and on names in backticks alone; values are read in UTC. A target that
 # is busy for minutes must not make the server hang up.
 SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600"
@@ -62,7 +55,10 @@ class MySQLSource:
             if column.name not in table.exclude
         )
         for column in columns:
-            column_of(source, table, column.source_name)
+            if table.adopt:  # the adopted table's types will count, not the declared ones
+                column_of(source, table, column.source_name)
+            else:
+                render(source, table, column)
         return Description(columns)
 
     @contextmanager
@@ -107,112 +103,4 @@ class MySQLSnapshot:
     def read(self, table: Table, columns: Sequence[Column]) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
             source = read_table(self._connection, table)
-            reader = _Reader(self._connection, table, columns, source)
-            yield from reader.chunks()
-
-
-class _Reader:
-    """Reads one table through one list of expressions."""
-
-    def __init__(
-        self,
-        connection: pymysql.Connection[Any],
-        table: Table,
-        columns: Sequence[Column],
-        source: SourceTable,
-    ) -> None:
-        self._connection = connection
-        self._table = table
-        self._columns = columns
-        self._source = source
-        self._expressions = [
-            expression(column_of(source, table, column.source_name), column.type, column.mask)
-            for column in columns
-        ]
-        self._key = [[column.name for column in columns].index(part) for part in table.key]
-        self._oversize: list[bytes] = []
-
-    def chunks(self) -> Iterator[Chunk]:
-        pending: list[bytes] = []
-        size = 0
-        for rows in stream_column(self._connection, f"SELECT {self._line()} FROM {self._source.quoted}"):
-            pending += rows
-            size += sum(map(len, rows))
-            if size >= CHUNK_BYTES:
-                yield self._chunk(pending)
-                pending, size = [], 0
-        if pending:
-            yield self._chunk(pending)
-        for predicate in self._oversize:
-            yield self._chunk([self._by_columns(predicate.decode())])
-
-    def _line(self) -> str:
-        """One row as a COPY line; where that exceeds max_allowed_packet (CONCAT is NULL then) the predicate
-        that finds the row instead."""
-        fields = r", '\t', ".join(each.field for each in self._expressions)
-        return rf"COALESCE(CONCAT({fields}, '\n'), CONCAT({OVERFLOW_SQL}, {self._predicate()}))"
-
-    def _predicate(self) -> str:
-        parts = [
-            f"{_string(f'{each.column} = ')}, {each.literal}"
-            for each in (self._expressions[index] for index in self._key)
-        ]
-        return ", ' AND ', ".join(parts) or "''"
-
-    def _chunk(self, rows: list[bytes]) -> Chunk:
-        lines = b"".join(rows)
-        if b"\0" not in lines:
-            return Chunk(lines, len(rows))
-        good, rejected = [], []
-        for row in rows:
-            if row.startswith(OVERFLOW_MARK):
-                self._oversize.append(row.removeprefix(OVERFLOW_MARK))
-            elif b"\0" in row:
-                rejected.append(self._reject(row))
-            else:
-                good.append(row)
-        return Chunk(b"".join(good), len(good), tuple(rejected))
-
-    def _reject(self, row: bytes) -> Rejected:
-        fields = row.removesuffix(b"\n").split(b"\t")
-        loadable = not any(b"\0" in fields[index] for index in self._key)
-        reasons = []
-        for index, column in enumerate(self._columns):
-            if b"\0" in fields[index]:
-                fields[index] = fields[index].removeprefix(MISFIT_MARK)
-                reasons.append(misfit(column, fields[index]))
-        return reject(self._table, self._columns, fields, "; ".join(reasons), loadable)
-
-    def _by_columns(self, predicate: str) -> bytes:
-        """A row too large for one CONCAT on the server: fetched a column at a time, escaped here."""
-        if not predicate:
-            raise SyncError(
-                f"{self._table.qualified}: a row exceeds the source's max_allowed_packet and the table has no"
-                f" key to fetch it by; raise max_allowed_packet there or declare a key"
-            )
-        shown = ", ".join(
-            f"{each.column if each.raw else f'CONCAT({each.text})'}, {each.fits or '1'}"
-            for each in self._expressions
-        )
-        with self._connection.cursor() as cursor:
-            cursor.execute(f"SELECT {shown} FROM {self._source.quoted} WHERE {predicate}")
-            found = cursor.fetchall()
-        if len(found) != 1:
-            raise SyncError(
-                f"{self._table.qualified}: {len(found)} rows have the key {predicate}; declare a unique key"
-            )
-        values = found[0]
-        return line(
-            NULL if value is None else (b"" if fits else MISFIT_MARK) + _field(value)
-            for value, fits in zip(values[::2], values[1::2], strict=True)
-        )
-
-
-def _field(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return b"\\\\x" + value.hex().encode()
-    return escape(str(value))
-
-
-def _string(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+            yield from RowReader(self._connection, source, table, columns).chunks()

@@ -15,13 +15,16 @@ from sync.types import PgType, parse_type
 
 # A backslash before "!" or "#" occurs in no escaped field, so a mark cannot be mistaken for data.
 MISFIT_MARK = b"\0\\!"  # begins a field whose value its column cannot hold
-OVERFLOW_MARK = b"\0\\#"  # begins a line that exceeded max_allowed_packet; a predicate for its row follows
+OVERFLOW_MARK = b"\0\\#"  # begins what comes instead of a line that is too long: a predicate for its row
 MISFIT_SQL = r"'\0\\!'"
 OVERFLOW_SQL = r"'\0\\#'"
 NULL_SQL = r"'\\N'"
 
 INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
 CHARACTERS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
+LONG_TEXTS = {"text", "mediumtext", "longtext", "json"}
+# REPLACE moves all that follows for every match: escaping a long text on the server costs its length squared.
+LONGEST_ESCAPED_BYTES = 1 << 14
 BINARIES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
 GEOMETRIES = {
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
@@ -107,10 +110,12 @@ def _kind(column: SourceColumn) -> str:
     return kind
 
 
-def expression(column: SourceColumn, declared: str, mask: bool = False) -> Expression:
+def expression(column: SourceColumn, declared: str, mask: bool, fetchable: bool) -> Expression:
     """The expression that renders `column` for a target column of the type `declared`.
 
-    Raises `SyncError` when not every value of the source's type has an exact form in that type.
+    `fetchable` says that the row can be fetched by its key: a text that is too long to escape on the server
+    makes its field, and so its line, NULL. Raises `SyncError` when not every value of the source's type has
+    an exact form in that type.
     """
     kind, name = _kind(column), quote(column.name)
     target = parse_type(declared)
@@ -127,6 +132,8 @@ def expression(column: SourceColumn, declared: str, mask: bool = False) -> Expre
         escaped = rf"CONCAT('\\', {text})"
     fits = None if mask else _guard(kind, column, name, text, target)
     field = f"IF({fits}, {escaped}, CONCAT({MISFIT_SQL}, {escaped}))" if fits else escaped
+    if fetchable and escaped != text and column.data_type in LONG_TEXTS:
+        field = f"IF(OCTET_LENGTH({name}) > {LONGEST_ESCAPED_BYTES}, NULL, {field})"
     if column.nullable:
         field = f"IF({name} IS NULL, {NULL_SQL}, {field})"
     return Expression(

@@ -19,6 +19,10 @@ REJECTED = sql.Identifier("pg_temp", "rejected")
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
 ROW_ERRORS = ("22", "23", "54")
 SHRINK = 8
+# "COPY staged, line 3, column price: …": the two words in between are in the server's language.
+_CONTEXT = re.compile(
+    r"COPY (?:staged|rejected), \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$))?", re.MULTILINE
+)
 
 
 class Staging:
@@ -90,9 +94,8 @@ def _copy_rows(
 ) -> Iterator[tuple[bytes, str]]:
     """COPY all rows but those that fail, which are yielded with the server's reason.
 
-    PostgreSQL names the line that failed: the rows before it are good. Where it does not (the word differs in
-    other languages), halving finds it. After a failure the next attempts are smaller, so that many bad rows
-    cost a few attempts each.
+    PostgreSQL names the line that failed: the rows before it are good. Where it does not, halving finds it.
+    After a failure the next attempts are smaller, so that many bad rows cost a few attempts each.
     """
     if not lines or (error := _attempt(cursor, table, names, lines)) is None:
         return
@@ -133,13 +136,13 @@ def _copy(cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: byt
 
 
 def _failed_line(error: psycopg2.Error, rows: int) -> int | None:
-    match = re.search(r"\bline (\d+)", error.diag.context or "")
-    if match and 0 < int(match[1]) <= rows:
-        return int(match[1]) - 1
+    match = _CONTEXT.search(error.diag.context or "")
+    if match and 0 < int(match["line"]) <= rows:
+        return int(match["line"]) - 1
     return 0 if rows == 1 else None
 
 
 def _reason(error: psycopg2.Error) -> str:
-    match = re.search(r"\bline \d+, column (.+?)(?::|$)", error.diag.context or "")
-    column = f"column {match[1]}: " if match else ""
+    match = _CONTEXT.search(error.diag.context or "")
+    column = f"column {match['column']}: " if match and match["column"] else ""
     return f"{column}{error.diag.message_primary}"

@@ -1,0 +1,163 @@
+"""The rows of one MySQL table as COPY lines.
+
+The server builds the lines. It cannot build one that exceeds its max_allowed_packet, and long texts it
+escapes slowly: such a row comes as a predicate that finds it, and is fetched a column at a time afterwards,
+in the same snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+import pymysql
+from pymysql.cursors import SSCursor
+
+from sync.copytext import NULL, Chunk, Rejected, escape, line, misfit, reject
+from sync.errors import SyncError
+from sync.sources.mysql_catalog import SourceTable, column_of
+from sync.sources.mysql_types import (
+    MISFIT_MARK,
+    OVERFLOW_MARK,
+    OVERFLOW_SQL,
+    Expression,
+    expression,
+)
+from sync.sources.mysql_wire import stream_column
+from sync.spec import Column, Table
+
+CHUNK_BYTES = 1 << 20
+FETCH_ROWS = 50
+
+
+def render(source: SourceTable, table: Table, column: Column) -> Expression:
+    """The expression of a declared column. Raises `SyncError` with table and column where there is none."""
+    found = column_of(source, table, column.source_name)
+    try:
+        return expression(found, column.type, column.mask, fetchable=bool(table.key))
+    except SyncError as error:
+        raise SyncError(f"{table.qualified}, {error}") from error
+
+
+class RowReader:
+    """Reads one table through one list of expressions."""
+
+    def __init__(
+        self,
+        connection: pymysql.Connection[Any],
+        source: SourceTable,
+        table: Table,
+        columns: Sequence[Column],
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._table = table
+        self._columns = columns
+        self._expressions = [render(source, table, column) for column in columns]
+        self._key = [[column.name for column in columns].index(part) for part in table.key]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The whole table. Raises PyMySQL's errors, and `SyncError` for a row that cannot be had whole."""
+        with SpooledTemporaryFile(CHUNK_BYTES) as oversize:
+            for rows in _gathered(self._lines()):
+                yield self._chunk(rows, oversize)
+            oversize.seek(0)
+            for rows in _gathered(self._oversize(oversize)):
+                yield self._chunk(rows, oversize)
+
+    def _lines(self) -> Iterator[list[bytes]]:
+        return stream_column(self._connection, f"SELECT {self._line()} FROM {self._source.quoted}")
+
+    def _line(self) -> str:
+        fields = r", '\t', ".join(each.field for each in self._expressions)
+        return rf"COALESCE(CONCAT({fields}, '\n'), CONCAT({OVERFLOW_SQL}, {self._predicate()}))"
+
+    def _predicate(self) -> str:
+        parts = [
+            f"{_string(f'{each.column} = ')}, {each.literal}"
+            for each in (self._expressions[index] for index in self._key)
+        ]
+        return ", ' AND ', ".join(parts) or "''"
+
+    def _chunk(self, rows: list[bytes], oversize: IO[bytes]) -> Chunk:
+        lines = b"".join(rows)
+        if b"\0" not in lines:
+            return Chunk(lines, len(rows))
+        good, rejected = [], []
+        for row in rows:
+            if row.startswith(OVERFLOW_MARK):
+                oversize.write(row.removeprefix(OVERFLOW_MARK).hex().encode() + b"\n")
+            elif b"\0" in row:
+                rejected.append(self._reject(row))
+            else:
+                good.append(row)
+        return Chunk(b"".join(good), len(good), tuple(rejected))
+
+    def _reject(self, row: bytes) -> Rejected:
+        fields = row.removesuffix(b"\n").split(b"\t")
+        loadable = not any(b"\0" in fields[index] for index in self._key)
+        reasons = []
+        for index, column in enumerate(self._columns):
+            if b"\0" in fields[index]:
+                fields[index] = fields[index].removeprefix(MISFIT_MARK)
+                reasons.append(misfit(column, fields[index]))
+        return reject(self._table, self._columns, fields, "; ".join(reasons), loadable)
+
+    def _oversize(self, predicates: IO[bytes]) -> Iterator[list[bytes]]:
+        while encoded := list(islice(predicates, FETCH_ROWS)):
+            wanted = [bytes.fromhex(each.decode()).decode() for each in encoded]
+            if not all(wanted):
+                raise SyncError(
+                    f"{self._table.qualified}: a row exceeds the source's max_allowed_packet and the table"
+                    f" has no key to fetch it by; raise max_allowed_packet there or declare a key"
+                )
+            yield from self._by_columns(wanted)
+
+    def _by_columns(self, predicates: list[str]) -> Iterator[list[bytes]]:
+        shown = ", ".join(
+            f"{each.column if each.raw else f'CONCAT({each.text})'}, {each.fits or '1'}"
+            for each in self._expressions
+        )
+        either = " OR ".join(f"({predicate})" for predicate in predicates)
+        found = 0
+        with self._connection.cursor(SSCursor) as cursor:
+            cursor.execute(f"SELECT {shown} FROM {self._source.quoted} WHERE {either}")
+            for values in cursor:
+                found += 1
+                yield [
+                    line(
+                        NULL if value is None else (b"" if fits else MISFIT_MARK) + _field(value)
+                        for value, fits in zip(values[::2], values[1::2], strict=True)
+                    )
+                ]
+        if found != len(predicates):
+            raise SyncError(
+                f"{self._table.qualified}: {found} rows have one of {len(predicates)} keys"
+                f" ({predicates[0]}, …); declare a key that is unique"
+            )
+
+
+def _gathered(pieces: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """Rows in lists of about CHUNK_BYTES."""
+    gathered: list[bytes] = []
+    size = 0
+    for rows in pieces:
+        gathered += rows
+        size += sum(map(len, rows))
+        if size >= CHUNK_BYTES:
+            yield gathered
+            gathered, size = [], 0
+    if gathered:
+        yield gathered
+
+
+def _field(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return b"\\\\x" + value.hex().encode()
+    return escape(str(value))
+
+
+def _string(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

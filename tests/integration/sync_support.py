@@ -1,0 +1,35 @@
+"""What the tests of the sync engine share: a source, a target, and rows read back from it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from sync.connections import connect_postgresql
+from sync.engine import PassResult, run_pass
+from sync.sources.base import Source
+from sync.spec import Table
+from sync.targets.postgresql import PostgreSQLTarget
+
+
+@dataclass
+class Pipeline:
+    """One source and one target database."""
+
+    source: Source
+    target_url: str = field(repr=False)
+
+    def run(self, table: Table, run_id: str = "test", wait_seconds: float = 60.0) -> PassResult:
+        """A pass whose own reconciliation has to be content."""
+        result = run_pass(table, self.source, PostgreSQLTarget(self.target_url), run_id, wait_seconds)
+        assert result.differences == ()
+        return result
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(connect_postgresql(self.target_url)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def rejected(self) -> list[tuple[Any, ...]]:
+        return self.query("SELECT table_name, key, reason FROM quarantine.rejected_rows ORDER BY 1, 2")
