@@ -137,9 +137,10 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
                 raise failure([error]) from error
         for note in result.notes:
             context.log.warning(note)
-        for table, comparison in zip(result.tables, comparisons, strict=True):
-            yield _materialized(table, comparison)
-        yield _refreshed(next(view for view in result.views if view.name == TOTALS), totals)
+        for spec, table, comparison in zip(specs[:-1], result.tables, comparisons, strict=True):
+            yield _materialized(spec, _table_figures(table), comparison)
+        refreshed = next(view for view in result.views if view.name == TOTALS)
+        yield _materialized(specs[-1], _view_figures(refreshed), totals)
 
     return [mirror_to_production]
 
@@ -178,28 +179,30 @@ def _totals_spec() -> dg.AssetSpec:
     )
 
 
-def _materialized(table: TableResult, comparison: Comparison) -> dg.MaterializeResult[Any]:
-    return dg.MaterializeResult(
-        asset_key=production_key(table.name),
-        metadata={
-            "dagster/row_count": table.rows,
-            "taken_in": table.reception.name.lower(),
-            "inserted": table.inserted,
-            "updated": table.updated,
-            "deleted": table.deleted,
-            "position_before": str(table.position_before) if table.position_before else None,
-            "position_after": str(table.position_after),
-            "seconds": round(table.seconds, 3),
-        },
-        check_results=[_check(comparison)],
-    )
+def _table_figures(table: TableResult) -> dict[str, Any]:
+    return {
+        "dagster/row_count": table.rows,
+        "taken_in": table.reception.name.lower(),
+        "inserted": table.inserted,
+        "updated": table.updated,
+        "deleted": table.deleted,
+        "position_before": str(table.position_before) if table.position_before else None,
+        "position_after": str(table.position_after),
+        "seconds": round(table.seconds, 3),
+    }
 
 
-def _refreshed(view: ViewResult, comparison: Comparison) -> dg.MaterializeResult[Any]:
+def _view_figures(view: ViewResult) -> dict[str, Any]:
+    return {"dagster/row_count": view.rows, "refreshed": view.created or view.refreshed}
+
+
+def _materialized(
+    spec: dg.AssetSpec, figures: dict[str, Any], comparison: Comparison
+) -> dg.MaterializeResult[Any]:
+    # Dagster reads column lineage from materializations, everything else from the definition as well.
+    lineage = {"dagster/column_lineage": spec.metadata["dagster/column_lineage"]}
     return dg.MaterializeResult(
-        asset_key=production_key(view.name),
-        metadata={"dagster/row_count": view.rows, "refreshed": view.created or view.refreshed},
-        check_results=[_check(comparison)],
+        asset_key=spec.key, metadata={**lineage, **figures}, check_results=[_check(comparison)]
     )
 
 

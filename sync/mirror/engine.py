@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sync.errors import SyncError
 from sync.mirror.evolve import Evolution, Reception
 from sync.mirror.form import TableForm, TableName, staging_forms
 from sync.mirror.positions import Position, Standing, read_staging
@@ -111,6 +112,7 @@ def mirror(
         with transaction(staging, "staging", snapshot=True) as cursor:
             forms, positions = staging_forms(cursor, tables), read_staging(cursor, tables)
         condition = warehouse.look(forms)
+        _refuse_same_database(positions, condition)
         work = _plan(forms, positions, condition, compare)
         if condition.complete and not any(table.reception is not Reception.NOTHING for table in work):
             return MirrorResult(_results(tables, work), tuple(condition.views), tuple(condition.notes))
@@ -118,6 +120,7 @@ def mirror(
     with warehouse.passage(run_id) as passage, transaction(staging, "staging", snapshot=True) as cursor:
         forms, positions = staging_forms(cursor, tables), read_staging(cursor, tables)
         condition = passage.condition(forms)
+        _refuse_same_database(positions, condition)
         work = _plan(forms, positions, condition, compare)
         passage.prepare(list(condition.evolutions.values()))
         _move(cursor, passage, [table for table in work if table.reception is not Reception.NOTHING])
@@ -145,6 +148,12 @@ def _plan(
         )
         for name, form in forms.items()
     ]
+
+
+def _refuse_same_database(positions: Mapping[TableName, Position], condition: Condition) -> None:
+    """Mirrored into itself, staging would lose its tombstones."""
+    if any(position.staging == condition.identity for position in positions.values()):
+        raise SyncError("staging and production are one database: give production a URL of its own")
 
 
 def _reception(

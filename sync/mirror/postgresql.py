@@ -50,6 +50,8 @@ class PostgreSQLWarehouse:
             transaction(self._connection, "production") as cursor,
         ):
             lease.check(cursor)
+            # Somebody's long query must not keep a change of a table's form waiting without end.
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{state.LEASE_WAIT_SECONDS:g}s"])
             yield _PostgreSQLPassage(cursor, self._views, self._role, run_id)
 
 
@@ -76,7 +78,10 @@ class _PostgreSQLPassage:
             notes = [
                 f"production has no role {self._role}: create it, and the next pass lets it read the views"
             ]
+        self._cursor.execute("SELECT id::text FROM sync.identity")
+        ((identity,),) = self._cursor.fetchall()
         return Condition(
+            identity=identity,
             evolutions=evolutions,
             standings=standings,
             complete=current and not any(evolutions.values()) and not evolve.completions(wanted, actual),

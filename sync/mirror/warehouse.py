@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 class Condition:
     """What a warehouse would have to do before rows come, and where its tables stand.
 
+    `identity` tells the warehouse's database from others, None where it keeps none.
     `evolutions` has an entry for every table, in the order of the wanted forms; `complete` is False where
     columns, keys, indexes, comments, views or grants are missing. `views` are the views as they stand,
     `notes` what a person should know.
     """
 
+    identity: str | None
     evolutions: Mapping[TableName, Evolution]
     standings: Mapping[TableName, Standing]
     complete: bool

@@ -128,7 +128,7 @@ def test_a_run_fills_production_and_a_second_one_finds_nothing_to_do(warehouse: 
     assert second.success
     assert figures(second, FACT)["taken_in"] == "nothing"
     assert figures(second, FACT)["position_before"] == facts["position_after"]
-    assert figures(second, TOTALS) == {"dagster/row_count": 2, "refreshed": False}
+    assert figures(second, TOTALS)["refreshed"] is False
 
 
 def test_a_row_changed_in_production_turns_its_check_red_by_name_and_a_comparison_repairs_it(

@@ -14,6 +14,7 @@ from sync.connections import connect_postgresql
 from sync.errors import SyncError
 from sync.mirror import TableName, mirror
 from sync.mirror.evolve import Reception
+from sync.mirror.postgresql import PostgreSQLWarehouse
 from tests.integration.mirror.small_star import (
     COUNTRY,
     CUSTOMER,
@@ -245,6 +246,38 @@ def test_a_second_pass_waits_for_the_first(star: SmallStar) -> None:
     holder.close()
     assert [process.wait() for process in passes] == [0, 0]
     assert star.tables_are_equal()
+
+
+def test_a_pass_shows_one_moment_of_staging(star: SmallStar) -> None:
+    star.mirror()
+    star.change("UPDATE star.dim_country SET country = country || '!', _batch = {batch}")
+    holder = connect_postgresql(star.urls[1])
+    with holder, holder.cursor() as cursor:
+        cursor.execute("SELECT FROM star.dim_country WHERE country_key = 1 FOR UPDATE")
+        process = subprocess.Popen([sys.executable, "-c", PASS, *star.urls])
+        wait_until(lambda: read(star.production, BLOCKED), process)
+        star.change(
+            """
+            INSERT INTO star.dim_country VALUES (5, 5, 'New', {batch});
+            INSERT INTO star.fact_sales VALUES ('s101', 5, 'c1', 1, 1, now(), {batch});
+            """
+        )
+    holder.close()
+    assert process.wait() == 0
+    assert star.rows(
+        "SELECT count(*) FROM star.dim_country UNION ALL SELECT count(*) FROM star.fact_sales"
+    ) == [
+        (4,),
+        (100,),
+    ]
+    assert all(comparison.equal for comparison in star.verify())
+    star.mirror()
+    assert star.tables_are_equal()
+
+
+def test_staging_is_not_mirrored_into_itself(star: SmallStar) -> None:
+    with pytest.raises(SyncError, match="staging and production are one database"):
+        mirror(star.staging, PostgreSQLWarehouse(star.staging), TABLES, "test")
 
 
 def test_a_table_that_staging_lacks_is_named(star: SmallStar) -> None:
