@@ -62,7 +62,7 @@ class _PostgreSQLPassage:
         self._role = role
         self._run_id = run_id
         self._view_states: dict[TableName, ViewState] = {}
-        self._received: dict[TableName, tuple[Reception, sql.Identifier]] = {}
+        self._beside: dict[TableName, sql.Identifier] = {}
 
     def condition(self, wanted: Mapping[TableName, TableForm]) -> Condition:
         actual = read_forms(self._cursor, wanted)
@@ -103,18 +103,21 @@ class _PostgreSQLPassage:
                     step(self._cursor, change)
 
     def receive(self, staging: Cursor, form: TableForm, reception: Reception, above: int) -> int:
-        beside = rows.incoming(len(self._received))
-        self._received[form.name] = reception, beside
+        beside = self._beside[form.name] = sql.Identifier("pg_temp", f"incoming_{len(self._beside)}")
         with _errors(form.name):
-            return rows.receive(staging, self._cursor, form, reception, above, beside)
+            if reception is Reception.LOAD:
+                return rows.load(staging, self._cursor, form)
+            if reception is Reception.COMPARISON:
+                return rows.receive_differences(staging, self._cursor, form, beside)
+            return rows.receive_changes(staging, self._cursor, form, above, beside)
 
     def upsert(self, form: TableForm) -> tuple[int, int]:
         with _errors(form.name):
-            return rows.upsert(self._cursor, form, *self._received[form.name])
+            return rows.upsert(self._cursor, form, self._beside[form.name])
 
     def delete(self, form: TableForm) -> int:
         with _errors(form.name):
-            return rows.delete(self._cursor, form, *self._received[form.name])
+            return rows.delete(self._cursor, form, self._beside[form.name])
 
     def complete(self, wanted: Mapping[TableName, TableForm]) -> None:
         for name, statement in evolve.completions(wanted, read_forms(self._cursor, wanted)):
