@@ -20,7 +20,8 @@ from landing.collations import known_collations, replace_unknown
 from landing.dump_statements import statements_to_run
 from landing.dump_tables import DumpedTable, dumped_tables, ensure_restored_table, merge_table
 from landing.landing_file import Memory, check_text, content_hash, find, reader_version
-from landing.mysql import MEMORY_TABLES, ensure_tables, lock_file, quoted, remember, remembered, transaction
+from landing.mysql import quoted, transaction
+from landing.mysql_memory import dropped_tables, ensure_memory, forget, lock_file, remember, remembered
 from landing.result import CONFLICT_KEYS_LISTED, LandingError, LandingResult, Merged
 from sync.connections import mysql_errors
 from sync.errors import TransientError
@@ -43,7 +44,7 @@ def restore_dump(folder: Path | None, connect: Connect, name: str = SALES_DUMP) 
     path = find(folder, name)
     with connect() as connection, mysql_errors(name):
         database = _database(connection)
-        ensure_tables(connection, "landing.sql", MEMORY_TABLES)
+        _ensure_memory(connection, name)
         if path is None:
             return LandingResult(name, database, present=False)
         content, version = content_hash(path), reader_version(database)
@@ -59,6 +60,14 @@ def restore_dump(folder: Path | None, connect: Connect, name: str = SALES_DUMP) 
             good = LandingResult(name, database, present=True, rows_in_file=rows, unchanged=rows)
             merged = _merge(connection, tables, Memory(content, version, good))
     return good.merged(merged, time.monotonic() - started)
+
+
+def _ensure_memory(connection: Connection[Any], file: str) -> None:
+    with connection.cursor() as cursor:
+        ensure_memory(cursor)
+        for table in dropped_tables(cursor):
+            forget(cursor, file, table)
+    connection.commit()
 
 
 def _database(connection: Connection[Any]) -> str:

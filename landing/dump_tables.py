@@ -9,7 +9,8 @@ from typing import Any
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from landing.mysql import column_list, landed_rows, quoted
+from landing.mysql import column_list, quoted
+from landing.mysql_memory import landed_rows
 from landing.mysql_merge import KeyedMerge
 from landing.result import LandingError, Merged
 

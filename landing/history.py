@@ -11,7 +11,7 @@ from landing.csv_reader import CsvReader
 from landing.files import HISTORY_FILES
 from landing.land import land
 from landing.landing_file import find
-from landing.postgres import SCHEMA, ensure_memory, field_definitions, identifiers
+from landing.postgres import SCHEMA, ensure_memory, field_definitions, forget, identifiers, is_missing
 from landing.postgres_store import RawStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
@@ -23,7 +23,7 @@ from sync.targets.postgresql_tables import shape_own
 
 def ensure_history_tables(staging: Connection) -> None:
     """Create the raw tables of all history files, whether there are such files or not, so that the star can
-    be built on them."""
+    be built on them. A table that was dropped is landed anew, so its memory goes, too."""
     with postgresql_errors("raw tables of the landed history"):
         prepare(staging)
         ensure_memory(staging)
@@ -31,10 +31,12 @@ def ensure_history_tables(staging: Connection) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart landing', 0))")
             for spec in HISTORY_FILES:
                 table = raw_table(spec)
-                shape_own(cursor, table, table.columns)
                 landed = sql.Identifier(SCHEMA, spec.table)
-                cursor.execute("SELECT to_regclass(%s)", (landed.as_string(cursor),))
-                if cursor.fetchone() == (None,):
+                if is_missing(cursor, sql.Identifier(table.schema, table.name)):
+                    forget(cursor, spec.name)
+                    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(landed))
+                shape_own(cursor, table, table.columns)
+                if is_missing(cursor, landed):
                     cursor.execute(
                         sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
                             landed, sql.SQL(", ").join(field_definitions(spec)), identifiers(spec.key)

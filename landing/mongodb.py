@@ -31,6 +31,7 @@ def ensure_collection(database: Database[Document], name: str) -> None:
     validator = definition()["validator"]
     existing = next(iter(database.list_collections(filter={"name": name})), None)
     if existing is None:
+        forget(database, name)
         create_collection(database, name, validator=validator)
     elif existing["options"].get("validator") != validator:
         database.command("collMod", name, validator=validator, validationAction="error")
@@ -45,6 +46,14 @@ def ensure_memory(database: Database[Document]) -> None:
     """Create landing's own collections: a transaction should find them there."""
     for name in {FILES, LINES, DOCUMENTS}.difference(database.list_collection_names()):
         create_collection(database, name)
+
+
+def forget(database: Database[Document], collection: str) -> None:
+    """Forget the files of a collection that was dropped: its documents were not deleted one by one, so they
+    may land again."""
+    database[FILES].delete_many({"collection": collection})
+    for memory in (LINES, DOCUMENTS):
+        database[memory].delete_many({"_id.collection": collection})
 
 
 def create_collection(database: Database[Document], name: str, **options: Any) -> None:
@@ -63,11 +72,16 @@ def remembered(database: Database[Document], file: str) -> Memory | None:
     return Memory(found["content"], found["reader"], LandingResult.from_json(found["outcome"]))
 
 
-def remember(database: Database[Document], memory: Memory, merged: Merged) -> None:
+def remember(database: Database[Document], collection: str, memory: Memory, merged: Merged) -> None:
     """Note the file as landed, after all of its documents."""
     outcome = memory.outcome.merged(merged)
     database[FILES].replace_one(
         {"_id": outcome.file},
-        {"content": memory.content, "reader": memory.reader, "outcome": outcome.to_json()},
+        {
+            "collection": collection,
+            "content": memory.content,
+            "reader": memory.reader,
+            "outcome": outcome.to_json(),
+        },
         upsert=True,
     )

@@ -56,12 +56,11 @@ def _ordered(value: Any) -> Any:
 
 
 class PartMerge:
-    """Merges parts of one file; each call of `run` belongs to the transaction of `session`."""
+    """Merges parts of one collection's file; each call of `run` belongs to the transaction of `session`."""
 
-    def __init__(self, session: ClientSession, collection: Collection[Document], file: str) -> None:
+    def __init__(self, session: ClientSession, collection: Collection[Document]) -> None:
         self._session = session
         self._collection = collection
-        self._file = file
         self._lines = collection.database[LINES]
         self._documents = collection.database[DOCUMENTS]
 
@@ -81,7 +80,10 @@ class PartMerge:
         return judged
 
     def _without_key(self, rows: Sequence[Staged]) -> list[Judged]:
-        names = [{"file": self._file, "content": row.content, "occurrence": row.occurrence} for row in rows]
+        names = [
+            {"collection": self._collection.name, "content": row.content, "occurrence": row.occurrence}
+            for row in rows
+        ]
         found = self._lines.find({"_id": {"$in": names}}, session=self._session)
         known = {(line["_id"]["content"], line["_id"]["occurrence"]) for line in found}
         is_known = [(row.content, row.occurrence) in known for row in rows]

@@ -102,11 +102,11 @@ class CatalogStore:
             conflict_keys=tuple(conflicts[:CONFLICT_KEYS_LISTED]),
         )
         self.staged.drop()
-        remember(self.database, memory, merged)
+        remember(self.database, self.collection.name, memory, merged)
         return merged
 
     def _merge_part(self, part: list[Staged], session: ClientSession) -> list[Judged]:
-        return PartMerge(session, self.collection, self.file).run(part)
+        return PartMerge(session, self.collection).run(part)
 
 
 def _staged(line: Line[Document], seen: Counter[bytes], reject: Reject) -> dict[str, Any] | None:

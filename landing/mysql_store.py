@@ -17,14 +17,11 @@ from landing.mysql import (
     column_list,
     field_definitions,
     fill,
-    landed_rows,
-    lock_file,
     quoted,
     recreate_temporary,
-    remember,
-    remembered,
     transaction,
 )
+from landing.mysql_memory import landed_rows, lock_file, remember, remembered
 from landing.mysql_merge import KeyedMerge
 from landing.result import Merged
 from landing.spec import FileSpec

@@ -43,10 +43,20 @@ def identifiers(names: Iterable[str], table: str = "") -> sql.Composable:
 def ensure_memory(connection: Connection) -> None:
     """Create landing's schema and its table of files where they are missing."""
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('landing.files')")
-        if cursor.fetchone() == (None,):
+        if is_missing(cursor, sql.Identifier(SCHEMA, "files")):
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart landing', 0))")
             cursor.execute(_MEMORY)
+
+
+def is_missing(cursor: Cursor, table: sql.Identifier) -> bool:
+    """Whether there is no such table."""
+    cursor.execute("SELECT to_regclass(%s) IS NULL", (table.as_string(cursor),))
+    return bool(cursor.fetchone() == (True,))
+
+
+def forget(cursor: Cursor, file: str) -> None:
+    """Forget a file whose table was dropped: its rows were not deleted one by one, so it may land again."""
+    cursor.execute("DELETE FROM landing.files WHERE file = %s", (file,))
 
 
 def field_definitions(spec: FileSpec) -> list[sql.Composable]:

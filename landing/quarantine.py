@@ -30,10 +30,11 @@ class RejectedLines:
         )
 
     def reject(self, number: int, raw: str, reason: str) -> None:
-        """Take a line that cannot be landed."""
+        """Take a line that cannot be landed; a reason may quote what a server has said."""
         self.count += 1
         if len(self._first) < LINES_SHOWN:
             self._first.append(f"line {number}: {reason}")
+        reason = reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
         self._held.append((number, raw, reason))
         if len(self._held) == LINES_HELD:
             self._flush()

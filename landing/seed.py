@@ -11,7 +11,7 @@ from landing.csv_reader import CsvReader
 from landing.files import SALES_SEED
 from landing.land import land
 from landing.landing_file import find
-from landing.postgres import ensure_memory
+from landing.postgres import ensure_memory, forget, is_missing
 from landing.postgres_store import SeedStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
@@ -31,8 +31,8 @@ def ensure_seed_table(production: Connection, spec: FileSpec = SALES_SEED) -> No
         ]
         key = sql.SQL(", ").join(sql.Identifier(part) for part in spec.key)
         with production, production.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s)", (table.as_string(cursor),))
-            if cursor.fetchone() == (None,):
+            if is_missing(cursor, table):
+                forget(cursor, spec.name)
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart landing', 0))")
                 cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
                 cursor.execute(

@@ -12,7 +12,8 @@ from landing.csv_reader import CsvReader
 from landing.files import SHOP_FILES
 from landing.land import land
 from landing.landing_file import find
-from landing.mysql import MEMORY_TABLES, ensure_landed_rows, ensure_tables
+from landing.mysql import present_tables, run_script
+from landing.mysql_memory import ensure_landed_rows, ensure_memory, forget
 from landing.mysql_store import KeyedStore, LineStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
@@ -20,13 +21,22 @@ from sync.connections import mysql_errors
 
 
 def ensure_shop(connection: Connection[Any]) -> None:
-    """Create what is missing of the shop's tables and of landing's memory; `connection` may do so."""
-    with mysql_errors("shop"):
-        ensure_tables(connection, "shop.sql", [spec.table for spec in SHOP_FILES])
-        ensure_tables(connection, "landing.sql", MEMORY_TABLES)
+    """Create what is missing of the shop's tables and of landing's memory; `connection` may do so.
+
+    A table that was dropped is landed anew, so its memory goes first.
+    """
+    with mysql_errors("shop"), connection.cursor() as cursor:
+        ensure_memory(cursor)
+        present = present_tables(cursor)
+        missing = [spec for spec in SHOP_FILES if spec.table not in present]
+        for spec in missing:
+            forget(cursor, spec.name, spec.table)
+        connection.commit()
+        if missing:
+            run_script(cursor, "shop.sql")
         for spec in SHOP_FILES:
             if spec.key:
-                ensure_landed_rows(connection, spec)
+                ensure_landed_rows(cursor, spec)
 
 
 def land_csv(

@@ -128,7 +128,7 @@ def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
     assert read(CUSTOMERS, tmp_path, HEADER) == ([], [])
 
 
-@given(content=st.lists(st.sampled_from([b'"', b",", b"\n", b"\r\n", b"1", b"x", b" ", b"\x00", b"\xff"])))
+@given(content=st.lists(st.sampled_from([b'"', b",", b"\n", b"\r\n", b"1", b"x", b" ", b"\xff"])))
 def test_whatever_the_bytes_no_line_is_lost(
     tmp_path_factory: pytest.TempPathFactory, content: list[bytes]
 ) -> None:

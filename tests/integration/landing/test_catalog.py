@@ -149,6 +149,12 @@ def test_an_id_that_the_shop_gave_to_another_product_is_a_conflict(catalog: Docu
     assert prices(catalog) == {1: "1"}
 
 
+def test_a_collection_that_was_dropped_is_landed_anew(catalog: Documents, land: Land) -> None:
+    land(PHONE, product(1))
+    catalog.electronics.drop()
+    assert land(PHONE, product(1)).inserted == 2
+
+
 def test_what_the_collection_refuses_is_quarantined_and_its_neighbours_land(
     catalog: Documents, land: Land, warehouse: PostgresConnection
 ) -> None:

@@ -177,6 +177,13 @@ def test_a_table_whose_columns_no_longer_fit_is_refused(restore: Restore, sales:
     assert restore(more).unchanged == 1
 
 
+def test_a_table_that_was_dropped_is_restored_anew(restore: Restore, sales: Any) -> None:
+    restore(dump(r1=1))
+    sales.cursor().execute("DROP TABLE sales_data")
+    assert restore(dump(r1=1)).inserted == 1
+    assert quantities(sales) == {1: 1}
+
+
 def test_a_table_without_a_key_is_restored_once_and_never_merged(restore: Restore, sales: Any) -> None:
     create = "CREATE TABLE t (a int);\n"
     assert restore(f"{create}INSERT INTO t VALUES (1),(1);").inserted == 2

@@ -96,6 +96,12 @@ def test_what_was_changed_in_the_table_since_is_kept_and_what_was_deleted_stays_
     assert (result.conflicts, result.conflict_keys) == (2, ("1", "2"))
 
 
+def test_a_table_that_was_dropped_is_landed_anew(warehouse: PostgresConnection, land: Land) -> None:
+    land(DIM_COUNTRY, "countryid,country\n1,Chile\n")
+    warehouse.cursor().execute("DROP SCHEMA raw CASCADE")
+    assert land(DIM_COUNTRY, "countryid,country\n1,Chile\n").inserted == 1
+
+
 def test_rejected_lines_go_to_quarantine_with_their_batch(warehouse: PostgresConnection, land: Land) -> None:
     result = land(FACT_SALES, SALES + "1,1,1,1,5190\n2,1,1,1,12.345\n1,1,1,1,7\n3,1,1,1\n4,1,1,1,0.10\n")
     assert (result.rows_in_file, result.inserted, result.quarantined) == (5, 2, 3)
@@ -147,6 +153,15 @@ def test_production_is_seeded_once(
         (1, "542.00", "2017-11-22 03:53:24")
     ]
     assert [key for _, key, _, _ in quarantine(warehouse)] == ["sales.csv:4"]
+
+
+def test_a_production_table_that_was_dropped_is_seeded_anew(
+    warehouse: PostgresConnection, target: PostgresConnection, tmp_path: Path
+) -> None:
+    (tmp_path / SALES_SEED.name).write_text(SEED + ROW)
+    seed_production(tmp_path, target, warehouse)
+    target.cursor().execute("DROP TABLE sales.sales_data")
+    assert seed_production(tmp_path, target, warehouse).inserted == 1
 
 
 def test_a_seed_that_changed_afterwards_is_left_out_and_said_so(

@@ -12,7 +12,7 @@ import pytest
 from psycopg2.extensions import connection as PostgresConnection
 
 from landing.files import CUSTOMERS, INVENTORY, OLTPDATA, SHOP_FILES
-from landing.mysql import landed_rows
+from landing.mysql_memory import landed_rows
 from landing.result import LandingError, LandingResult
 from landing.shop import ensure_shop, land_csv
 from landing.spec import FileSpec
@@ -133,6 +133,14 @@ def test_a_sale_that_vanished_from_the_file_stays_and_one_that_the_shop_deleted_
     first_line = SALES.splitlines(keepends=True)[0]
     assert land(OLTPDATA, first_line).unchanged == 1
     assert [row[0] for row in sales(shop)] == [2]
+
+
+def test_tables_that_were_dropped_are_landed_anew(shop: Any, land: Land) -> None:
+    land(OLTPDATA, SALES)
+    land(CUSTOMERS, customers(c1="Oslo"))
+    shop.cursor().execute("DROP TABLE sales_data, customers")
+    assert (land(OLTPDATA, SALES).inserted, land(CUSTOMERS, customers(c1="Oslo")).inserted) == (2, 1)
+    assert cities(shop) == {1: "Oslo"}
 
 
 def test_what_cannot_be_landed_is_quarantined_and_everything_else_lands(
