@@ -37,22 +37,25 @@ class PostgreSQLWarehouse:
 
     def look(self, wanted: Mapping[TableName, TableForm]) -> Condition:
         """See `Warehouse.look`."""
-        state.prepare(self._connection, schemas=())
+        with postgresql_errors("production"):
+            state.prepare(self._connection, schemas=())
         with transaction(self._connection, "production") as cursor:
             return _PostgreSQLPassage(cursor, self._views, self._role, run_id="").condition(wanted)
 
     @contextmanager
     def passage(self, run_id: str) -> Iterator[_PostgreSQLPassage]:
         """See `Warehouse.passage`."""
-        state.prepare(self._connection, schemas=())
-        with (
-            state.lease(self._connection, LEASE) as lease,
-            transaction(self._connection, "production") as cursor,
-        ):
-            lease.check(cursor)
-            # Somebody's long query must not keep a change of a table's form waiting without end.
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{state.LEASE_WAIT_SECONDS:g}s"])
-            yield _PostgreSQLPassage(cursor, self._views, self._role, run_id)
+        with postgresql_errors("production"):
+            state.prepare(self._connection, schemas=())
+            with (
+                state.lease(self._connection, LEASE) as lease,
+                transaction(self._connection, "production") as cursor,
+            ):
+                lease.check(cursor)
+                # Somebody's long query must not keep a change of a table's form waiting without end.
+                wait = f"{state.LEASE_WAIT_SECONDS:g}s"
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
+                yield _PostgreSQLPassage(cursor, self._views, self._role, run_id)
 
 
 class _PostgreSQLPassage:
@@ -65,37 +68,14 @@ class _PostgreSQLPassage:
         self._beside: dict[TableName, sql.Identifier] = {}
 
     def condition(self, wanted: Mapping[TableName, TableForm]) -> Condition:
-        actual = read_forms(self._cursor, wanted)
-        evolutions = {change.form.name: change for change in evolve.evolutions(wanted, actual)}
-        self._view_states = views.read_states(self._cursor, self._role)
-        standings = read_production(self._cursor)
-        positions = {name: standing.position for name, standing in standings.items()}
-        current = views.same_definitions(self._views, self._view_states) and all(
-            views.is_current(view, self._view_states[view.name], positions) for view in self._views
-        )
-        notes = []
-        if self._role and not views.role_exists(self._cursor, self._role):
-            notes = [
-                f"production has no role {self._role}: create it, and the next pass lets it read the views"
-            ]
-        self._cursor.execute("SELECT id::text FROM sync.identity")
-        ((identity,),) = self._cursor.fetchall()
-        return Condition(
-            identity=identity,
-            evolutions=evolutions,
-            standings=standings,
-            complete=current and not any(evolutions.values()) and not evolve.completions(wanted, actual),
-            views=[
-                ViewResult(name, created=False, refreshed=False, rows=known.rows)
-                for name, known in self._view_states.items()
-            ],
-            notes=notes,
-        )
+        with postgresql_errors("production"):
+            return self._condition(wanted)
 
     def prepare(self, evolutions: Sequence[Evolution]) -> None:
         disrupted = any(change.disrupts_views for change in evolutions)
         if disrupted or not views.same_definitions(self._views, self._view_states):
-            views.drop_all(self._cursor, self._view_states)
+            with postgresql_errors("production, views"):
+                views.drop_all(self._cursor, self._view_states)
             self._view_states = {}
         for step in (evolve.drop_obsolete_references, evolve.prepare):
             for change in evolutions:
@@ -125,21 +105,18 @@ class _PostgreSQLPassage:
                 self._cursor.execute(statement)
 
     def store(self, table: TableName, standing: Standing) -> None:
-        state.write_state(
-            self._cursor,
-            table.schema,
-            table.table,
-            state.TableState(
-                source="staging",
-                strategy=STRATEGY,
-                position=str(standing.position),
-                batch=standing.position.batch,
-                run_id=self._run_id,
-                rows=standing.rows,
-                quarantined=0,
-                synced_at=datetime.now(UTC),
-            ),
+        stored = state.TableState(
+            source="staging",
+            strategy=STRATEGY,
+            position=str(standing.position),
+            batch=standing.position.batch,
+            run_id=self._run_id,
+            rows=standing.rows,
+            quarantined=0,
+            synced_at=datetime.now(UTC),
         )
+        with _errors(table):
+            state.write_state(self._cursor, table.schema, table.table, stored)
 
     def publish(
         self, positions: Mapping[TableName, Position], written: Collection[TableName]
@@ -149,6 +126,34 @@ class _PostgreSQLPassage:
             return views.publish(
                 self._cursor, self._views, self._view_states, positions, written, role, self._run_id
             )
+
+    def _condition(self, wanted: Mapping[TableName, TableForm]) -> Condition:
+        actual = read_forms(self._cursor, wanted)
+        evolutions = {change.form.name: change for change in evolve.evolutions(wanted, actual)}
+        self._view_states = views.read_states(self._cursor, self._role)
+        standings = read_production(self._cursor)
+        positions = {name: standing.position for name, standing in standings.items()}
+        current = views.same_definitions(self._views, self._view_states) and all(
+            views.is_current(view, self._view_states[view.name], positions) for view in self._views
+        )
+        notes = []
+        if self._role and not views.role_exists(self._cursor, self._role):
+            notes = [
+                f"production has no role {self._role}: create it, and the next pass lets it read the views"
+            ]
+        self._cursor.execute("SELECT id::text FROM sync.identity")
+        ((identity,),) = self._cursor.fetchall()
+        return Condition(
+            identity=identity,
+            evolutions=evolutions,
+            standings=standings,
+            complete=current and not any(evolutions.values()) and not evolve.completions(wanted, actual),
+            views=[
+                ViewResult(name, created=False, refreshed=False, rows=known.rows)
+                for name, known in self._view_states.items()
+            ],
+            notes=notes,
+        )
 
 
 def _errors(table: TableName) -> AbstractContextManager[None]:

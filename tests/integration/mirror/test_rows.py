@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from sync.connections import connect_postgresql
-from sync.errors import SyncError
+from sync.errors import SyncError, TransientError
 from sync.mirror import TableName, mirror
 from sync.mirror.evolve import Reception
 from sync.mirror.postgresql import PostgreSQLWarehouse
@@ -273,6 +274,17 @@ def test_a_pass_shows_one_moment_of_staging(star: SmallStar) -> None:
     assert all(comparison.equal for comparison in star.verify())
     star.mirror()
     assert star.tables_are_equal()
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_server_that_went_away_is_worth_another_try(star: SmallStar, side: int) -> None:
+    star.mirror()
+    star.change("UPDATE star.fact_sales SET amount = amount + 1, _batch = {batch}")
+    lost = (star.staging, star.production)[side]
+    with closing(connect_postgresql(star.urls[side])) as other:
+        read(other, f"SELECT pg_terminate_backend({lost.info.backend_pid}, 5000)")
+    with pytest.raises(TransientError, match=("staging", "production")[side]):
+        star.mirror()
 
 
 def test_staging_is_not_mirrored_into_itself(star: SmallStar) -> None:
