@@ -5,10 +5,20 @@ takes longer than the step's work.
 """
 
 import os
+from datetime import timedelta
 
 import dagster as dg
 
 LANDED = dg.AssetSelection.groups("landing")
+FRESH_GROUPS = {"raw", "star", "reports", "production", "exports"}
+# The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
+FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
+
+
+def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The asset with the freshness that its readers may expect; what is landed is as old as its file."""
+    return spec.replace_attributes(freshness_policy=FRESHNESS) if spec.group_name in FRESH_GROUPS else spec
+
 
 refresh = dg.define_asset_job(
     "refresh",

@@ -9,7 +9,7 @@ from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
-from softcart_assets.automation import daily_refresh, refresh, sync
+from softcart_assets.automation import daily_refresh, refresh, sync, with_freshness
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
@@ -64,14 +64,15 @@ def build_defs(
     `tables` are the synced tables; `resource_overrides` replaces resources by name, as tests do.
     """
     project = load_project()
+    assets = [
+        *build_landing_assets(tables),
+        *build_raw_assets(tables, seeds=[SEED]),
+        build_dbt_assets(project),
+        *build_production_assets(mirrored(project)),
+        *build_export_assets(project),
+    ]
     return dg.Definitions(
-        assets=[
-            *build_landing_assets(),
-            *build_raw_assets(tables, seeds=[SEED]),
-            build_dbt_assets(project),
-            *build_production_assets(mirrored(project)),
-            *build_export_assets(project),
-        ],
+        assets=list(dg.map_asset_specs(with_freshness, assets)),
         jobs=[refresh, sync],
         schedules=[daily_refresh()],
         sensors=[source_changes],

@@ -22,7 +22,7 @@ from landing.shop import land_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING, source_key
-from softcart_assets.tables import CATALOG, SALES, SHOP
+from softcart_assets.tables import SALES
 from sync.errors import SyncError
 from sync.spec import Column, Table
 
@@ -32,23 +32,38 @@ HISTORY = tuple(raw_table(spec) for spec in HISTORY_FILES)
 
 # What lands each asset of a step, once its connections are open.
 Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
+OpenLandings = Callable[[Any, Sequence[dg.AssetKey]], AbstractContextManager[Landings]]
 
 
-def build_landing_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Landing's assets; those of a system whose admin URL is not set are external."""
-    shop = [shop_spec(table, {"mysql"}) for table in SHOP]
-    catalog = [shop_spec(table, {"mongodb"}) for table in CATALOG]
-    sales = [shop_spec(SALES, {"mysql"})]
+def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The sources of the synced `tables`, and what else is landed.
+
+    Those that no file goes to, and those of a system whose admin URL is not set, are external.
+    """
+    sources: dict[str, list[dg.AssetSpec]] = {"shop": [], "catalog": [], "sales": [], "elsewhere": []}
+    for table in {source_key(table): table for table in tables}.values():
+        sources[_landed_by(table)].append(source_spec(table))
     return [
-        *_unless_external("SOFTCART_MYSQL_ADMIN_URL", "land_shop", shop, _shop),
-        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", catalog, _catalog),
-        *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sales, _sales),
+        *_unless_external("SOFTCART_MYSQL_ADMIN_URL", "land_shop", sources["shop"], _shop),
+        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", sources["catalog"], _catalog),
+        *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sources["sales"], _sales),
+        *sources["elsewhere"],
         _step("land_history", [history_spec(table) for table in HISTORY], _history),
         _step("seed_production", [seed_spec()], _seed),
     ]
 
 
-def shop_spec(table: Table, kinds: set[str]) -> dg.AssetSpec:
+def _landed_by(table: Table) -> str:
+    """Which step lands the table's source: `shop`, `catalog`, `sales`, or none of them: `elsewhere`."""
+    key = source_key(table)
+    if table.source == "mongodb" and table.database == "catalog":
+        return "catalog"
+    if key == source_key(SALES):
+        return "sales"
+    return "shop" if key in {dg.AssetKey(spec.target.split(".")) for spec in SHOP_FILES} else "elsewhere"
+
+
+def source_spec(table: Table) -> dg.AssetSpec:
     """The asset of a synced table in its source."""
     columns = [Column(column.source_name, column.type, column.description) for column in table.columns]
     return dg.AssetSpec(
@@ -56,7 +71,7 @@ def shop_spec(table: Table, kinds: set[str]) -> dg.AssetSpec:
         group_name=GROUP,
         description=table.description,
         owners=[OWNER],
-        kinds=kinds,
+        kinds={table.source},
         metadata=table_metadata(f"{table.database}.{table.source_name}", columns),
     )
 
@@ -90,9 +105,9 @@ def _unless_external(
     admin_url: str,
     name: str,
     specs: Sequence[dg.AssetSpec],
-    open_landings: Callable[[Any], AbstractContextManager[Landings]],
+    open_landings: OpenLandings,
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    if os.environ.get(admin_url):
+    if specs and os.environ.get(admin_url):
         return [_step(name, specs, open_landings)]
     return list(specs)
 
@@ -100,7 +115,7 @@ def _unless_external(
 def _step(
     name: str,
     specs: Sequence[dg.AssetSpec],
-    open_landings: Callable[[Any], AbstractContextManager[Landings]],
+    open_landings: OpenLandings,
 ) -> dg.AssetsDefinition:
     """One step that lands the files of one database, each file on its own."""
 
@@ -113,9 +128,10 @@ def _step(
     )
     def land_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         failed: list[SyncError] = []
+        keys = sorted(context.selected_asset_keys)
         try:
-            with open_landings(context.resources) as landings:
-                for key in sorted(context.selected_asset_keys):
+            with open_landings(context.resources, keys) as landings:
+                for key in keys:
                     try:
                         yield materialization(key, landings[key]())
                     except SyncError as error:
@@ -151,11 +167,11 @@ def materialization(key: dg.AssetKey, result: LandingResult) -> dg.MaterializeRe
 
 
 @contextmanager
-def _shop(resources: Any) -> Iterator[Landings]:
+def _shop(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = resources.landing
     with landing.mysql() as shop, resources.staging.connect() as staging:
         yield {
-            dg.AssetKey(["shop", spec.table]): partial(
+            dg.AssetKey(spec.target.split(".")): partial(
                 land_csv, spec, landing.path, shop, staging, landing.max_rejected_share
             )
             for spec in SHOP_FILES
@@ -163,29 +179,29 @@ def _shop(resources: Any) -> Iterator[Landings]:
 
 
 @contextmanager
-def _catalog(resources: Any) -> Iterator[Landings]:
+def _catalog(resources: Any, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = resources.landing
     with landing.mongodb() as catalog, resources.staging.connect() as staging:
         yield {
-            source_key(table): partial(
-                land_catalog, table.source_name, landing.path, catalog, staging, landing.max_rejected_share
+            key: partial(
+                land_catalog, key.path[-1], landing.path, catalog, staging, landing.max_rejected_share
             )
-            for table in CATALOG
+            for key in keys
         }
 
 
 @contextmanager
-def _sales(resources: Any) -> Iterator[Landings]:
+def _sales(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = resources.landing
     yield {source_key(SALES): partial(restore_dump, landing.path, landing.restore)}
 
 
 @contextmanager
-def _history(resources: Any) -> Iterator[Landings]:
+def _history(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = resources.landing
     with resources.staging.connect() as staging:
         yield {
-            dg.AssetKey(["raw", spec.table]): partial(
+            dg.AssetKey(spec.target.split(".")): partial(
                 land_history, spec, landing.path, staging, landing.max_rejected_share
             )
             for spec in HISTORY_FILES
@@ -193,7 +209,7 @@ def _history(resources: Any) -> Iterator[Landings]:
 
 
 @contextmanager
-def _seed(resources: Any) -> Iterator[Landings]:
+def _seed(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = resources.landing
     with resources.production.connect() as production, resources.staging.connect() as staging:
         yield {SEED: partial(seed_production, landing.path, production, staging, landing.max_rejected_share)}

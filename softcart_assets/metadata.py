@@ -1,6 +1,6 @@
 """Metadata that every asset of a table carries, in Dagster's standard keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -25,12 +25,14 @@ def copied_columns(columns: Iterable[Column], upstream: dg.AssetKey) -> dg.Table
 
 
 def table_metadata(
-    name: str, columns: Iterable[Column] = (), upstream: dg.AssetKey | None = None
-) -> Mapping[str, Any]:
-    """Definition metadata of a table: its name as `database.schema.table`, its columns and their lineage."""
+    name: str, columns: Iterable[Column], upstream: dg.AssetKey | None = None
+) -> dict[str, Any]:
+    """Definition metadata of a table: its name as `database.schema.table`, its columns, and their lineage
+    where each comes from one of `upstream`."""
+    columns = tuple(columns)
     metadata: dict[str, Any] = {"dagster/table_name": name}
     if columns:
         metadata["dagster/column_schema"] = column_schema(columns)
-        if upstream is not None:
-            metadata["dagster/column_lineage"] = copied_columns(columns, upstream)
+    if columns and upstream is not None:
+        metadata["dagster/column_lineage"] = copied_columns(columns, upstream)
     return metadata

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from softcart_assets.failures import failure
-from softcart_assets.metadata import OWNER, table_metadata
+from softcart_assets.metadata import OWNER, column_schema, copied_columns
 from sync.engine import PassResult, run_pass
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -43,8 +43,24 @@ def asset_spec(table: Table, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
         description=table.description,
         owners=[OWNER],
         kinds={table.source, "postgres"},
-        metadata=table_metadata(f"{table.target}.{table.qualified}", table.columns, source_key(table)),
+        metadata={
+            "dagster/table_name": f"{table.target}.{table.qualified}",
+            **(column_metadata(table, table.columns) if table.columns else {}),
+        },
     )
+
+
+def column_metadata(table: Table, columns: Sequence[Column]) -> dict[str, Any]:
+    """The columns of the target, ours among them, and where the others come from."""
+    shown = [*columns]
+    if table.document and table.document not in [column.name for column in columns]:
+        shown.append(Column(table.document, "jsonb", "the whole document"))
+    if not table.adopt:
+        shown += BOOKKEEPING
+    return {
+        "dagster/column_schema": column_schema(shown),
+        "dagster/column_lineage": copied_columns(columns, source_key(table)),
+    }
 
 
 def build_raw_assets(tables: Sequence[Table], seeds: Sequence[dg.AssetKey]) -> list[dg.AssetsDefinition]:
@@ -103,10 +119,11 @@ def _build_hop(
 
 def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[Any]:
     """What a pass shows of itself: its figures, and its reconciliation as a check."""
+    found: dict[str, Any] = {}
+    if not table.columns:  # what is not declared is known only now
+        found |= column_metadata(table, result.columns)
     if not result.source_exists:
-        missing = {"note": f"{table.source} has no {table.database}.{table.source_name} yet"}
-    else:
-        missing = {}
+        found["note"] = f"{table.source} has no {table.database}.{table.source_name} yet"
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={
@@ -120,7 +137,7 @@ def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[An
             "position_before": result.position_before,
             "position_after": result.position_after,
             "seconds": round(result.seconds, 3),
-            **missing,
+            **found,
         },
         check_results=[
             dg.AssetCheckResult(

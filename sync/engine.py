@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from sync.errors import SyncError
 from sync.sources.base import Description, Source
-from sync.spec import Deletes, Strategy, Table
+from sync.spec import Column, Deletes, Strategy, Table
 from sync.state import LEASE_WAIT_SECONDS, TableState
 from sync.targets.base import Applied, Load, Moment, Target
 
 
 @dataclass(frozen=True)
 class PassResult:
-    """What a pass did. `rows` are the target's live rows after it, `batch` is None where nothing was written.
+    """What a pass did.
 
-    `differences` are the findings of the pass's reconciliation, each naming table and figures; empty means
+    `columns` are those that it read, `rows` the target's live rows after it; `batch` is None where nothing was
+    written. `differences` are the findings of the pass's reconciliation, each naming table and figures; empty means
     that the target shows what the source showed at the snapshot. `source_exists` is False for a collection
     that the source does not have (yet).
     """
@@ -37,6 +38,7 @@ class PassResult:
     position_after: str | None
     seconds: float
     source_exists: bool
+    columns: tuple[Column, ...]
     differences: tuple[str, ...]
 
     @property
@@ -75,6 +77,7 @@ def run_pass(
         position_after=moment.position,
         seconds=time.monotonic() - started,
         source_exists=description.exists,
+        columns=description.columns,
         differences=_differences(table, read, applied),
     )
 

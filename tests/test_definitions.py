@@ -49,6 +49,15 @@ def test_every_derived_table_shows_where_its_columns_come_from(spec: dg.AssetSpe
         assert {dep.asset_key for dep in deps} <= upstream, column
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [spec for spec in SPECS if spec.group_name != "landing"],
+    ids=lambda spec: spec.key.to_user_string(),
+)
+def test_everything_after_landing_has_to_stay_fresh(spec: dg.AssetSpec) -> None:
+    assert spec.freshness_policy is not None
+
+
 def test_the_graph_loads_without_servers_settings_or_heavy_drivers() -> None:
     program = (
         "import sys, definitions\n"
