@@ -20,10 +20,10 @@ from sync.targets.base import Applied, Load, Moment, Target
 class PassResult:
     """What a pass did.
 
-    `columns` are those that it read, `rows` the target's live rows after it; `batch` is None where nothing was
-    written. `differences` are the findings of the pass's reconciliation, each naming table and figures; empty means
-    that the target shows what the source showed at the snapshot. `source_exists` is False for a collection
-    that the source does not have (yet).
+    `columns` are those that it read, `rows` the target's live rows after it; `batch` is None where nothing
+    was written. `differences` are the findings of the pass's reconciliation, each naming table and figures;
+    empty means that the target shows what the source showed at the snapshot. `source_exists` is False for a
+    table that the source does not have (yet).
     """
 
     table: str
