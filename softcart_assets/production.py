@@ -1,7 +1,9 @@
 """The production warehouse: the star and the reports, mirrored from staging, and the views over them.
 
 All tables are one step, since they move in one transaction: a subset would break references between them.
-How rows move and are compared is `sync/mirror` and `sync/verify.py`; here is what Dagster shows of it.
+Whichever of them a run selects, all are mirrored and compared; the run shows those that it selected. A run
+that selects checks alone compares and writes nothing. How rows move and are compared is `sync/mirror` and
+`sync/verify.py`; here is what Dagster shows of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +18,7 @@ from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import RECONCILIATION
 from sync.errors import SyncError
-from sync.mirror import TableName, TableResult, View, ViewResult, mirror
+from sync.mirror import MirrorResult, TableName, TableResult, View, mirror
 from sync.mirror.postgresql import PostgreSQLWarehouse
 from sync.spec import Column
 from sync.verify import Comparison, verify, verify_view
@@ -24,6 +26,7 @@ from sync.verify import Comparison, verify, verify_view
 READERS = "bi"
 VIEWS = Path(__file__).parents[1] / "sql" / "postgresql" / "production"
 STEP = "mirror_to_production"
+WAY_OUT = f". To repair it, materialize with the configuration compare: true of {STEP}"
 
 FACT, COUNTRY = TableName("star", "fact_sales"), TableName("star", "dim_country")
 TOTALS = TableName("reports", "total_sales_per_country")
@@ -118,29 +121,38 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
             for spec in specs
         ],
         required_resource_keys={"staging", "production"},
+        can_subset=True,
         pool="production",
     )
     def mirror_to_production(
         context: dg.AssetExecutionContext, config: MirrorConfig
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         views = production_views(tables)
-        with (
-            context.resources.staging.connect() as staging,
-            context.resources.production.connect() as production,
-        ):
-            warehouse = PostgreSQLWarehouse(production, views, READERS)
-            try:
-                result = mirror(staging, warehouse, names, context.run.run_id, config.compare)
-                comparisons = verify(staging, production, names)
-                totals = verify_view(production, next(view for view in views if view.name == TOTALS))
-            except SyncError as error:
-                raise failure([error]) from error
-        for note in result.notes:
-            context.log.warning(note)
-        for spec, table, comparison in zip(specs[:-1], result.tables, comparisons, strict=True):
-            yield _materialized(spec, _table_figures(table), comparison)
-        refreshed = next(view for view in result.views if view.name == TOTALS)
-        yield _materialized(specs[-1], _view_figures(refreshed), totals)
+        figures: dict[dg.AssetKey, dict[str, Any]] = {}
+        try:
+            with (
+                context.resources.staging.connect() as staging,
+                context.resources.production.connect() as production,
+            ):
+                if context.selected_asset_keys:
+                    warehouse = PostgreSQLWarehouse(production, views, READERS)
+                    result = mirror(staging, warehouse, names, context.run.run_id, config.compare)
+                    figures = _figures(result)
+                    for note in result.notes:
+                        context.log.warning(note)
+                totals = next(view for view in views if view.name == TOTALS)
+                comparisons = [*verify(staging, production, names), verify_view(production, totals)]
+        except SyncError as error:
+            raise failure([error]) from error
+        for spec, comparison in zip(specs, comparisons, strict=True):
+            check = _check(comparison)
+            checked = dg.AssetCheckKey(spec.key, RECONCILIATION) in context.selected_asset_check_keys
+            if spec.key in context.selected_asset_keys:
+                yield _materialized(spec, figures[spec.key], [check] if checked else [])
+            elif checked:
+                yield check
+            elif not comparison.equal:
+                context.log.warning(check.description)
 
     return [mirror_to_production]
 
@@ -179,6 +191,21 @@ def _totals_spec() -> dg.AssetSpec:
     )
 
 
+def _figures(result: MirrorResult) -> dict[dg.AssetKey, dict[str, Any]]:
+    """What a pass did to each asset."""
+    return {
+        **{production_key(table.name): _table_figures(table) for table in result.tables},
+        **{
+            production_key(view.name): {
+                "dagster/row_count": view.rows,
+                "refreshed": view.created or view.refreshed,
+            }
+            for view in result.views
+            if view.name == TOTALS
+        },
+    }
+
+
 def _table_figures(table: TableResult) -> dict[str, Any]:
     return {
         "dagster/row_count": table.rows,
@@ -192,28 +219,21 @@ def _table_figures(table: TableResult) -> dict[str, Any]:
     }
 
 
-def _view_figures(view: ViewResult) -> dict[str, Any]:
-    return {"dagster/row_count": view.rows, "refreshed": view.created or view.refreshed}
-
-
 def _materialized(
-    spec: dg.AssetSpec, figures: dict[str, Any], comparison: Comparison
+    spec: dg.AssetSpec, figures: dict[str, Any], checks: Sequence[dg.AssetCheckResult]
 ) -> dg.MaterializeResult[Any]:
     # Dagster reads column lineage from materializations, everything else from the definition as well.
     lineage = {"dagster/column_lineage": spec.metadata["dagster/column_lineage"]}
-    return dg.MaterializeResult(
-        asset_key=spec.key, metadata={**lineage, **figures}, check_results=[_check(comparison)]
-    )
+    return dg.MaterializeResult(asset_key=spec.key, metadata={**lineage, **figures}, check_results=checks)
 
 
 def _check(comparison: Comparison) -> dg.AssetCheckResult:
-    way_out = f". To repair it, run {STEP} with the configuration compare: true"
     return dg.AssetCheckResult(
         check_name=RECONCILIATION,
         asset_key=production_key(comparison.table),
         passed=comparison.equal,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=str(comparison) + ("" if comparison.equal else way_out),
+        description=str(comparison) + ("" if comparison.equal or comparison.obstacle else WAY_OUT),
         metadata={
             "rows_expected": comparison.rows[0],
             "rows": comparison.rows[1],

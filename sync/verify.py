@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 NAMED_KEYS = 20
+NOT_THERE = "it is not in production: mirror it first"
 
 
 class Finding(StrEnum):
@@ -110,7 +111,8 @@ def verify(staging: Connection, production: Connection, tables: Sequence[TableNa
         transaction(staging, "staging", snapshot=True) as source,
     ):
         with postgresql_errors("production"):
-            present, standings = read_forms(target, tables), read_production(target)
+            present = read_forms(target, tables)
+            standings = read_production(target) if present else {}
         wanted, positions = staging_forms(source, tables), read_staging(source, tables)
         comparisons = {
             name: Comparison(name, rows=(0, 0), moved=0, obstacle=obstacle)
@@ -143,6 +145,9 @@ def verify_view(production: Connection, view: View) -> Comparison:
         transaction(production, "production", snapshot=True) as cursor,
         postgresql_errors(f"production, {view.name}"),
     ):
+        cursor.execute("SELECT to_regclass(%s)", [view.name.identifier.as_string(cursor)])
+        if cursor.fetchone() == (None,):
+            return Comparison(view.name, rows=(0, 0), moved=0, obstacle=NOT_THERE)
         here, there = _fingerprints(cursor, "production", [expected, actual])
         different, first = (0, ()) if here == there else _differences(cursor, view.key, expected, actual)
     return Comparison(view.name, (here[0], there[0]), 0, different, first)
@@ -150,7 +155,7 @@ def verify_view(production: Connection, view: View) -> Comparison:
 
 def _obstacle(wanted: TableForm, present: TableForm | None) -> str | None:
     if present is None:
-        return "it is not in production: mirror it first"
+        return NOT_THERE
     types = {column.name: column.type for column in present.columns}
     for column in wanted.columns:
         if column.name not in types:

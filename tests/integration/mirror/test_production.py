@@ -93,10 +93,13 @@ def export() -> None:
     """Something downstream."""
 
 
-def run(warehouse: SmallStar, compare: bool = False) -> dg.ExecuteInProcessResult:
+def run(
+    warehouse: SmallStar, compare: bool = False, selection: dg.AssetSelection | None = None
+) -> dg.ExecuteInProcessResult:
     staging, production = warehouse.urls
     return dg.materialize(
         [*build_production_assets(TABLES), export],
+        selection=selection,
         resources={
             "staging": PostgreSQLResource(url=staging),
             "production": PostgreSQLResource(url=production),
@@ -149,6 +152,25 @@ def test_a_row_changed_in_production_turns_its_check_red_by_name_and_a_compariso
     assert "export" not in {event.step_key for event in result.get_step_success_events()}
     assert run(warehouse, compare=True).success
     assert warehouse.rows("SELECT amount FROM star.fact_sales WHERE sale_key = 4") == [(8,)]
+
+
+def test_one_selected_table_brings_all_and_shows_itself(warehouse: SmallStar) -> None:
+    result = run(warehouse, selection=dg.AssetSelection.assets(production_key(FACT)))
+    assert result.success
+    assert [event.asset_key for event in result.get_asset_materialization_events()] == [production_key(FACT)]
+    assert warehouse.rows("SELECT count(*) FROM star.dim_country") == [(2,)]
+
+
+def test_checks_alone_compare_and_write_nothing(warehouse: SmallStar) -> None:
+    checks = dg.AssetSelection.all_asset_checks()
+    result = run(warehouse, selection=checks)
+    assert {check.description for check in result.get_asset_check_evaluations()} == {
+        f"{name}: it is not in production: mirror it first"
+        for name in (*(table.name for table in TABLES), TOTALS)
+    }
+    assert warehouse.rows("SELECT to_regnamespace('star')") == [(None,)]
+    run(warehouse)
+    assert run(warehouse, selection=checks).success
 
 
 def test_a_table_that_was_not_built_yet_fails_the_step_by_name(bare: SmallStar) -> None:
