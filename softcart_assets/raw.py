@@ -105,7 +105,7 @@ def _build_hop(
         ):
             for table in selected:
                 try:
-                    result = run_pass(table, reader, writer, context.run_id)
+                    result = run_pass(table, reader, writer, context.run.run_id)
                 except SyncError as error:
                     context.log.error(str(error))
                     failed.append(error)
@@ -119,9 +119,8 @@ def _build_hop(
 
 def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[Any]:
     """What a pass shows of itself: its figures, and its reconciliation as a check."""
-    found: dict[str, Any] = {}
-    if not table.columns:  # what is not declared is known only now
-        found |= column_metadata(table, result.columns)
+    # Dagster reads lineage from materializations; what is not declared is known only now anyway.
+    found = column_metadata(table, result.columns)
     if not result.source_exists:
         found["note"] = f"{table.source} has no {table.database}.{table.source_name} yet"
     return dg.MaterializeResult(

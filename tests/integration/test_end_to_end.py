@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pymysql
 import pytest
 from pymongo.database import Database
@@ -76,7 +77,8 @@ def graph(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def distort(landing: Path, chance: random.Random) -> None:
-    """Change the files at random: other amounts, other orders, another number of lines, calendar errors."""
+    """Change the files at random: other amounts, other orders, another number of lines, calendar errors, a
+    line that is none."""
     header, *facts = (landing / "FactSales.csv").read_text().splitlines()
     facts = [
         f"{line.rpartition(',')[0]},{chance.randint(1, 999999)}.{chance.randint(0, 99):02}"
@@ -91,8 +93,19 @@ def distort(landing: Path, chance: random.Random) -> None:
         cells[3] = str(int(cells[3]) % 4 + 1)
         days[number] = ",".join(cells)
     (landing / "DimDate.csv").write_bytes("\ufeff".encode() + "\r\n".join(days).encode())
+    with (landing / "inventory.csv").open("a") as file:
+        file.write("no number,1,2\n")
     sales = (landing / "oltpdata.csv").read_text().splitlines()
     (landing / "oltpdata.csv").write_text("\n".join(chance.sample(sales, len(sales) * 9 // 10)))
+
+
+def assets_without_rows() -> list[str]:
+    """Materialized assets that do not show a row count."""
+    with dg.DagsterInstance.get() as instance:
+        newest = [instance.get_latest_materialization_event(key) for key in instance.all_asset_keys()]
+    shown = [event.asset_materialization for event in newest if event and event.asset_materialization]
+    assert shown
+    return [each.label for each in shown if "dagster/row_count" not in each.metadata]
 
 
 def check_reports(graph: Platform) -> None:
@@ -123,6 +136,11 @@ def test_the_graph_follows_the_shop_through_landing_updates_and_deletes(
         len((graph.landing / name).read_text().splitlines()) for name in ("FactSales.csv", "oltpdata.csv")
     )
     assert graph.rows("production", "SELECT count(*) FROM star.fact_sales") == [(lines - 1,)]
+
+    assert graph.rows("staging", "SELECT table_name, raw FROM quarantine.rejected_rows") == [
+        ("shop.inventory", "no number,1,2")
+    ]
+    assert assets_without_rows() == []
 
     # Again: nothing is written.
     written = graph.rows("staging", "SELECT last FROM sync.batch")
