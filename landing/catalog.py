@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg2.extensions import connection as PostgresConnection
@@ -17,6 +18,19 @@ from sync.connections import mongodb_errors
 
 FIRST_FILE = "catalog.json"
 FIRST_COLLECTION = "electronics"
+
+
+@dataclass(frozen=True)
+class CatalogFile:
+    """A catalog file, and the collection that it goes to under this validator."""
+
+    name: str
+    collection: str
+    validator: Document
+
+    @property
+    def target(self) -> str:
+        return f"catalog.{self.collection}"
 
 
 def ensure_catalog(database: Database[Document], collection: str) -> None:
@@ -52,14 +66,7 @@ def land_catalog(
     """
     ensure_catalog(database, collection)
     name, path = catalog_file(folder, collection)
-    target = f"catalog.{collection}"
-    with mongodb_errors(f"{name} into {target}"):
-        return land(
-            name,
-            target,
-            definition(),
-            JsonReader(path) if path else None,
-            CatalogStore(database, collection, name),
-            staging,
-            max_rejected_share,
-        )
+    declared = CatalogFile(name, collection, definition()["validator"])
+    reader = JsonReader(path) if path else None
+    with mongodb_errors(f"{name} into {declared.target}"):
+        return land(declared, reader, CatalogStore(database, collection, name), staging, max_rejected_share)

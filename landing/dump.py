@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from landing.dump_statements import statements_to_run
 from landing.dump_tables import DumpedTable, dumped_tables, ensure_restored_table, merge_table
 from landing.landing_file import Memory, check_text, content_hash, find, reader_version
 from landing.mysql import quoted, transaction
-from landing.mysql_memory import dropped_tables, ensure_memory, forget, lock_file, remember, remembered
+from landing.mysql_memory import dropped_tables, ensure_memory, forget, remember, remembered
 from landing.result import CONFLICT_KEYS_LISTED, LandingError, LandingResult, Merged
 from sync.connections import mysql_errors
 from sync.errors import TransientError
@@ -50,16 +51,16 @@ def restore_dump(folder: Path | None, connect: Connect, name: str = SALES_DUMP) 
         content, version = content_hash(path), reader_version(database)
         memory = remembered(connection, name)
         work = f"{database}_restore"
-        if memory is not None and memory.is_of(content, version):
+        if memory is not None and (memory.content, memory.reader) == (content, version):
             _drop_leftover(connection, work)
-            return memory.outcome.repeated(time.monotonic() - started)
+            return replace(memory.outcome.repeated(), seconds=time.monotonic() - started)
         with _work_database(connection, work):
             _run_dump(path, connect, work)
             tables = dumped_tables(connection, work, name)
             rows = sum(table.rows for table in tables)
             good = LandingResult(name, database, present=True, rows_in_file=rows, unchanged=rows)
             merged = _merge(connection, tables, Memory(content, version, good))
-    return good.merged(merged, time.monotonic() - started)
+    return replace(good.merged(merged), seconds=time.monotonic() - started)
 
 
 def _ensure_memory(connection: Connection[Any], file: str) -> None:
@@ -129,7 +130,6 @@ def _merge(connection: Connection[Any], tables: list[DumpedTable], memory: Memor
         for table in tables:
             ensure_restored_table(cursor, table, memory.outcome.file)
     with transaction(connection) as cursor:
-        lock_file(cursor, memory.outcome.file)
         parts = [merge_table(cursor, table, memory.outcome.file) for table in tables]
         merged = _sum(tables, parts)
         remember(cursor, memory, merged)

@@ -69,6 +69,4 @@ def land_history(
     path = find(folder, spec.name)
     reader = CsvReader(spec, path) if path else None
     with postgresql_errors(f"{spec.name} into {spec.target}"):
-        return land(
-            spec.name, spec.target, spec, reader, RawStore(staging, spec), staging, max_rejected_share
-        )
+        return land(spec, reader, RawStore(staging, spec), staging, max_rejected_share)

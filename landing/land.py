@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from psycopg2.extensions import connection as Connection
@@ -18,9 +19,20 @@ from landing.lines import Line, Reader, Reject
 from landing.quarantine import RejectedLines, quarantined_lines
 from landing.result import LandingResult, Merged
 from sync.connections import postgresql_errors
-from sync.state import prepare
+from sync.state import lease, prepare
 
 Content = TypeVar("Content")
+
+
+class Declaration(Protocol):
+    """What a file is called and where it goes. Its `repr` says all that its reading depends on."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def target(self) -> str:
+        """`schema.table`, or `catalog.collection`."""
 
 
 class Store(Protocol[Content]):
@@ -39,9 +51,7 @@ class Store(Protocol[Content]):
 
 
 def land(
-    name: str,
-    target: str,
-    declaration: object,
+    declared: Declaration,
     reader: Reader[Content] | None,
     store: Store[Content],
     staging: Connection,
@@ -49,36 +59,51 @@ def land(
 ) -> LandingResult:
     """Land one file; `reader` is None where there is none.
 
-    Raises `LandingError` for a file that is something else or has too many rejected lines; then nothing was
-    written.
+    Raises `LandingError` for a file that is something else or has too many rejected lines: then nothing was
+    written. Raises `LeaseTaken` if another landing of the file is not done within a minute.
     """
     started = time.monotonic()
     if reader is None:
-        return LandingResult(name, target, present=False)
-    content, version = content_hash(reader.path), reader_version(declaration)
-    with postgresql_errors(f"{name} into quarantine"):
+        return LandingResult(declared.name, declared.target, present=False)
+    outcome = LandingResult(declared.name, declared.target, present=True)
+    memory = Memory(content_hash(reader.path), reader_version(declared), outcome)
+    with postgresql_errors(f"{declared.name} into quarantine"):
         prepare(staging)
-        memory = store.remembered()
-        with staging, staging.cursor() as cursor:
-            if (
-                memory is not None
-                and memory.is_of(content, version)
-                # Staging may have been rebuilt since, and the file's quarantine with it.
-                and memory.outcome.quarantined == quarantined_lines(cursor, target, name)
-            ):
-                return memory.outcome.repeated(time.monotonic() - started)
-            rejected = RejectedLines(cursor, target, name)
-            store.stage(reader.rows(rejected.reject), rejected.reject)
-            rejected.check_share(reader.lines, max_rejected_share)
-            rejected.replace()
-    good = LandingResult(
-        name,
-        target,
-        present=True,
+        result = _landed_before(memory, store, staging)
+        if result is None:
+            with lease(staging, f"landing {declared.target} {declared.name}"):
+                result = _landed_before(memory, store, staging)
+                result = result or _land(memory, reader, store, staging, max_rejected_share)
+    return replace(result, seconds=time.monotonic() - started)
+
+
+def _landed_before(memory: Memory, store: Store[Content], staging: Connection) -> LandingResult | None:
+    """What came of the same file, unless staging was rebuilt since and lost its quarantined lines."""
+    before = store.remembered()
+    if before is None or (before.content, before.reader) != (memory.content, memory.reader):
+        return None
+    with staging, staging.cursor() as cursor:
+        held = quarantined_lines(cursor, memory.outcome.target, memory.outcome.file)
+    return before.outcome.repeated() if held == before.outcome.quarantined else None
+
+
+def _land(
+    memory: Memory,
+    reader: Reader[Content],
+    store: Store[Content],
+    staging: Connection,
+    max_rejected_share: float | None,
+) -> LandingResult:
+    with staging, staging.cursor() as cursor:
+        rejected = RejectedLines(cursor, memory.outcome.target, memory.outcome.file)
+        store.stage(reader.rows(rejected.reject), rejected.reject)
+        rejected.check_share(reader.lines, max_rejected_share)
+        rejected.replace()
+    good = replace(
+        memory.outcome,
         rows_in_file=reader.lines,
         unchanged=reader.lines - rejected.count,
         quarantined=rejected.count,
         ignored_columns=reader.ignored_columns,
     )
-    merged = store.merge(Memory(content, version, good))
-    return good.merged(merged, time.monotonic() - started)
+    return good.merged(store.merge(replace(memory, outcome=good)))

@@ -26,9 +26,6 @@ class Memory:
     reader: str
     outcome: LandingResult
 
-    def is_of(self, content: str, reader: str) -> bool:
-        return (self.content, self.reader) == (content, reader)
-
 
 def find(folder: Path | None, name: str) -> Path | None:
     """The file's path, or None where the folder has none of that name.

@@ -52,7 +52,7 @@ def field_definitions(spec: FileSpec) -> list[str]:
 def transaction(connection: Connection[Any]) -> Iterator[Cursor]:
     """One transaction that refuses what does not fit a column instead of cutting it.
 
-    READ COMMITTED: after it has waited for another landing's lock, it sees what that one has written.
+    READ COMMITTED: it locks the shop's rows that it reads to change them, and not the gaps between them.
     """
     connection.commit()
     with connection.cursor() as cursor:

@@ -52,28 +52,18 @@ def forget(cursor: Cursor, file: str, table: str) -> None:
 
 
 def remembered(connection: Connection[Any], file: str) -> Memory | None:
-    """What the last landing of the file that committed has left."""
+    """What the last landing of the file has left, even if that has ended while this one waited."""
+    connection.commit()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT content, reader, outcome FROM _landed_files WHERE file = %s AND content IS NOT NULL",
-            (file,),
-        )
+        cursor.execute("SELECT content, reader, outcome FROM _landed_files WHERE file = %s", (file,))
         row = cursor.fetchone()
     return Memory(row[0], row[1], LandingResult.from_json(row[2])) if row else None
-
-
-def lock_file(cursor: Cursor, file: str) -> None:
-    """Wait for another landing of the same file, and keep others waiting to the transaction's end."""
-    cursor.execute(
-        "INSERT INTO _landed_files (file) VALUES (%s) ON DUPLICATE KEY UPDATE file = _landed_files.file",
-        (file,),
-    )
 
 
 def remember(cursor: Cursor, memory: Memory, merged: Merged) -> None:
     """Note the file as landed; call it in the transaction that writes the rows."""
     outcome = memory.outcome.merged(merged)
     cursor.execute(
-        "UPDATE _landed_files SET content = %s, reader = %s, outcome = %s WHERE file = %s",
-        (memory.content, memory.reader, outcome.to_json(), outcome.file),
+        "REPLACE INTO _landed_files (file, content, reader, outcome) VALUES (%s, %s, %s, %s)",
+        (outcome.file, memory.content, memory.reader, outcome.to_json()),
     )

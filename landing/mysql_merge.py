@@ -47,7 +47,7 @@ class KeyedMerge:
     def _judge(self, cursor: Cursor) -> None:
         """Compare, and lock the target's rows that the file speaks of."""
         on = {alias: self._equal_keys("f", alias) for alias in "ls"}
-        first = quoted(self.key[0])
+        first, key = quoted(self.key[0]), column_list(self.key)
         verdict = VERDICT_SQL.format(
             landed=f"(l.{first} IS NOT NULL)",
             kept=f"(s.{first} IS NOT NULL)",
@@ -57,8 +57,13 @@ class KeyedMerge:
         )
         cursor.execute("DROP TEMPORARY TABLE IF EXISTS landing_verdicts")
         cursor.execute(
-            f"CREATE TEMPORARY TABLE landing_verdicts (PRIMARY KEY ({column_list(self.key)}))"
-            f" SELECT {column_list(self.key, 'f')}, {verdict} AS verdict FROM {self.file} f"
+            f"CREATE TEMPORARY TABLE landing_verdicts (verdict varchar(10), PRIMARY KEY ({key}))"
+            f" SELECT {key} FROM {self.file} LIMIT 0"
+        )
+        # MySQL takes no FOR UPDATE in the statement that makes the table.
+        cursor.execute(
+            f"INSERT INTO landing_verdicts ({key}, verdict)"
+            f" SELECT {column_list(self.key, 'f')}, {verdict} FROM {self.file} f"
             f" LEFT JOIN {self.landed} l ON {on['l']} LEFT JOIN {self.target} s ON {on['s']} FOR UPDATE"
         )
 

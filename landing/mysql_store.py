@@ -21,7 +21,7 @@ from landing.mysql import (
     recreate_temporary,
     transaction,
 )
-from landing.mysql_memory import landed_rows, lock_file, remember, remembered
+from landing.mysql_memory import landed_rows, remember, remembered
 from landing.mysql_merge import KeyedMerge
 from landing.result import Merged
 from landing.spec import FileSpec
@@ -49,7 +49,6 @@ class LineStore:
 
     def merge(self, memory: Memory) -> Merged:
         with transaction(self.connection) as cursor:
-            lock_file(cursor, self.spec.name)
             columns = column_list(self.spec.columns)
             cursor.execute(
                 f"INSERT INTO {quoted(self.spec.table)} ({columns})"
@@ -120,7 +119,6 @@ class KeyedStore:
             order="number",
         )
         with transaction(self.connection) as cursor:
-            lock_file(cursor, self.spec.name)
             merged = merge.run(cursor)
             remember(cursor, memory, merged)
             cursor.execute(f"DROP TEMPORARY TABLE {STAGED}")

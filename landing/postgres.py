@@ -75,7 +75,7 @@ def stage_rows(cursor: Cursor, spec: FileSpec, rows: Iterator[Line[Row]], reject
     """Copy the rows into a temporary table of this session; all but the first row of a key are rejected."""
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(STAGED))
     cursor.execute(
-        sql.SQL("CREATE TEMPORARY TABLE {} (number bigint PRIMARY KEY, raw text NOT NULL, {})").format(
+        sql.SQL("CREATE TEMPORARY TABLE {} (number bigint NOT NULL, raw text NOT NULL, {})").format(
             STAGED, sql.SQL(", ").join(field_definitions(spec))
         )
     )
@@ -113,11 +113,6 @@ def remembered(cursor: Cursor, file: str) -> Memory | None:
     cursor.execute("SELECT content, reader, outcome::text FROM landing.files WHERE file = %s", (file,))
     row = cursor.fetchone()
     return Memory(row[0], row[1], LandingResult.from_json(row[2])) if row else None
-
-
-def lock_file(cursor: Cursor, file: str) -> None:
-    """Wait for another landing of the same file, and keep others waiting to the transaction's end."""
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"landing {file}",))
 
 
 def remember(cursor: Cursor, memory: Memory, merged: Merged) -> None:

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from landing.csv_reader import Row
 from landing.landing_file import Memory
 from landing.lines import Line, Reject
-from landing.postgres import STAGED, identifiers, lock_file, remember, remembered, stage_rows
+from landing.postgres import STAGED, identifiers, remember, remembered, stage_rows
 from landing.postgres_merge import RawMerge
 from landing.result import Merged
 from landing.spec import FileSpec
@@ -35,7 +35,6 @@ class PostgresStore(ABC):
 
     def merge(self, memory: Memory) -> Merged:
         with self.connection, self.connection.cursor() as cursor:
-            lock_file(cursor, self.spec.name)
             merged = self._apply(cursor, memory)
             remember(cursor, memory, merged)
             cursor.execute(sql.SQL("DROP TABLE {}").format(STAGED))

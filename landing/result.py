@@ -60,13 +60,13 @@ class LandingResult:
         """Lines whose row is in the target, or was until the shop changed it."""
         return self.inserted + self.updated + self.unchanged
 
-    def merged(self, found: Merged, seconds: float = 0.0) -> LandingResult:
+    def merged(self, found: Merged) -> LandingResult:
         """The figures with what the merge has found."""
-        return replace(self, **vars(found), seconds=seconds)
+        return replace(self, **vars(found))
 
-    def repeated(self, seconds: float) -> LandingResult:
-        """The same figures when the file is met again and nothing had to be written."""
-        return replace(self, inserted=0, updated=0, unchanged=self.landed, seconds=seconds)
+    def repeated(self) -> LandingResult:
+        """The same figures when the file is met again and nothing has to be written."""
+        return replace(self, inserted=0, updated=0, unchanged=self.landed)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -59,12 +59,4 @@ def seed_production(
     path = find(folder, spec.name)
     reader = CsvReader(spec, path) if path else None
     with postgresql_errors(f"{spec.name} into {spec.target}"):
-        return land(
-            spec.name,
-            spec.target,
-            spec,
-            reader,
-            SeedStore(production, spec),
-            staging,
-            max_rejected_share,
-        )
+        return land(spec, reader, SeedStore(production, spec), staging, max_rejected_share)

@@ -57,4 +57,4 @@ def land_csv(
     store = KeyedStore(shop, spec) if spec.key else LineStore(shop, spec)
     reader = CsvReader(spec, path) if path else None
     with mysql_errors(f"{spec.name} into {spec.target}"):
-        return land(spec.name, spec.target, spec, reader, store, staging, max_rejected_share)
+        return land(spec, reader, store, staging, max_rejected_share)

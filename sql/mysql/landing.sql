@@ -3,9 +3,9 @@
 
 CREATE TABLE IF NOT EXISTS _landed_files (
     file VARCHAR(255) COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
-    content CHAR(64) COMMENT 'SHA-256 of the file; NULL while its first landing runs',
-    reader CHAR(64) COMMENT 'SHA-256 of the code and the declaration that read it',
-    outcome TEXT COMMENT 'what came of it, as JSON',
+    content CHAR(64) NOT NULL COMMENT 'SHA-256 of the file',
+    reader CHAR(64) NOT NULL COMMENT 'SHA-256 of the code and the declaration that read it',
+    outcome TEXT NOT NULL COMMENT 'what came of it, as JSON',
     landed_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 

@@ -19,5 +19,5 @@ def test_a_result_survives_being_remembered() -> None:
 
 def test_a_file_met_again_has_inserted_nothing() -> None:
     result = LandingResult("a.csv", "shop.a", True, 3, inserted=1, updated=1, quarantined=1)
-    again = result.repeated(0.5)
+    again = result.repeated()
     assert (again.inserted, again.updated, again.unchanged, again.quarantined) == (0, 0, 2, 1)
