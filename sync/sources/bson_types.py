@@ -71,11 +71,14 @@ def _text(value: Any, target: PgType) -> str | None:
 
 
 def _integer(value: Any, target: PgType) -> str | None:
-    number = _decimal(value)
-    if number is None or number != (whole := number.to_integral_value()):
+    if isinstance(value, int) and not isinstance(value, bool):
+        whole = int(value)
+    elif (number := _decimal(value)) is None or number != number.to_integral_value():
         return None
+    else:
+        whole = int(number)
     limit = 1 << (INTEGER_BITS[target.base] - 1)
-    return str(int(whole)) if -limit <= whole < limit else None
+    return str(whole) if -limit <= whole < limit else None
 
 
 def _numeric(value: Any, target: PgType) -> str | None:

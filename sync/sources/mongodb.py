@@ -7,24 +7,16 @@ has none, and is read as it is while it is read.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
-import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.errors import InvalidBSON
-
 from sync.connections import connect_mongodb, mongodb_errors
-from sync.copytext import NULL, Chunk, Rejected, escape, key_text, line
-from sync.errors import SyncError
+from sync.copytext import Chunk
 from sync.sources.base import Description
-from sync.sources.bson_text import document_json, id_text
-from sync.sources.bson_types import MisfitError, converter
 from sync.sources.change_stream import last_change
+from sync.sources.mongodb_rows import CODEC, ID, DocumentReader, column_converter, document_column
 from sync.spec import Column, Table
 from sync.urls import parse
 
@@ -32,14 +24,8 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
     from pymongo.client_session import ClientSession
 
-CHUNK_BYTES = 1 << 20
 BATCH_DOCUMENTS = 2000
-ID = "_id"
 SNAPSHOT_WIRE_VERSION = 13  # MongoDB 5.0
-CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
-    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
-LENIENT = CODEC.with_options(unicode_decode_error_handler="replace")
 
 
 class MongoDBSource:
@@ -57,12 +43,12 @@ class MongoDBSource:
     def describe(self, table: Table) -> Description:
         """The declared fields (`_id` where none are) and the document. A collection need not exist."""
         columns = table.columns or (Column(ID, "text", "The document's id"),)
-        document = _document_column(table)
+        document = document_column(table)
         if document and document not in {column.name for column in columns}:
             columns = (*columns, Column(document, "jsonb", "The whole document as Extended JSON"))
         if not table.adopt:  # the adopted table's types will count, not the declared ones
             for column in columns:
-                _converter(table, column)
+                column_converter(table, column)
         with mongodb_errors(f"{table.qualified} from {self._url}"):
             names = self._client()[table.database].list_collection_names(filter={"name": table.source_name})
         return Description(columns, exists=bool(names))
@@ -109,7 +95,7 @@ class MongoDBSnapshot:
         self.position: str | None = committed and json.dumps({"clusterTime": [committed.time, committed.inc]})
 
     def read(self, table: Table, columns: Sequence[Column]) -> Iterator[Chunk]:
-        rows = _Rows(table, columns)
+        rows = DocumentReader(table, columns)
         collection = self._client[table.database][table.source_name].with_options(CODEC)
         projection = dict.fromkeys(sorted(table.exclude), 0) or None
         with mongodb_errors(table.qualified):
@@ -118,112 +104,3 @@ class MongoDBSnapshot:
             )
             for batch in cast("Iterator[bytes]", batches):
                 yield from rows.chunks(batch)
-
-
-@dataclass(frozen=True)
-class _Field:
-    column: Column
-    convert: Callable[[Any], str]
-    whole: bool  # the document itself
-
-
-class _Rows:
-    """Turns one table's documents into COPY lines."""
-
-    def __init__(self, table: Table, columns: Sequence[Column]) -> None:
-        self._key = [[column.name for column in columns].index(part) for part in table.key]
-        document = _document_column(table)
-        self._fields = [
-            _Field(column, _converter(table, column), column.name == document) for column in columns
-        ]
-        self._masked = [column.source_name for column in columns if column.mask]
-
-    def chunks(self, batch: bytes) -> Iterator[Chunk]:
-        lines: list[bytes] = []
-        rejected: list[Rejected] = []
-        size = 0
-        for document, flaw in _documents(batch):
-            row = self._row(document, flaw)
-            if isinstance(row, Rejected):
-                rejected.append(row)
-                continue
-            lines.append(row)
-            size += len(row)
-            if size >= CHUNK_BYTES:
-                yield Chunk(b"".join(lines), len(lines), tuple(rejected))
-                lines, rejected, size = [], [], 0
-        yield Chunk(b"".join(lines), len(lines), tuple(rejected))
-
-    def _row(self, document: dict[str, Any], flaw: str) -> bytes | Rejected:
-        for path in self._masked:
-            _mask(document, path)
-        fields: list[bytes | None] = []
-        flaws = [flaw] if flaw else []
-        for field in self._fields:
-            value = document if field.whole else _value_at(document, field.column.source_name)
-            try:
-                absent = value is None and field.column.source_name != ID  # null is an id like any other
-                fields.append(NULL if absent else escape(field.convert(value)))
-            except MisfitError as error:
-                fields.append(None)
-                flaws.append(f"column {field.column.name}: {error}")
-        complete = [field for field in fields if field is not None]
-        return self._reject(document, fields, "; ".join(flaws)) if flaws else line(complete)
-
-    def _reject(self, document: dict[str, Any], fields: list[bytes | None], reason: str) -> Rejected:
-        loadable = tuple(field for index in self._key if (field := fields[index]) is not None)
-        values = [_value_at(document, self._fields[index].column.source_name) for index in self._key]
-        return Rejected(
-            loadable if len(loadable) == len(self._key) and self._key else None,
-            key_text([id_text(value) for value in values]),
-            reason,
-            document_json(document).decode(),
-        )
-
-
-def _document_column(table: Table) -> str | None:
-    return table.document or (None if table.columns else "document")
-
-
-def _converter(table: Table, column: Column) -> Callable[[Any], str]:
-    try:
-        return converter(column.type, is_id=column.source_name == ID)
-    except SyncError as error:
-        raise SyncError(f"{table.qualified}, column {column.name}: {error}") from error
-
-
-def _documents(batch: bytes) -> Iterator[tuple[dict[str, Any], str]]:
-    """The documents of a batch, each with what is wrong with it: text that is not UTF-8 spoils its own."""
-    position = 0
-    while position < len(batch):
-        end = position + int.from_bytes(batch[position : position + 4], "little")
-        encoded, position = batch[position:end], end
-        try:
-            yield bson.decode(encoded, CODEC), ""
-        except InvalidBSON as error:
-            yield bson.decode(encoded, LENIENT), f"not valid BSON: {error}"
-
-
-def _value_at(document: dict[str, Any], path: str) -> Any:
-    """A field's value, by its name (which may hold dots) or else by its path; None where it is missing."""
-    if path in document:
-        return document[path]
-    value: Any = document
-    for name in path.split("."):
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
-
-
-def _mask(document: dict[str, Any], path: str) -> None:
-    """Replace a value in the document by its SHA-256."""
-    value = _value_at(document, path)
-    if value is None:
-        return
-    plain = value.encode() if isinstance(value, str) else document_json(value)
-    holder, name = document, path
-    if path not in document:
-        parents, name = path.rsplit(".", 1)
-        holder = _value_at(document, parents)
-    holder[name] = sha256(plain).hexdigest()

@@ -13,15 +13,15 @@ from sync.spec import Table
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as information_schema has it. `length` counts characters, `scale` a decimal's digits or a
-    temporal type's digits of a second."""
+    """A column as information_schema has it: `precision` and `scale` of a number, bits of a BIT, or a
+    temporal type's digits of a second as `scale`."""
 
     name: str
     data_type: str
     column_type: str
     nullable: bool
     comment: str
-    length: int | None
+    charset: str
     precision: int | None
     scale: int | None
 
@@ -56,7 +56,7 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_schema, table_name, column_name, data_type, column_type, is_nullable,"
-            " column_comment, character_maximum_length, numeric_precision,"
+            " column_comment, coalesce(character_set_name, ''), numeric_precision,"
             " coalesce(numeric_scale, datetime_precision)"
             " FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
             " ORDER BY ordinal_position",
@@ -69,7 +69,7 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
         exact = names.pop()
     columns = {
         row[2]: SourceColumn(
-            row[2], row[3].lower(), row[4].lower(), row[5] == "YES", row[6], *(_integer(v) for v in row[7:])
+            row[2], row[3].lower(), row[4].lower(), row[5] == "YES", row[6], row[7], *map(_integer, row[8:])
         )
         for row in rows
         if (row[0], row[1]) == exact

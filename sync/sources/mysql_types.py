@@ -25,6 +25,7 @@ CHARACTERS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "
 LONG_TEXTS = {"text", "mediumtext", "longtext", "json"}
 # REPLACE moves all that follows for every match: escaping a long text on the server costs its length squared.
 LONGEST_ESCAPED_BYTES = 1 << 14
+UTF8 = {"utf8mb4", "utf8mb3", "utf8", "ascii"}  # whose bytes need no conversion
 BINARIES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
 GEOMETRIES = {
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
@@ -119,7 +120,7 @@ def expression(column: SourceColumn, declared: str, mask: bool, fetchable: bool)
     """
     kind, name = _kind(column), quote(column.name)
     target = parse_type(declared)
-    text = _text(kind, name, target)
+    text = _text(column, kind, name, target)
     if mask:
         text = f"SHA2({text}, 256)"
     elif target.base not in _accepted(kind, column):
@@ -146,10 +147,11 @@ def _accepted(kind: str, column: SourceColumn) -> set[str]:
     return ACCEPTS[kind] | {"text"} | (ACCEPTS["integer"] - {"boolean"} if whole else set())
 
 
-def _text(kind: str, name: str, target: PgType) -> str:
+def _text(column: SourceColumn, kind: str, name: str, target: PgType) -> str:
     if kind in {"text", "json"}:
         # As bytes: collations cannot clash, and REPLACE need not look for characters.
-        return f"CAST(CONVERT({name} USING utf8mb4) AS BINARY)"
+        utf8 = name if column.charset in UTF8 else f"CONVERT({name} USING utf8mb4)"
+        return f"CAST({utf8} AS BINARY)"
     if kind == "binary":
         return rf"CONCAT('\\x', HEX({name}))"
     if kind == "bit":

@@ -29,13 +29,16 @@ from sync.targets.postgresql_staging import Staging
 from sync.targets.postgresql_tables import shape_adopted, shape_own
 from sync.urls import parse
 
-# Text forms in which values are compared and hashed must not depend on a server's or user's defaults. The
-# last one, new in PostgreSQL 14, makes the server notice within a second that a killed pass is gone.
+# Text forms in which values are compared and hashed must not depend on a server's or user's defaults. A merge
+# compares whole tables by a hash join, which the default memory would send to disk. The last one, new in
+# PostgreSQL 14, makes the server notice within a second that a killed pass is gone.
 SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
+    "work_mem": "64MB",
+    "jit": "off",
     "client_connection_check_interval": "1s",
 }
 

@@ -1,0 +1,67 @@
+import pytest
+
+from sync.errors import SyncError
+from sync.urls import mongodb_arguments, mysql_arguments, parse, postgresql_arguments
+
+
+@pytest.mark.parametrize(
+    ("url", "system"),
+    [
+        ("mysql://u:p@h:3307/shop", "mysql"),
+        ("mysql+pymysql://u:p@h:3307/shop", "mysql"),
+        ("mariadb://u:p@h:3307/shop", "mysql"),
+        ("postgresql+psycopg2://u:p@h:3307/shop", "postgresql"),
+        ("postgres://u:p@h:3307/shop", "postgresql"),
+    ],
+)
+def test_plain_and_sqlalchemy_urls_mean_the_same(url: str, system: str) -> None:
+    parsed = parse(url)
+    assert (parsed.system, parsed.user, parsed.password) == (system, "u", "p")
+    assert (parsed.host, parsed.port, parsed.database) == ("h", 3307, "shop")
+
+
+@pytest.mark.parametrize("url", ["mysql://u:s%40fe@h/shop", "mongodb://u:s%40fe@a:1,b:2/shop?replicaSet=rs0"])
+def test_a_password_shows_nowhere(url: str) -> None:
+    parsed = parse(url)
+    for shown in (str(parsed), repr(parsed)):
+        assert "s%40fe" not in shown
+        assert "s@fe" not in shown
+
+
+def test_special_characters_in_user_and_password_are_decoded() -> None:
+    arguments = mysql_arguments(parse("mysql://a%3Ab:p%C3%A9%2F@h/db%20one"))
+    assert (arguments["user"], arguments["password"], arguments["database"]) == (
+        "a:b",
+        "pé/".encode(),
+        "db one",
+    )
+
+
+def test_options_of_the_query_string_reach_the_driver() -> None:
+    tls = mysql_arguments(parse("mysql://h/db?ssl_mode=VERIFY_IDENTITY&ssl_ca=/ca.pem&connect_timeout=3"))
+    assert tls["ssl_verify_identity"] and tls["ssl_ca"] == "/ca.pem" and tls["connect_timeout"] == 3
+    libpq = postgresql_arguments(parse("postgresql+psycopg2://h/db?sslmode=require&application_name=mine"))
+    assert libpq == {
+        "dsn": "postgresql://h/db?sslmode=require&application_name=mine",
+        "connect_timeout": "10",
+    }
+    client = mongodb_arguments(parse("mongodb://h/db?serverselectiontimeoutms=50"))
+    assert "serverSelectionTimeoutMS" not in client
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("h:3306/shop", "a database URL begins with"),
+        ("oracle://u:secret@h/db", "a database URL begins with"),
+        ("mysql://u:secret@h:99999/db", "the port in the URL of host h"),
+        ("mysql://u:secret@h/db?ssl_mod=required", "unknown option 'ssl_mod'"),
+        ("mysql://u:secret@h/db?ssl_mode=on", "ssl_mode is one of"),
+        ("mysql://u:secret@h/db?connect_timeout=soon", "connect_timeout is a number of seconds"),
+        ("postgresql://u:secret@h/db", "is no mysql URL"),
+    ],
+)
+def test_a_url_that_is_wrong_is_refused_without_showing_it(url: str, complaint: str) -> None:
+    with pytest.raises(SyncError, match=complaint) as error:
+        mysql_arguments(parse(url))
+    assert "secret" not in str(error.value)
