@@ -55,7 +55,9 @@ class CsvReader:
         """Each declared field with its place in a record, and how many values a record has."""
         if not self.spec.header:
             return [(field, place) for place, field in enumerate(self.spec.fields)], len(self.spec.fields)
-        header = next(records.read())
+        header = next(records.read(), None)
+        if header is None:
+            raise LandingError(f"{self.spec.name}: the file is empty")
         if header.reason:
             raise LandingError(f"{self.spec.name}: its header {header.reason}")
         names = [value.strip().lower() for value in header.values]

@@ -44,7 +44,8 @@ _PASSED_OVER = re.compile(
     re.IGNORECASE,
 )
 _USE = re.compile(rb"USE\s+`?((?:[^`\s]|``)+)", re.IGNORECASE)
-_QUALIFIED = re.compile(r"(?:`|\b[A-Za-z_]\w*)\s*\.\s*[`A-Za-z_]")
+# With quotes, since `"a"."b"` is two names in SQL_MODE ANSI_QUOTES.
+_QUALIFIED = re.compile(r"(?:[`']|\b[A-Za-z_]\w*)\s*\.\s*[`'A-Za-z_]")
 
 
 class Statement(NamedTuple):

@@ -68,5 +68,4 @@ def land_history(
     ensure_history_tables(staging)
     path = find(folder, spec.name)
     reader = CsvReader(spec, path) if path else None
-    with postgresql_errors(f"{spec.name} into {spec.target}"):
-        return land(spec, reader, RawStore(staging, spec), staging, max_rejected_share)
+    return land(spec, reader, RawStore(staging, spec), staging, max_rejected_share)

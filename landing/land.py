@@ -67,7 +67,7 @@ def land(
         return LandingResult(declared.name, declared.target, present=False)
     outcome = LandingResult(declared.name, declared.target, present=True)
     memory = Memory(content_hash(reader.path), reader_version(declared), outcome)
-    with postgresql_errors(f"{declared.name} into quarantine"):
+    with postgresql_errors(f"{declared.name} into {declared.target}"):
         prepare(staging)
         result = _landed_before(memory, store, staging)
         if result is None:

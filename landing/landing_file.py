@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ HEAD_BYTES = 8192
 CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\v\f\r")
 FEWEST_CONTROLS = 8
 BINARY_SHARE = 0.04
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,13 @@ def find(folder: Path | None, name: str) -> Path | None:
 
 
 def check_text(path: Path, encoding: str) -> None:
-    """Raises `LandingError` for a file that is empty, unreadable, binary or a web page."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise LandingError(f"{path.name}: it cannot be read: {error.strerror}") from error
+    """Raises `LandingError` for a file that is empty, binary or a web page, as far as its beginning shows."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
     text = head.decode(encoding, errors="replace").lstrip("\ufeff").strip()
     if not text and len(head) < HEAD_BYTES:
         raise LandingError(f"{path.name}: the file is empty")
-    if head.startswith(UTF16_MARKS) and "16" not in encoding:
+    if head.startswith(WIDE_MARKS) and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
         raise LandingError(f"{path.name}: it is UTF-16, and declared as {encoding}; declare encoding utf-16")
     controls = sum(ord(character) in CONTROLS for character in text)
     if controls >= FEWEST_CONTROLS and controls > BINARY_SHARE * len(text):
@@ -64,9 +62,12 @@ def check_text(path: Path, encoding: str) -> None:
 
 
 def content_hash(path: Path) -> str:
-    """The SHA-256 of the file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of the file's bytes, in hex. Raises `LandingError` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise LandingError(f"{path.name}: it cannot be read: {error.strerror}") from error
 
 
 def reader_version(declaration: object) -> str:

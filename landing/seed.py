@@ -58,5 +58,4 @@ def seed_production(
     ensure_seed_table(production, spec)
     path = find(folder, spec.name)
     reader = CsvReader(spec, path) if path else None
-    with postgresql_errors(f"{spec.name} into {spec.target}"):
-        return land(spec, reader, SeedStore(production, spec), staging, max_rejected_share)
+    return land(spec, reader, SeedStore(production, spec), staging, max_rejected_share)

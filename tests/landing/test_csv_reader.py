@@ -88,7 +88,7 @@ def test_bytes_that_are_not_of_the_encoding_and_nuls_are_rejected_and_shown(tmp_
     ]
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8", "mac-roman"])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-32", "utf-8", "mac-roman"])
 def test_a_declared_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     content = f"{HEADER.decode()}1,Zoë,,,,\n".encode(encoding)
     rows, rejected = read(replace(CUSTOMERS, encoding=encoding), tmp_path, content)
@@ -101,6 +101,7 @@ def test_a_declared_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     [
         (b"", "the file is empty"),
         (b"\xef\xbb\xbf \r\n", "the file is empty"),
+        (b"\n" * 10_000, "the file is empty"),
         (b"categoryid,name\n1,Books\n", "lacks column category"),
         (b"1,Books\n", "lacks column categoryid, category"),
         (b"categoryid,category,Category\n1,a,b\n", "names column category twice"),

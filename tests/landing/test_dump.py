@@ -71,6 +71,7 @@ def test_what_speaks_of_the_old_server_is_passed_over(tmp_path: Path) -> None:
         "LOAD DATA INFILE '/etc/passwd' INTO TABLE t",
         "DROP TABLE a, `shop`.`customers`",
         "INSERT INTO `shop`.`customers` VALUES (1)",
+        'DROP TABLE "sales"."sales_data"',
         "/*!50000 INSERT INTO shop . customers VALUES (1) */",
         "CREATE TABLE t (a int REFERENCES shop.customers (customer_id))",
     ],
