@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import traceback
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -12,6 +12,12 @@ from typing import Any
 from psycopg2.extensions import cursor as PostgresCursor
 from pymongo.monitoring import CommandListener
 from pymysql.connections import Connection as MySqlConnection
+
+# A fork of this process would take the locks of its threads along; the server forks before there are any.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["tests.integration.landing.test_catalog", "tests.integration.landing.test_shop"]
+)
 
 
 class Fuse:
@@ -65,23 +71,18 @@ class Fuse:
         return Burning()
 
 
-def killed_again_and_again(action: Callable[[Fuse], object], stride: int = 1) -> int:
+def killed_again_and_again(action: Callable[..., object], *arguments: Any, stride: int = 1) -> int:
     """Kill `action` at its first step, then at each `stride`-th after that, until it gets through.
 
-    Each run begins with what the one before has left. `action` opens its own connections: it runs in a forked
-    process. Returns how often it was killed.
+    It runs in a process of its own: a function of a module, which opens its own connections and is given a
+    `Fuse` and `arguments`. Each run begins with what the one before has left. Returns how often it was
+    killed.
     """
     for kills, steps in enumerate(count(1, stride)):
-        child = os.fork()
-        if child == 0:
-            try:
-                action(Fuse(steps))
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == 0
+        process = PROCESSES.Process(target=action, args=(Fuse(steps), *arguments))
+        process.start()
+        process.join()
+        if process.exitcode != -signal.SIGKILL:
+            assert process.exitcode == 0
             return kills
     raise AssertionError

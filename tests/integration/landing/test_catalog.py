@@ -201,6 +201,14 @@ def short_transactions(stack: Cluster) -> Iterator[None]:
         client.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=60)
 
 
+def land_electronics(fuse: Fuse, folder: Path, catalog_url: str, staging_url: str) -> None:
+    with (
+        connect_mongodb(catalog_url, event_listeners=[fuse.mongodb()]) as client,
+        closing(connect_postgresql(staging_url)) as postgresql,
+    ):
+        land_catalog("electronics", folder, client.get_default_database(), postgresql)
+
+
 def test_a_landing_killed_at_any_step_is_made_good_by_the_next(
     catalog: Documents,
     land: Land,
@@ -214,14 +222,8 @@ def test_a_landing_killed_at_any_step_is_made_good_by_the_next(
     documents = [product(1, 2), product(2), product(3), PHONE, PHONE, {"type": "phone"}]
     (tmp_path / "catalog.json").write_text("\n".join(json.dumps(document) for document in documents))
 
-    def land_it(fuse: Fuse) -> None:
-        with (
-            connect_mongodb(urls["SOFTCART_MONGO_ADMIN_URL"], event_listeners=[fuse.mongodb()]) as client,
-            closing(connect_postgresql(staging)) as postgresql,
-        ):
-            land_catalog("electronics", tmp_path, client.get_default_database(), postgresql)
-
-    assert killed_again_and_again(land_it, stride=2) > 10
+    places = (tmp_path, urls["SOFTCART_MONGO_ADMIN_URL"], staging)
+    assert killed_again_and_again(land_electronics, *places, stride=2) > 10
     assert sorted((row["model"], str(row.get("price"))) for row in stored(catalog)) == [
         ("x1", "2"), ("x1", "None"), ("x1", "None"), ("x2", "1"), ("x3", "1")
     ]  # fmt: skip

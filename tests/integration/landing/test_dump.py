@@ -192,16 +192,18 @@ def test_a_table_without_a_key_is_restored_once_and_never_merged(restore: Restor
     assert rows(sales, "SELECT a FROM t") == [(1,), (1,)]
 
 
+def restore_sales(fuse: Fuse, folder: Path, url: str) -> None:
+    fuse.burn_in_mysql()
+    restore_dump(folder, lambda: connect_mysql(url))
+
+
 def test_a_restore_killed_at_any_step_is_made_good_by_the_next(
     restore: Restore, sales: Any, urls: dict[str, str], tmp_path: Path
 ) -> None:
     restore(dump(r1=1, r2=1))
     (tmp_path / "sales.sql").write_text(dump(r1=2, r2=1, r3=1))
 
-    def restore_it(fuse: Fuse) -> None:
-        fuse.burn_in_mysql()
-        restore_dump(tmp_path, lambda: connect_mysql(urls["SOFTCART_MYSQL_RESTORE_URL"]))
-
-    assert killed_again_and_again(restore_it, stride=5) > 7
+    url = urls["SOFTCART_MYSQL_RESTORE_URL"]
+    assert killed_again_and_again(restore_sales, tmp_path, url, stride=5) > 7
     assert quantities(sales) == {1: 2, 2: 1, 3: 1}
     assert rows(sales, "SHOW DATABASES LIKE 'sales\\_%'") == []

@@ -253,6 +253,16 @@ def test_the_second_line_of_a_key_is_rejected(shop: Any, land: Land, warehouse: 
     assert (key, reason) == ("customers.csv:3", "has the same customer_id as line 2")
 
 
+def land_both(fuse: Fuse, folder: Path, shop_url: str, staging_url: str) -> None:
+    fuse.burn_in_mysql()
+    with (
+        connect_mysql(shop_url) as mysql,
+        closing(connect_postgresql(staging_url, cursor_factory=fuse.postgresql())) as postgresql,
+    ):
+        for spec in (OLTPDATA, CUSTOMERS):
+            land_csv(spec, folder, mysql, postgresql)
+
+
 def test_a_landing_killed_at_any_step_is_made_good_by_the_next(
     shop: Any, land: Land, warehouse: PostgresConnection, staging: str, tmp_path: Path, urls: dict[str, str]
 ) -> None:
@@ -260,16 +270,8 @@ def test_a_landing_killed_at_any_step_is_made_good_by_the_next(
     (tmp_path / CUSTOMERS.name).write_text(customers(c1="b", c2="a", c3="a") + "x\n")
     (tmp_path / OLTPDATA.name).write_text(SALES * 2 + "x\n")
 
-    def land_both(fuse: Fuse) -> None:
-        fuse.burn_in_mysql()
-        with (
-            connect_mysql(urls["SOFTCART_MYSQL_ADMIN_URL"]) as mysql,
-            closing(connect_postgresql(staging, cursor_factory=fuse.postgresql())) as postgresql,
-        ):
-            for spec in (OLTPDATA, CUSTOMERS):
-                land_csv(spec, tmp_path, mysql, postgresql)
-
-    assert killed_again_and_again(land_both, stride=3) > 10
+    places = (tmp_path, urls["SOFTCART_MYSQL_ADMIN_URL"], staging)
+    assert killed_again_and_again(land_both, *places, stride=3) > 10
     assert cities(shop) == {1: "b", 2: "a", 3: "a"}
     assert [row[0] for row in sales(shop)] == [1, 2, 1, 2]
     assert [key for _, key, _, _ in quarantine(warehouse)] == ["customers.csv:5", "oltpdata.csv:5"]
