@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -42,6 +45,21 @@ class Platform:
             text=True,
             check=False,
         )
+
+    def execute_and_kill(self, job: str, table: str) -> None:
+        """Kill the job by SIGKILL while it runs, once staging has `table`."""
+        dagster = Path(sys.executable).with_name("dagster")
+        process = subprocess.Popen(
+            [dagster, "job", "execute", "-f", ROOT / "definitions.py", "-j", job],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while self.rows("staging", f"SELECT to_regclass('{table}')") == [(None,)]:
+            assert process.poll() is None, "the job ended before it could be killed"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
         with (
@@ -129,6 +147,7 @@ def check_reports(graph: Platform) -> None:
 def test_the_graph_follows_the_shop_through_landing_updates_and_deletes(
     graph: Platform, shop: pymysql.Connection[pymysql.cursors.Cursor], catalog: Database[dict[str, Any]]
 ) -> None:
+    graph.execute_and_kill("refresh", "raw.sales_data")
     first = graph.execute("refresh")
     assert first.returncode == 0, first.stderr
     check_reports(graph)
