@@ -13,6 +13,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from stack.cluster import Cluster
+from stack.environment import lands_demo
 from stack.home import Home, StackError
 from stack.ui import serve
 
@@ -100,7 +101,7 @@ def _execute(cluster: Cluster, job: str) -> None:
     os.environ.update(cluster.variables())
     from stack.run import demo_landing, run_job  # noqa: PLC0415  (Dagster takes seconds to import)
 
-    if "SOFTCART_LANDING" not in os.environ:
+    if lands_demo(os.environ):
         os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.root / "landing"))
     if not run_job(job, Console()):
         sys.exit(1)

@@ -75,3 +75,11 @@ def urls(home: Home, ports: Mapping[str, int], environment: Mapping[str, str]) -
             mine = variables
         result |= {name: local[name] for name in mine if name in local and name not in own}
     return result
+
+
+def lands_demo(environment: Mapping[str, str]) -> bool:
+    """Whether the demo shop stands in for a landing folder: none is named, and both databases of the shop may
+    be filled. Beside a shop that is only read, the demo's invented history would be taken for its own.
+    """
+    admin = (ADMIN[server][0] for server in ("mysql", "mongodb"))
+    return not environment.get("SOFTCART_LANDING") and all(environment.get(name) for name in admin)

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from stack.cluster import Cluster
-from stack.environment import foreign, urls
+from stack.environment import foreign, lands_demo, urls
 from stack.home import Home, StackError
 
 PORTS = {"mysql": 21000, "mongodb": 21001, "postgres": 21002, "ui": 21003}
@@ -53,6 +53,14 @@ def test_postgresql_runs_while_one_of_its_databases_is_still_ours(home: Home) ->
     assert got["SOFTCART_PRODUCTION_URL"] == environment["SOFTCART_PRODUCTION_URL"]
     assert "SOFTCART_BI_URL" not in got
     assert "127.0.0.1:21002/staging" in got["SOFTCART_STAGING_URL"]
+
+
+def test_the_demo_shop_is_landed_only_where_both_databases_may_be_filled_and_no_folder_is_named(
+    home: Home,
+) -> None:
+    assert lands_demo(urls(home, PORTS, {}))
+    assert not lands_demo(urls(home, PORTS, {}) | {"SOFTCART_LANDING": "files"})
+    assert not lands_demo(urls(home, PORTS, {"SOFTCART_MYSQL_URL": THEIRS}))
 
 
 def test_passwords_are_in_one_private_file_and_neither_among_the_processes_nor_in_a_log(
