@@ -52,7 +52,7 @@ UPGRADES: tuple[str, ...] = (
         table_name text NOT NULL, key text NOT NULL, reason text NOT NULL, raw text,
         batch bigint, rejected_at timestamptz NOT NULL DEFAULT clock_timestamp()
     );
-    CREATE INDEX ON quarantine.rejected_rows (table_name, key);
+    CREATE INDEX ON quarantine.rejected_rows (table_name);
     COMMENT ON TABLE quarantine.rejected_rows IS 'Rows that could not be landed or loaded, and why';
     """,
 )
@@ -102,8 +102,7 @@ def prepare(connection: Connection, schemas: Sequence[str] = ("raw", "history"))
             return
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart state', 0))")
-        for schema in _missing_schemas(cursor, wanted):
-            cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        create_schemas(cursor, wanted)
         cursor.execute("CREATE TABLE IF NOT EXISTS sync.version (version integer NOT NULL)")
         version = _version(cursor)
         for upgrade in UPGRADES[version:]:
@@ -123,6 +122,12 @@ def _version(cursor: Cursor) -> int:
             f"the state in schema sync has version {version}, this release knows {len(UPGRADES)}: update it"
         )
     return version
+
+
+def create_schemas(cursor: Cursor, wanted: Sequence[str]) -> None:
+    """Create the schemas that are not there; a user who may not create any can still use those that are."""
+    for schema in _missing_schemas(cursor, wanted):
+        cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
 def _missing_schemas(cursor: Cursor, wanted: Sequence[str]) -> list[str]:

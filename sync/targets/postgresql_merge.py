@@ -169,6 +169,7 @@ class Merge:
         try:
             if self._first:
                 self._sql.run(self._insert("{staged} d"), moment=moment, number=number)
+                self._sql.run("ANALYZE {table}")
             else:
                 self._sql.run("ANALYZE {delta}")
                 self._sql.run(

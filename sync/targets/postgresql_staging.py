@@ -48,12 +48,7 @@ class Staging:
             for part, key in zip(self._table.key, rejected_key(self._table), strict=True)
         ]
         self._cursor.execute(
-            sql.SQL(
-                "DROP TABLE IF EXISTS {staged}, {rejected}; CREATE TEMP TABLE staged ({columns});"
-                " CREATE TEMP TABLE rejected ({keys})"
-            ).format(
-                staged=STAGED,
-                rejected=REJECTED,
+            sql.SQL("CREATE TEMP TABLE staged ({columns}); CREATE TEMP TABLE rejected ({keys})").format(
                 columns=sql.SQL(", ").join(definitions),
                 keys=sql.SQL(", ").join([*keys, sql.SQL("key text, reason text, raw text")]),
             )

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError
 from sync.spec import Column, Table
+from sync.state import create_schemas
 from sync.targets.postgresql_names import (
     BATCH,
     CHANGED_AT,
@@ -105,7 +106,7 @@ def _shape(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column],
 
 
 def _create(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]) -> None:
-    cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(identifier(schema)))
+    create_schemas(cursor, [stored_name(schema)])
     definitions = [
         sql.SQL("{} {}").format(identifier(column.name), sql.SQL(column.type)) for column in columns
     ]
