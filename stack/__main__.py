@@ -96,10 +96,19 @@ def sync(cluster: Cluster) -> None:
     _execute(cluster, "sync")
 
 
-def _execute(cluster: Cluster, job: str) -> None:
+def _enter(cluster: Cluster) -> None:
+    """Start the servers and make this process one that works with them."""
     cluster.up(say)
     os.environ.update(cluster.variables())
-    from stack.run import demo_landing, run_job  # noqa: PLC0415  (Dagster takes seconds to import)
+    if cluster.stores_runs:
+        from stack.runs import forget_dead_runs  # noqa: PLC0415  (Dagster takes seconds to import)
+
+        forget_dead_runs(say)
+
+
+def _execute(cluster: Cluster, job: str) -> None:
+    _enter(cluster)
+    from stack.run import demo_landing, run_job  # noqa: PLC0415  (likewise)
 
     if lands_demo(os.environ):
         os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.root / "landing"))
@@ -111,6 +120,7 @@ def _execute(cluster: Cluster, job: str) -> None:
 @click.pass_context
 def ui(context: click.Context) -> None:
     """Serve Dagster's UI and daemon until Ctrl-C."""
+    _enter(context.obj)
     context.exit(serve(context.obj, say))
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.environment import foreign, urls
+from stack.environment import foreign, urls, users_own
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
 from stack.mongodb import MongoDB
@@ -40,6 +40,11 @@ class Cluster:
         self.ports = Ports(home)
         self._environment = environment
         self._all: list[Server] = [MariaDB(home), MongoDB(home), PostgreSQL(home)]
+
+    @property
+    def stores_runs(self) -> bool:
+        """Whether Dagster's storage is ours, so that all its runs execute on this machine."""
+        return "SOFTCART_DAGSTER_URL" not in users_own(self.home, self._environment)
 
     @property
     def servers(self) -> list[Server]:

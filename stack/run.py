@@ -7,19 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
-import psutil
-from dagster import RunsFilter
 from rich.console import Console
 from rich.table import Table
 
 from demo import generate
 from softcart_assets.build import build_defs
 from softcart_assets.progress import failure_reason
-from softcart_assets.sensors import IN_FLIGHT
 from sync.connections import connect_postgresql
 from sync.urls import parse
 
-PROCESS_TAG = "softcart/process"
 STAGES = ("landing", "raw", "star", "reports", "production", "exports")
 URLS = {
     "MySQL": "SOFTCART_MYSQL_URL",
@@ -40,12 +36,9 @@ def run_job(name: str, console: Console) -> bool:
     started = time.monotonic()
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
-    instance = dg.DagsterInstance.get()
-    end_killed_runs(instance)
     result = job.execute_in_process(
-        instance=instance,
+        instance=dg.DagsterInstance.get(),
         run_config={"loggers": {"progress": {}}},
-        tags={PROCESS_TAG: identity(psutil.Process())},
         raise_on_error=False,
     )
     summarize(definitions, result, console)
@@ -57,19 +50,6 @@ def run_job(name: str, console: Console) -> bool:
         for line in failures(result):
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     return result.success
-
-
-def identity(process: psutil.Process) -> str:
-    """What tells a process from a later one with the same number."""
-    return f"{process.pid} {process.create_time()}"
-
-
-def end_killed_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs of `run_job` as failed whose process was killed: the sensor would wait for their end."""
-    alive = {identity(process) for process in psutil.process_iter()}
-    for run in instance.get_runs(RunsFilter(statuses=IN_FLIGHT)):
-        if PROCESS_TAG in run.tags and run.tags[PROCESS_TAG] not in alive:
-            instance.report_run_failed(run, "its process was killed")
 
 
 def demo_landing(folder: Path) -> Path:

@@ -30,10 +30,11 @@ GRACE_SECONDS = 20
 def serve(cluster: Cluster, say: Say) -> int:
     """Serve until Ctrl-C or SIGTERM; the exit code of ``dagster dev``, 0 where the user ended it.
 
+    DAGSTER_HOME and the URLs of all systems are taken from the environment.
+
     Raises:
         StackError: it is being served already; Dagster can't have two daemons.
     """
-    cluster.up(say)
     with (cluster.home.root / "ui.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +58,6 @@ def _serve(cluster: Cluster, say: Say) -> int:
     process = subprocess.Popen(
         [sys.executable, *quiet, "-m", "dagster", "dev", *listen, "-w", "workspace.yaml"],
         cwd=CLONE,
-        env={**os.environ, **cluster.variables()},
         start_new_session=True,
         preexec_fn=_prepare_child,
     )

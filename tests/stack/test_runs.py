@@ -1,0 +1,71 @@
+"""A run that was killed does not hold others back."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster import DagsterEventType, DagsterRunStatus
+
+from stack.cluster import Cluster
+from stack.runs import fail_dead_runs, process_of
+from tests.conftest import fresh_database
+
+SCRIPT = """
+import sys
+import dagster as dg
+
+@dg.op
+def wait():
+    print("waiting", flush=True)
+    sys.stdin.read()
+
+@dg.job
+def waits():
+    wait()
+
+with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
+    waits.execute_in_process(instance=instance)
+"""
+
+
+@pytest.fixture
+def instance(
+    stack: Cluster, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """The project's dagster.yaml, on a database of its own."""
+    with fresh_database(stack, urls["SOFTCART_DAGSTER_URL"]) as url:
+        monkeypatch.setenv("SOFTCART_DAGSTER_URL", url)
+        with dg.DagsterInstance.from_config(str(stack.home.dagster)) as instance:
+            yield instance
+
+
+@pytest.fixture
+def running(instance: dg.DagsterInstance, stack: Cluster) -> subprocess.Popen[str]:
+    """A process in the middle of a run."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(stack.home.dagster)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "waiting\n"
+    return process
+
+
+def test_a_killed_run_is_marked_as_failed_and_a_living_one_is_not(
+    running: subprocess.Popen[str], instance: dg.DagsterInstance
+) -> None:
+    (run,) = instance.get_runs()
+    assert process_of(instance, run.run_id) == running.pid
+    assert fail_dead_runs(instance) == []
+    running.kill()
+    running.communicate()
+    assert fail_dead_runs(instance) == [run.run_id]
+    (run,) = instance.get_runs()
+    assert run.status is DagsterRunStatus.FAILURE
+    (failure,) = instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE)
+    assert f"pid {running.pid}" in failure.message
