@@ -33,7 +33,7 @@ down: setup ## stop them
 status: setup ## show them
 	@$(python) -m stack status
 
-env: setup ## print the export lines that point a shell at them: eval "$$(make env)"
+env: setup ## print the export lines that point a shell at them: eval "$(make env)"
 	@$(python) -m stack env
 
 sync: setup ## one pass of what changed, source to production
