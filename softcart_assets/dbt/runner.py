@@ -19,6 +19,8 @@ from softcart_assets.dbt.project import ROOT, content_hash, target_folder
 from sync.urls import DatabaseUrl, parse
 
 DEFAULT_TIMEZONE = "UTC"
+# A statement must see what others committed before it; and compiling a query takes longer than running it.
+SESSION = r"-c default_transaction_isolation=read\ committed -c jit=off"
 KINDS = ("model", "test")  # what is reported; hooks are not
 
 
@@ -46,6 +48,7 @@ def profile_environment(url: DatabaseUrl) -> dict[str, str]:
     """What `profiles.yml` and libpq read: dbt masks a value whose name begins with DBT_ENV_SECRET in all it
     writes, and libpq takes further options of the URL, such as `sslmode`, from PG… variables."""
     options = {f"PG{name.upper().replace('_', '')}": value for name, value in url.options.items()}
+    options["PGOPTIONS"] = f"{url.options.get('options', '')} {SESSION}".strip()
     return {
         "SOFTCART_DBT_HOST": url.options.get("host", url.host),
         "SOFTCART_DBT_PORT": str(url.port or 5432),

@@ -14,21 +14,36 @@ landed as (
     where not _deleted and _batch <= (select batch from built)
 ),
 
+-- Looked up one by one: there are few of them, if any.
 newer as (
-    select 'shop' as origin, rowid as source_id
-    from {{ source('raw', 'sales_data') }}
-    where _batch > (select batch from built)
-    union all
-    select 'history', orderid
-    from {{ source('raw', 'fact_sales') }}
-    where _batch > (select batch from built)
+    select fact.origin, count(*) as sales, coalesce(sum(fact.amount), 0) as amount
+    from (
+        select 'shop' as origin, rowid as source_id
+        from {{ source('raw', 'sales_data') }}
+        where _batch > (select batch from built)
+        union all
+        select 'history', orderid
+        from {{ source('raw', 'fact_sales') }}
+        where _batch > (select batch from built)
+    ) as source
+    inner join {{ ref('fact_sales') }} as fact
+        on fact.sale_key = source.source_id * 2 + case source.origin when 'shop' then 1 else 0 end
+    where not fact._deleted
+    group by fact.origin
 ),
 
 fact as (
-    select origin, count(*) as sales, coalesce(sum(amount), 0) as amount
-    from {{ ref('fact_sales') }}
-    where not _deleted and (origin, source_id) not in (select origin, source_id from newer)
-    group by origin
+    select
+        held.origin,
+        held.sales - coalesce(newer.sales, 0) as sales,
+        held.amount - coalesce(newer.amount, 0) as amount
+    from (
+        select origin, count(*) as sales, coalesce(sum(amount), 0) as amount
+        from {{ ref('fact_sales') }}
+        where not _deleted
+        group by origin
+    ) as held
+    left join newer on newer.origin = held.origin
 )
 
 select

@@ -11,39 +11,52 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- What the model returns for the watermark, in the types of its contract. Which rows the table has already is told
-    before anything is written: an anti-join would be planned for the table as it was and scan it as it grows. -#}
+{% macro tracked_known() -%}
+    pg_temp.{{ adapter.quote(model.name ~ '__known') }}
+{%- endmacro %}
+
+{#- What the model returns for the watermark, in the types of its contract, and which of it the table knows. The
+    latter is told before anything is written: an anti-join with the table would be planned for the table as it was
+    and might scan it as it grows. -#}
 {% macro tracked_fill_delta(table, sql) %}
     {%- set delta = tracked_delta() -%}
+    {%- set key = tracked_list(tracked_key()) -%}
     {%- call statement('delta') -%}
         create temporary table {{ adapter.quote(model.name ~ '__delta') }} on commit drop as
-        with delta as (
-            select
-                {% for column in model.columns.values() -%}
-                {{ adapter.quote(column.name) }}::{{ column.data_type }},
-                {% endfor -%}
-                {{ '_deleted' if config.get('scope') else 'false as _deleted' }}
-            from (
-                {{ sql }}
-            ) as model
-        )
-        select delta.*, held._batch is not null as _is_held
-        from delta
-        left join {{ table }} as held on {{ tracked_key_matches() }}
+        select
+            {% for column in model.columns.values() -%}
+            {{ adapter.quote(column.name) }}::{{ column.data_type }},
+            {% endfor -%}
+            {{ '_deleted' if config.get('scope') else 'false as _deleted' }}
+        from (
+            {{ sql }}
+        ) as model
     {%- endcall -%}
     {#- Two rows of one key are an error that names the key, not a row too few. -#}
-    {%- do tracked_query('create unique index on ' ~ delta ~ ' (' ~ tracked_list(tracked_key()) ~ ') where not _deleted') -%}
+    {%- do tracked_query('create unique index on ' ~ delta ~ ' (' ~ key ~ ') where not _deleted') -%}
     {%- do tracked_query('analyze ' ~ delta) -%}
+    {%- call statement('known') -%}
+        create temporary table {{ adapter.quote(model.name ~ '__known') }} on commit drop as
+        select {{ tracked_list(tracked_key(), 'held.') }}
+        from {{ delta }} as delta
+        inner join {{ table }} as held on {{ tracked_key_matches() }}
+        where not delta._deleted
+    {%- endcall -%}
+    {%- do tracked_query('analyze ' ~ tracked_known()) -%}
 {% endmacro %}
 
 {% macro tracked_new_rows() %}
-    {%- set query = 'select count(*) as rows from ' ~ tracked_delta() ~ ' where not _deleted and not _is_held' -%}
+    {%- set query -%}
+        select
+            (select count(*) from {{ tracked_delta() }} where not _deleted)
+            - (select count(*) from {{ tracked_known() }}) as rows
+    {%- endset -%}
     {{ return(tracked_query(query).rows[0]['rows'] | int) }}
 {% endmacro %}
 
 {#- Returns {inserted, updated, deleted, total}; a row that comes back counts as inserted. -#}
 {% macro tracked_merge(table, state, batch) %}
-    {%- if state.is_full -%}
+    {%- if state.is_present and state.is_full -%}
         {%- do tracked_renumber(table, batch) -%}
     {%- endif -%}
     {%- set deleted = tracked_count(tracked_delete_query(table, state, batch)) -%}
@@ -97,18 +110,24 @@
     {% endfor -%}
 {%- endmacro %}
 
-{#- Rows in scope that the model no longer has. -#}
+{#- Rows in scope that the model no longer has. Told by EXCEPT: of an anti-join the server expects that hardly a row
+    is left, and then loops over the delta for each of them. -#}
 {% macro tracked_delete_query(table, state, batch) %}
     {%- set scope = config.get('scope') %}
     update {{ table }} as held
     set {{ tracked_stamp(batch, true) }}{{ tracked_stamp_all(batch) }}
-    where not held._deleted
+    from (
+        select {{ tracked_list(tracked_key(), 'held.') }}
+        from {{ table }} as held
         {%- if scope and not state.is_full %}
-        and ({{ tracked_list(scope, 'held.') }}) in (select {{ tracked_list(scope) }} from {{ tracked_delta() }})
+        inner join (select distinct {{ tracked_list(scope) }} from {{ tracked_delta() }}) as touched
+            using ({{ tracked_list(scope) }})
         {%- endif %}
-        and not exists (
-            select from {{ tracked_delta() }} as delta where not delta._deleted and {{ tracked_key_matches() }}
-        )
+        where not held._deleted
+        except
+        select {{ tracked_list(tracked_key()) }} from {{ tracked_delta() }} where not _deleted
+    ) as delta
+    where {{ tracked_key_matches() }}
 {% endmacro %}
 
 {#- Rows that are there and differ. -#}
@@ -139,6 +158,7 @@
     select
         {{ tracked_list(columns) }},
         {% for stamp in stamps %}{{ batch }}, {% endfor %}{{ batch }}, clock_timestamp(), false
-    from {{ tracked_delta() }}
-    where not _deleted and not _is_held
+    from {{ tracked_delta() }} as delta
+    where not _deleted
+        and not exists (select from {{ tracked_known() }} as held where {{ tracked_key_matches() }})
 {% endmacro %}

@@ -1,12 +1,23 @@
+with sales as (
+    select
+        calendar.year,
+        calendar.quarter,
+        sale.country_key,
+        sum(sale.amount) as amount,
+        count(sale.sale_key) as sales
+    from {{ ref('fact_sales') }} as sale
+    inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
+    where not sale._deleted
+    group by calendar.year, calendar.quarter, sale.country_key
+)
+
 select
-    {{ surrogate_key(['calendar.year', 'calendar.quarter', 'country.country']) }} as report_key,
-    calendar.year,
-    calendar.quarter,
+    {{ surrogate_key(['sales.year', 'sales.quarter', 'country.country']) }} as report_key,
+    sales.year,
+    sales.quarter,
     country.country,
-    coalesce(sum(sale.amount), 0) as total_sales,
-    count(sale.sale_key) as sales
-from {{ ref('fact_sales') }} as sale
-inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
-inner join {{ ref('dim_country') }} as country on country.country_key = sale.country_key
-where not sale._deleted
-group by calendar.year, calendar.quarter, country.country
+    coalesce(sum(sales.amount), 0) as total_sales,
+    coalesce(sum(sales.sales), 0) as sales
+from sales
+inner join {{ ref('dim_country') }} as country on country.country_key = sales.country_key
+group by sales.year, sales.quarter, country.country

@@ -1,20 +1,31 @@
-with grouped as (
+with sales as (
     select
-        case grouping(calendar.year, country.country)
+        calendar.year,
+        sale.country_key,
+        sum(sale.amount) as amount,
+        count(sale.amount) as amounts,
+        count(sale.sale_key) as sales
+    from {{ ref('fact_sales') }} as sale
+    inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
+    where not sale._deleted
+    group by calendar.year, sale.country_key
+),
+
+grouped as (
+    select
+        case grouping(sales.year, country.country)
             when 0 then 'year,country'
             when 1 then 'year'
             when 2 then 'country'
             when 3 then 'total'
         end as level,
-        calendar.year,
+        sales.year,
         country.country,
-        round(avg(sale.amount), 2) as average_sales,
-        count(sale.sale_key) as sales
-    from {{ ref('fact_sales') }} as sale
-    inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
-    inner join {{ ref('dim_country') }} as country on country.country_key = sale.country_key
-    where not sale._deleted
-    group by cube (calendar.year, country.country)
+        round(sum(sales.amount) / nullif(sum(sales.amounts), 0), 2) as average_sales,
+        coalesce(sum(sales.sales), 0) as sales
+    from sales
+    inner join {{ ref('dim_country') }} as country on country.country_key = sales.country_key
+    group by cube (sales.year, country.country)
 )
 
 select

@@ -1,4 +1,15 @@
-with grouped as (
+with sales as (
+    select
+        sale.category_key,
+        sale.country_key,
+        sum(sale.amount) as amount,
+        count(sale.sale_key) as sales
+    from {{ ref('fact_sales') }} as sale
+    where not sale._deleted
+    group by sale.category_key, sale.country_key
+),
+
+grouped as (
     select
         case grouping(category.category, country.country)
             when 0 then 'category,country'
@@ -8,12 +19,11 @@ with grouped as (
         end as level,
         category.category,
         country.country,
-        coalesce(sum(sale.amount), 0) as total_sales,
-        count(sale.sale_key) as sales
-    from {{ ref('fact_sales') }} as sale
-    inner join {{ ref('dim_category') }} as category on category.category_key = sale.category_key
-    inner join {{ ref('dim_country') }} as country on country.country_key = sale.country_key
-    where not sale._deleted
+        coalesce(sum(sales.amount), 0) as total_sales,
+        coalesce(sum(sales.sales), 0) as sales
+    from sales
+    inner join {{ ref('dim_category') }} as category on category.category_key = sales.category_key
+    inner join {{ ref('dim_country') }} as country on country.country_key = sales.country_key
     group by grouping sets (
         (category.category, country.country), (category.category), (country.country), ()
     )

@@ -1,19 +1,29 @@
-with grouped as (
+with sales as (
     select
-        case grouping(calendar.year, country.country)
+        calendar.year,
+        sale.country_key,
+        sum(sale.amount) as amount,
+        count(sale.sale_key) as sales
+    from {{ ref('fact_sales') }} as sale
+    inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
+    where not sale._deleted
+    group by calendar.year, sale.country_key
+),
+
+grouped as (
+    select
+        case grouping(sales.year, country.country)
             when 0 then 'year,country'
             when 1 then 'year'
             when 3 then 'total'
         end as level,
-        calendar.year,
+        sales.year,
         country.country,
-        coalesce(sum(sale.amount), 0) as total_sales,
-        count(sale.sale_key) as sales
-    from {{ ref('fact_sales') }} as sale
-    inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
-    inner join {{ ref('dim_country') }} as country on country.country_key = sale.country_key
-    where not sale._deleted
-    group by rollup (calendar.year, country.country)
+        coalesce(sum(sales.amount), 0) as total_sales,
+        coalesce(sum(sales.sales), 0) as sales
+    from sales
+    inner join {{ ref('dim_country') }} as country on country.country_key = sales.country_key
+    group by rollup (sales.year, country.country)
 )
 
 select

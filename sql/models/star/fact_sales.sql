@@ -1,4 +1,7 @@
-{{ config(scope=['sale_key']) }}
+{{ config(
+    scope=['sale_key'],
+    indexes=[{'columns': ['product_key']}, {'columns': ['customer_key']}],
+) }}
 
 {%- set sales = source('raw', 'sales_data') -%}
 {%- set history = source('raw', 'fact_sales') -%}
@@ -24,8 +27,7 @@ with touched as (
     union
     select sale.rowid
     from {{ ref('dim_date') }} as calendar
-    inner join {{ sales }} as sale
-        on sale."timestamp" >= calendar.date and sale."timestamp" < calendar.date + 1
+    inner join {{ sales }} as sale on sale."timestamp"::date = calendar.date
     where calendar._batch > {{ since() }} and sale._batch <= {{ since() }}
 ),
 
@@ -66,29 +68,26 @@ customer as (
 ),
 
 -- Landed ids by the members that they stand for.
-landed_date as materialized (
+landed_date as (
     select
         landed.dateid,
-        case when not (landed._deleted or calendar._deleted) then calendar.date_key end as date_key,
-        greatest(landed._batch, calendar._batch) as _batch
+        case when not (landed._deleted or calendar._deleted) then calendar.date_key end as date_key
     from {{ source('raw', 'dim_date') }} as landed
     left join {{ ref('dim_date') }} as calendar on calendar.date = landed.date
 ),
 
-landed_country as materialized (
+landed_country as (
     select
         landed.countryid,
-        case when not (landed._deleted or country._deleted) then country.country_key end as country_key,
-        greatest(landed._batch, country._batch) as _batch
+        case when not (landed._deleted or country._deleted) then country.country_key end as country_key
     from {{ source('raw', 'dim_country') }} as landed
     left join {{ ref('dim_country') }} as country on country.country_key = {{ name_key('landed.country') }}
 ),
 
-landed_category as materialized (
+landed_category as (
     select
         landed.categoryid,
-        case when not (landed._deleted or category._deleted) then category.category_key end as category_key,
-        greatest(landed._batch, category._batch) as _batch
+        case when not (landed._deleted or category._deleted) then category.category_key end as category_key
     from {{ source('raw', 'dim_category') }} as landed
     left join {{ ref('dim_category') }} as category on category.category_key = {{ name_key('landed.category') }}
 ),
@@ -98,13 +97,33 @@ touched_history as (
     from {{ history }}
     where _batch > {{ since() }}
     {%- for landed, id in [
-        ('landed_date', 'dateid'), ('landed_country', 'countryid'), ('landed_category', 'categoryid')
+        (source('raw', 'dim_date'), 'dateid'),
+        (source('raw', 'dim_country'), 'countryid'),
+        (source('raw', 'dim_category'), 'categoryid'),
     ] %}
     union
     select sale.orderid
     from {{ landed }} as landed
     inner join {{ history }} as sale on sale.{{ id }} = landed.{{ id }}
     where landed._batch > {{ since() }} and sale._batch <= {{ since() }}
+    {%- endfor %}
+    {%- for member, landed, matches, id in [
+        (ref('dim_date'), source('raw', 'dim_date'), 'member.date = landed.date', 'dateid'),
+        (
+            ref('dim_country'), source('raw', 'dim_country'),
+            'member.country_key = ' ~ name_key('landed.country'), 'countryid',
+        ),
+        (
+            ref('dim_category'), source('raw', 'dim_category'),
+            'member.category_key = ' ~ name_key('landed.category'), 'categoryid',
+        ),
+    ] %}
+    union
+    select sale.orderid
+    from {{ member }} as member
+    inner join {{ landed }} as landed on {{ matches }}
+    inner join {{ history }} as sale on sale.{{ id }} = landed.{{ id }}
+    where member._batch > {{ since() }} and sale._batch <= {{ since() }}
     {%- endfor %}
 )
 

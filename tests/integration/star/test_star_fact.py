@@ -1,4 +1,4 @@
-"""The fact: every sale once, with its members, its date and its amount; only what changed is written again."""
+"""The fact: every sale once, with its members, date and amount; only what changed is written again."""
 
 from __future__ import annotations
 
