@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('dim_product') }}
 -- Items of the catalog that claim the same product_id now. Their sales cannot be told apart.
 with latest as (
     select distinct on (document) document, product_id, deleted
