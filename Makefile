@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
-python := "$(SOFTCART_HOME)/venv/bin/python"
+python := "$$SOFTCART_HOME/venv/bin/python"
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,4 +52,4 @@ lock: setup ## resolve the pinned packages anew
 	@$(PYTHON) -m stack.bootstrap lock
 
 clean: ## throw all local data and the environment away; asks first
-	@test -e $(python) || { echo "nothing is set up in $(SOFTCART_HOME)"; exit 0; } && $(python) -m stack clean
+	@test -e $(python) || { echo "nothing is set up in $$SOFTCART_HOME"; exit 0; } && $(python) -m stack clean

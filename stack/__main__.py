@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -44,6 +45,7 @@ def main(context: click.Context) -> None:
 def up(cluster: Cluster) -> None:
     """Start the servers that don't run."""
     cluster.up(say)
+    say(f"up: {', '.join(server.title for server in cluster.servers)} (more: make status, make env)")
 
 
 @main.command()
@@ -57,17 +59,13 @@ def down(cluster: Cluster) -> None:
 @click.pass_obj
 def status(cluster: Cluster) -> None:
     """Show each server's state, port, process, version, size and log."""
-    table = Table("server", "state", "port", "pid", "version", "data", "log")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("server", "state", "port", "pid", "version", "data", "log"):
+        table.add_column(heading, overflow="fold")
     for row in cluster.status():
-        table.add_row(
-            row.title,
-            row.state,
-            str(row.port or ""),
-            str(row.pid or ""),
-            row.version,
-            decimal(row.data_bytes),
-            str(row.log),
-        )
+        port, pid, size = str(row.port or ""), str(row.pid or ""), decimal(row.data_bytes)
+        log = row.log.relative_to(Path.cwd()) if row.log.is_relative_to(Path.cwd()) else row.log
+        table.add_row(row.title, row.state, port, pid, row.version.partition("-")[0], size, str(log))
     Console().print(table)
 
 

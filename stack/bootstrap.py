@@ -7,7 +7,6 @@ at a stamp.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -29,9 +28,7 @@ OLDEST_UV = (0, 13)
 def main() -> int:
     home = Home.from_environment()
     try:
-        home.prepare()
-        with (home.root / "setup.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with home.locked("setup.lock"):
             resolve(home.root) if sys.argv[1:] == ["lock"] else set_up(home.root)
     except StackError as error:
         sys.stderr.write(f"Error: {error}\n")

@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parent.parent
+LOCKS = ("setup.lock", "stack.lock")
+INNER_PORT_OFFSET = 5
 LOGINS = (
     "mysql.root",
     "mysql.softcart",
@@ -38,11 +40,13 @@ class Home:
     """Where a set of servers lives.
 
     ``tools`` is the home whose downloaded server binaries are used: the same folder, except for the tests'
-    servers, which live in a home of their own and share the binaries.
+    servers, which live in a home of their own and share the binaries. ``port_offset`` keeps the two apart
+    where SOFTCART_PORT_BASE fixes the ports.
     """
 
     root: Path
     tools: Path
+    port_offset: int = 0
 
     @classmethod
     def from_environment(cls) -> Home:
@@ -51,7 +55,7 @@ class Home:
 
     def inner(self, name: str) -> Home:
         """A home of its own inside this one, which shares its downloaded binaries."""
-        return Home(self.root / name, self.tools)
+        return Home(self.root / name, self.tools, INNER_PORT_OFFSET)
 
     @property
     def logs(self) -> Path:
@@ -64,11 +68,20 @@ class Home:
     @property
     def is_home(self) -> bool:
         """Whether this folder was made by SoftCart (and may be thrown away)."""
-        return (self.root / "secrets.json").is_file() or (self.root / "venv").is_dir()
+        return any((self.root / lock).is_file() for lock in LOCKS)
 
     def prepare(self) -> None:
-        """Make the folders that every command relies on; only their owner may look inside."""
+        """Make the folders that every command relies on; only their owner may look inside.
+
+        Raises:
+            StackError: the folder holds something else, and ``make clean`` would throw that away one day.
+        """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.is_home and any(self.root.iterdir()):
+            raise StackError(
+                f"SOFTCART_HOME is {self.root}, which holds other things: name a folder of its own"
+            )
+        (self.root / LOCKS[-1]).touch()
         self.logs.mkdir(mode=0o700, exist_ok=True)
         self.dagster.mkdir(mode=0o700, exist_ok=True)
 
@@ -107,9 +120,9 @@ class Home:
         beside.replace(path)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold back every other ``up`` and ``down`` of this home."""
+    def locked(self, name: str = "stack.lock") -> Iterator[None]:
+        """Hold back whoever else wants to set up (``setup.lock``), or to start and stop (``stack.lock``)."""
         self.prepare()
-        with (self.root / "stack.lock").open("w") as file:
+        with (self.root / name).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

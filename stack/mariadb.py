@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pymysql
@@ -13,7 +12,6 @@ from stack.home import StackError
 from stack.packages import Toolbox
 from stack.server import NotReady, Server
 
-LONGEST_SOCKET_PATH = 107
 ACCESS_DENIED = 1045
 READER_RIGHTS = "REPLICATION SLAVE, BINLOG MONITOR, PROCESS ON *.*"
 
@@ -44,6 +42,7 @@ class MariaDB(Server):
         ]
 
     def initialise(self) -> None:
+        root = self._toolbox.unpacked("mariadb")
         first = self.folder / "first.sql"
         password = self.home.passwords["mysql.root"]
         self.home.write_private(
@@ -57,14 +56,18 @@ class MariaDB(Server):
         command = [
             str(self._toolbox.program("mariadb", "mariadb-install-db")),
             "--no-defaults",
-            *self._places()[:1],
+            *(["--basedir=."] if root else []),  # the script does not quote it, and a path may have blanks
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             f"--extra-file={first}",
             self.mark,
         ]
         done = subprocess.run(
-            command, env=self.process_environment(), cwd=self.folder, text=True, capture_output=True
+            command,
+            env=self.process_environment(),
+            cwd=root / "usr" if root else self.folder,
+            text=True,
+            capture_output=True,
         )
         first.unlink()
         if done.returncode:
@@ -83,7 +86,7 @@ class MariaDB(Server):
             self.mark,
             f"--port={port}",
             "--bind-address=127.0.0.1",
-            f"--socket={self._socket()}",
+            "--socket=socket",  # in the data folder; a relative path is never too long for the kernel
             f"--pid-file={self.folder / 'pid'}",
             f"--tmpdir={self._temporary()}",
             *(["--user=root"] if os.geteuid() == 0 else []),
@@ -109,13 +112,6 @@ class MariaDB(Server):
         folder = self.folder / "tmp"
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
-
-    def _socket(self) -> Path:
-        """The socket that MariaDB insists on: inside the home, unless its path is too long for the kernel."""
-        socket = self.folder / "socket"
-        if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
-            return socket
-        return Path(tempfile.mkdtemp(prefix="softcart-")) / "socket"
 
     def _connect(self, port: int) -> pymysql.Connection[pymysql.cursors.Cursor]:
         return pymysql.connect(

@@ -168,7 +168,8 @@ class Apt:
                     f"{' '.join(GROUPS[group])} could not be fetched with apt-get, which says:\n{said}"
                 )
             self._unpack(group)
-        shutil.rmtree(self._archives)
+        for folder in ("lists", "cache"):
+            shutil.rmtree(self._folder / folder)
 
     def _apt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

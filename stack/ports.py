@@ -13,7 +13,7 @@ import psutil
 from stack.home import Home, StackError
 
 OFFSETS = {"mysql": 0, "mongodb": 1, "postgres": 2, "ui": 3}
-BLOCK = 10
+BLOCK = 10  # for a home and the one inside it
 LOWEST, HIGHEST = 21000, 32760  # Linux hands out ports for outgoing connections from 32768 up
 BASE_VARIABLE = "SOFTCART_PORT_BASE"
 
@@ -39,8 +39,8 @@ def owner(port: int) -> str:
     return "a process that this user can't see"
 
 
-def explicit_base() -> int | None:
-    """SOFTCART_PORT_BASE as a number, None where it isn't set.
+def explicit_base(home: Home) -> int | None:
+    """The first port as SOFTCART_PORT_BASE says, None where it isn't set.
 
     Raises:
         StackError: it is no port number that leaves room for the block.
@@ -50,7 +50,7 @@ def explicit_base() -> int | None:
         return None
     if not text.isdigit() or not 1024 <= int(text) <= 65535 - BLOCK:
         raise StackError(f"{BASE_VARIABLE} is {text!r}: give a port number from 1024 to {65535 - BLOCK}")
-    return int(text)
+    return int(text) + home.port_offset
 
 
 class Ports:
@@ -69,7 +69,7 @@ class Ports:
 
     def wanted(self) -> dict[str, int]:
         """The port of each server: as SOFTCART_PORT_BASE says, else as remembered, else a free block."""
-        base = explicit_base()
+        base = explicit_base(self._home)
         if base is None:
             known = self.known()
             if set(OFFSETS) <= set(known):
@@ -85,7 +85,7 @@ class Ports:
         """
         ports = self.wanted()
         taken = ports[name]
-        if explicit_base() is not None:
+        if explicit_base(self._home) is not None:
             raise StackError(
                 f"port {taken}, wanted for {name}, is taken by {owner(taken)}: "
                 f"stop that process or set {BASE_VARIABLE} to another number"

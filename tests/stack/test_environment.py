@@ -5,7 +5,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from stack.__main__ import main
 from stack.cluster import Cluster
 from stack.environment import foreign, lands_demo, urls
 from stack.home import Home, StackError
@@ -61,6 +63,28 @@ def test_the_demo_shop_is_landed_only_where_both_databases_may_be_filled_and_no_
     assert lands_demo(urls(home, PORTS, {}))
     assert not lands_demo(urls(home, PORTS, {}) | {"SOFTCART_LANDING": "files"})
     assert not lands_demo(urls(home, PORTS, {"SOFTCART_MYSQL_URL": THEIRS}))
+
+
+def test_a_folder_that_holds_other_things_is_neither_used_nor_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = tmp_path / "letter"
+    letter.touch()
+    monkeypatch.setenv("SOFTCART_HOME", str(tmp_path))
+    for command in (["up"], ["clean", "--yes"]):
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 1
+        assert str(tmp_path) in result.output
+    assert letter.exists()
+
+
+def test_a_home_is_thrown_away_when_asked_and_only_then(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.prepare()
+    monkeypatch.setenv("SOFTCART_HOME", str(home.root))
+    assert CliRunner().invoke(main, ["clean"], input="n\n").exit_code == 1
+    assert home.root.exists()
+    assert CliRunner().invoke(main, ["clean"], input="y\n").exit_code == 0
+    assert not home.root.exists()
 
 
 def test_passwords_are_in_one_private_file_and_neither_among_the_processes_nor_in_a_log(

@@ -40,8 +40,10 @@ def all_but(name: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home that these tests may wreck; it shares the downloaded binaries."""
-    home = Home(tmp_path_factory.mktemp("spare"), Home.from_environment().tools)
-    yield home
+    home = Home(tmp_path_factory.mktemp("spare home"), Home.from_environment().tools)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delenv(BASE_VARIABLE, raising=False)
+        yield home
     Cluster(home, {}).down(quiet)
     shutil.rmtree(home.root)
 
