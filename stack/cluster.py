@@ -63,8 +63,9 @@ class Cluster:
             # Read once before the threads: both are made on first use.
             _ = self.home.passwords, self.ports.wanted()
             configuration = self.home.dagster / "dagster.yaml"
-            if not configuration.is_symlink():
-                configuration.symlink_to(CLONE / "dagster.yaml")
+            if not configuration.exists():
+                configuration.unlink(missing_ok=True)  # a link to where the clone was before
+                configuration.symlink_to(CLONE / "deploy" / "dagster.yaml")
             pool = stack.enter_context(ThreadPoolExecutor(len(self._all)))
             for started in [pool.submit(server.start, self.ports, say) for server in servers]:
                 started.result()

@@ -87,7 +87,7 @@ def graph(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     generate(landing, seed=7, size=400)
     distort(landing, random.Random(7))
     home.mkdir()
-    (home / "dagster.yaml").symlink_to(ROOT / "dagster.yaml")
+    (home / "dagster.yaml").symlink_to(ROOT / "deploy" / "dagster.yaml")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.setenv("SOFTCART_LANDING", str(landing))
     monkeypatch.setenv("SOFTCART_EXPORTS", str(exports))
