@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -227,23 +227,32 @@ class Shop:
 
     def move(self, batch: Batch) -> None:
         customer = self.chance.randint(1, 5)
+        country = self.chance.choice([None, "Spain", "SPAIN", "Peru", "Oman"])
         if self.chance.random() < 0.2:
             batch.remove("customers", customer, day(self.now))
+        elif self.chance.random() < 0.3:
+            batch.append("history", "customers", {"customer_id": customer, "country": country, **self.late()})
         else:
-            country = self.chance.choice([None, "Spain", "SPAIN", "Peru", "Oman"])
             batch.put("customers", day(self.now), customer_id=customer, country=country)
 
     def offer(self, batch: Batch) -> None:
         number = self.chance.randint(1, 6)
         collection = self.chance.choice(["toys", "books"])
-        batch.put(
-            collection,
-            day(self.now),
-            _id=f"{collection}{number}",
-            product_id=self.chance.choice([number, number, number + 1, None]),
-            category=self.chance.choice([None, "Toys", "Games"]),
-            price=self.chance.choice([1, 2]),
-        )
+        item = {
+            "_id": f"{collection}{number}",
+            "product_id": self.chance.choice([number, number, number + 1, None]),
+            "category": self.chance.choice([None, "Toys", "Games"]),
+            "price": self.chance.choice([1, 2]),
+        }
+        if self.chance.random() < 0.3:
+            batch.append("history", collection, {**item, **self.late()})
+        else:
+            batch.put(collection, day(self.now), **item)
+
+    def late(self) -> dict[str, Any]:
+        """A version that only the change log learns of, between two others."""
+        at = day(self.chance.randint(0, self.now)) + timedelta(seconds=self.now)
+        return {"_changed_at": at, "_deleted": False}
 
     def retire(self, batch: Batch) -> None:
         collection = self.chance.choice(["toys", "books"])
