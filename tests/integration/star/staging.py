@@ -39,7 +39,12 @@ WITH_HISTORY = {table.name for table in (*SHOP, *CATALOG) if table.history}
 KEYS = {name: columns.split()[0].strip('"') for name, columns in COLUMNS.items()}
 
 STAR = ("dim_date", "dim_category", "dim_country", "dim_product", "dim_customer", "fact_sales")
-SOUND = ("no_sale_is_dropped", "customer_versions_are_sound", "product_versions_are_sound")
+SOUND = (
+    "no_sale_is_dropped",
+    "members_are_live_fact_sales_",
+    "customer_versions_are_sound",
+    "product_versions_are_sound",
+)
 SCHEMAS = ("raw", "history", "star", "reports", "quarantine", "sync")
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -98,6 +98,22 @@ def test_a_version_that_arrives_late_and_is_the_first_takes_over_what_was_before
     assert [country_of_sale(warehouse, rowid) for rowid in (1, 2)] == ["Peru", "Spain"]
 
 
+def test_a_version_that_an_earlier_one_takes_in_hands_over_its_sales(warehouse: Staging) -> None:
+    warehouse.put("toys", day(0), _id="t1", product_id=1, category="Games")
+    warehouse.put("toys", day(20), _id="t1", product_id=1, category="Toys")
+    sell(warehouse, 1, day(15))
+    sell(warehouse, 2, day(25))
+    warehouse.build()
+    warehouse.log("toys", day(10), _id="t1", product_id=1, category="Toys")
+    warehouse.build()
+    assert product_versions(warehouse) == [
+        (1, "toys/t1", "Games", BEGINNING, day(10)),
+        (1, "toys/t1", "Toys", day(10), None),
+    ]
+    sales = warehouse.rows("SELECT valid_from FROM star.fact_sales JOIN star.dim_product USING (product_key)")
+    assert [row["valid_from"] for row in sales] == [day(10), day(10)]
+
+
 def test_a_deleted_customer_has_no_current_version_and_a_new_one_after_the_return(warehouse: Staging) -> None:
     warehouse.put("customers", day(0), customer_id=1, country="Spain")
     warehouse.build(*CUSTOMER_MODELS)
