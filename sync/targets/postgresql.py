@@ -23,15 +23,17 @@ from sync.state import (
 )
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Moment
-from sync.targets.postgresql_adopt import AdoptingMerge
+from sync.targets.postgresql_adopt import AdoptingMerge, shape_adopted
+from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_merge import Merge
 from sync.targets.postgresql_staging import Staging
-from sync.targets.postgresql_tables import shape_adopted, shape_own
+from sync.targets.postgresql_tables import existing_columns, shape_own
 from sync.urls import parse
 
 # Text forms in which values are compared and hashed must not depend on a server's or user's defaults. A merge
-# compares whole tables by a hash join, which the default memory would send to disk. The last one, new in
-# PostgreSQL 14, makes the server notice within a second that a killed pass is gone.
+# compares whole tables by a hash join, which the default memory would send to disk. What is staged need not
+# survive a crash; the applying transaction sets its own durability back. The last setting, new in PostgreSQL
+# 14, makes the server notice within a second that a killed pass is gone.
 SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
@@ -39,6 +41,7 @@ SETTINGS = {
     "extra_float_digits": "1",
     "work_mem": "64MB",
     "jit": "off",
+    "synchronous_commit": "off",
     "client_connection_check_interval": "1s",
 }
 
@@ -90,19 +93,29 @@ class PostgreSQLLoad:
         self._cursor = connection.cursor()
         self._table = table
         self._lease = held
-        self._columns: tuple[Column, ...] = ()
         self._staging: Staging
+        self._merge: Merge | FirstLoad | AdoptingMerge
         self.state: TableState | None = read_state(self._cursor, table.schema, table.name)
 
     def shape(self, description: Description) -> tuple[Column, ...]:
         with self._connection:
-            if self._table.adopt:
-                self._columns = shape_adopted(self._cursor, self._table, description.columns)
-            else:
-                shape_own(self._cursor, self._table, description.columns)
-                self._columns = description.columns
-        self._staging = Staging(self._cursor, self._table, self._columns)
-        return self._columns
+            return self._shape(description.columns)
+
+    def _shape(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        cursor, table = self._cursor, self._table
+        if table.adopt:
+            columns = shape_adopted(cursor, table, columns)
+        elif existing_columns(cursor, table.schema, table.name) or not table.key:
+            shape_own(cursor, table, columns)
+        else:
+            first = FirstLoad(cursor, table, columns)
+            first.prepare()
+            self._staging = Staging(cursor, table, columns, into=first.loading)
+            self._merge = first
+            return columns
+        self._staging = Staging(cursor, table, columns)
+        self._merge = (AdoptingMerge if table.adopt else Merge)(cursor, table, columns)
+        return columns
 
     def stage(self, chunk: Chunk) -> int:
         refused = self._staging.add(chunk.lines)
@@ -112,16 +125,16 @@ class PostgreSQLLoad:
     def apply(self, moment: Moment) -> Applied:
         self._staging.analyze()
         with self._connection:
+            self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
             self._lease.check(self._cursor)
-            merge = (AdoptingMerge if self._table.adopt else Merge)(self._cursor, self._table, self._columns)
-            counts = merge.find()
+            counts = self._merge.find()
             batch = None
             if counts.changed or quarantine.differs(self._cursor, self._table):
                 batch = next_batch(self._cursor)
-                merge.apply(batch, moment.taken_at)
                 quarantine.replace(self._cursor, self._table, batch)
-            rows = merge.live_rows()
-            covered = merge.covered(rows)
+            self._merge.apply(batch, moment.taken_at)
+            rows = self._merge.live_rows()
+            covered = self._merge.covered(rows)
             quarantined = quarantine.count(self._cursor, self._table)
             self._write_state(moment, batch, rows, quarantined)
         return Applied(

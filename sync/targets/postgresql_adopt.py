@@ -7,6 +7,7 @@ between comparing and writing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from psycopg2 import sql
@@ -17,7 +18,47 @@ from sync.spec import Column, Table
 from sync.targets.postgresql_merge import Counts, Statements
 from sync.targets.postgresql_names import column_list, equal, identifier, stored_name
 from sync.targets.postgresql_staging import STAGED
-from sync.targets.postgresql_tables import columns_to_empty
+from sync.targets.postgresql_tables import create_table, existing_columns
+
+
+def shape_adopted(cursor: Cursor, table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns that the source and somebody else's table share, with that table's types.
+
+    Creates the table with the source's columns where there is none; never alters one that is there. Raises
+    `SyncError` when the key is not among the shared columns.
+    """
+    existing = existing_columns(cursor, table.schema, table.name)
+    if not existing:
+        create_table(cursor, table, table.schema, columns, table.key)
+        return tuple(columns)
+    shared = tuple(
+        replace(column, type=there.type, source=column.source_name)
+        for column in columns
+        if (there := existing.get(stored_name(column.name))) and not there.computed
+    )
+    if missing := [part for part in table.key if part not in {column.name for column in shared}]:
+        raise SyncError(
+            f"{table.qualified}: the adopted table has no column {missing[0]!r} to merge by; its columns are"
+            f" {', '.join(existing)}. Declare a key that both sides have"
+        )
+    return shared
+
+
+def _columns_to_empty(cursor: Cursor, table: Table, shared: Sequence[Column]) -> list[str]:
+    """The adopted table's further columns that a new row has to be given NULL for, lest a default invents a
+    value. Raises `SyncError` for one that takes no NULL; a sequence that numbers rows is left to number."""
+    names = {stored_name(column.name) for column in shared}
+    others = [
+        column
+        for column in existing_columns(cursor, table.schema, table.name).values()
+        if column.name not in names and not column.computed and not column.default.startswith("nextval(")
+    ]
+    if strict := [column.name for column in others if column.not_null]:
+        raise SyncError(
+            f"{table.qualified}: column {strict[0]!r} takes no NULL, and the source has no value for it in a"
+            f" new row; ALTER TABLE it to DROP NOT NULL"
+        )
+    return [column.name for column in others if column.default]
 
 
 class AdoptingMerge:
@@ -26,7 +67,7 @@ class AdoptingMerge:
     def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
         self._table = table
         names = [column.name for column in columns]
-        emptied = columns_to_empty(cursor, table, columns)
+        emptied = _columns_to_empty(cursor, table, columns)
         self._sql = Statements(
             cursor,
             table,
@@ -65,8 +106,10 @@ class AdoptingMerge:
         )
         return self._sql.count_delta()
 
-    def apply(self, batch: int, taken_at: datetime) -> None:
+    def apply(self, batch: int | None, taken_at: datetime) -> None:
         """Write what was found; the table has no place for the batch and the time of the change."""
+        if batch is None:
+            return
         self._sql.run("ANALYZE {delta}")
         self._sql.run(
             "UPDATE {table} t SET {assignments} FROM {delta} d"

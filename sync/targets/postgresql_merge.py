@@ -66,8 +66,8 @@ class Statements:
     def run(self, statement: str, **names: sql.Composable) -> None:
         self._cursor.execute(sql.SQL(statement).format(**{**self._names, **names}))
 
-    def rows(self, statement: str) -> list[tuple[object, ...]]:
-        self.run(statement)
+    def rows(self, statement: str, **names: sql.Composable) -> list[tuple[object, ...]]:
+        self.run(statement, **names)
         return self._cursor.fetchall()
 
     def number(self, statement: str) -> int:
@@ -91,6 +91,8 @@ class Merge:
         names = [column.name for column in columns] + ([] if table.key else [ROW_KEY])
         self._key = key = list(table.key) or [ROW_KEY]
         values = [name for name in names if name not in key]
+        changed = change_time(table, columns)
+        no_time = sql.SQL("NULL::timestamptz")
         same_rejected = sql.SQL(" AND ").join(
             sql.SQL("{} = r.{}").format(sql.Identifier("x", stored_name(part)), number)
             for part, number in zip(key, rejected_key(table), strict=bool(table.key))
@@ -125,18 +127,14 @@ class Merge:
             batch=identifier(BATCH),
             changed_at=identifier(CHANGED_AT),
             deleted=identifier(DELETED),
-            change_time=_change_time(table, columns),
+            change_time=sql.Identifier("d", stored_name(changed)) if changed else no_time,
             log=identifier(HISTORY_SCHEMA, table.name),
         )
-        self._first = False
 
     def find(self) -> Counts:
-        """Compare; a first load needs no comparison."""
+        """Compare."""
         if not self._table.key:
             self._number_equal_rows()
-        self._first = self._sql.number("SELECT count(*) FROM (SELECT FROM {table} LIMIT 1) any_row") == 0
-        if self._first:
-            return Counts(self._sql.number("SELECT count(*) FROM {staged}"), 0, 0)
         self._sql.run(
             "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {either_key} {s_values}, CASE"
             " WHEN {s_key} IS NULL THEN 'delete' WHEN {t_key} IS NULL OR t.{deleted} THEN 'insert'"
@@ -160,53 +158,39 @@ class Merge:
             rows=STAGED,
         )
 
-    def apply(self, batch: int, taken_at: datetime) -> None:
-        """Write what was found, stamped with `batch` and the time of each change.
+    def apply(self, batch: int | None, taken_at: datetime) -> None:
+        """Write what was found, stamped with `batch` and the time of each change; None: nothing was.
 
         Raises `SyncError` when the source shows a key twice.
         """
-        moment, number = sql.Literal(taken_at), sql.Literal(batch)
+        if batch is None:
+            return
+        stamps: dict[str, sql.Composable] = {"moment": sql.Literal(taken_at), "number": sql.Literal(batch)}
+        self._sql.run("ANALYZE {delta}")
         try:
-            if self._first:
-                self._sql.run(self._insert("{staged} d"), moment=moment, number=number)
-                self._sql.run("ANALYZE {table}")
-            else:
-                self._sql.run("ANALYZE {delta}")
-                self._sql.run(
-                    self._insert("{delta} d WHERE d.{operation} <> 'delete'")
-                    + " ON CONFLICT ({key}) DO UPDATE SET {assignments} {batch} = excluded.{batch},"
-                    " {changed_at} = greatest(excluded.{changed_at}, t.{changed_at} + '1 microsecond'),"
-                    " {deleted} = false",
-                    moment=moment,
-                    number=number,
-                )
-                self._sql.run(
-                    "UPDATE {table} t SET {deleted} = true, {batch} = {number},"
-                    " {changed_at} = greatest({moment}, t.{changed_at} + '1 microsecond')"
-                    " FROM {delta} d WHERE d.{operation} = 'delete' AND {same_delta}",
-                    moment=moment,
-                    number=number,
-                )
-        except (psycopg2.errors.UniqueViolation, psycopg2.errors.CardinalityViolation) as error:
-            raise self.duplicate(error.diag.message_detail or "") from error
+            self._sql.run(
+                "INSERT INTO {table} AS t ({columns}, {batch}, {changed_at})"
+                " SELECT {columns}, {number}, coalesce({change_time}, {moment})"
+                " FROM {delta} d WHERE d.{operation} <> 'delete'"
+                " ON CONFLICT ({key}) DO UPDATE SET {assignments} {batch} = excluded.{batch},"
+                " {changed_at} = greatest(excluded.{changed_at}, t.{changed_at} + '1 microsecond'),"
+                " {deleted} = false",
+                **stamps,
+            )
+        except psycopg2.errors.CardinalityViolation as error:
+            raise duplicate_key(self._table, self._key, "") from error
+        self._sql.run(
+            "UPDATE {table} t SET {deleted} = true, {batch} = {number},"
+            " {changed_at} = greatest({moment}, t.{changed_at} + '1 microsecond')"
+            " FROM {delta} d WHERE d.{operation} = 'delete' AND {same_delta}",
+            **stamps,
+        )
         if self._table.history:
             self._sql.run(
                 "INSERT INTO {log} ({columns}, {batch}, {changed_at}, {deleted})"
                 " SELECT {columns}, {batch}, {changed_at}, {deleted} FROM {table} WHERE {batch} = {number}",
-                number=number,
+                **stamps,
             )
-
-    def _insert(self, rows: str) -> str:
-        return (
-            "INSERT INTO {table} AS t ({columns}, {batch}, {changed_at})"
-            f" SELECT {{columns}}, {{number}}, coalesce({{change_time}}, {{moment}}) FROM {rows}"
-        )
-
-    def duplicate(self, detail: str) -> SyncError:
-        return SyncError(
-            f"{self._table.qualified}: the source shows a key ({', '.join(self._key)}) twice. {detail}"
-            f" Declare a key that is unique there, or none to compare whole rows"
-        )
 
     def live_rows(self) -> int:
         return self._sql.number("SELECT count(*) FROM {table} WHERE NOT {deleted}")
@@ -228,14 +212,21 @@ class Merge:
                 "SELECT ROW({key})::text FROM {staged} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
             )
             if twice:
-                raise self.duplicate(f"One is {twice[0][0]}.")
+                raise duplicate_key(self._table, self._key, f"One is {twice[0][0]}.")
         return covered
 
 
-def _change_time(table: Table, columns: Sequence[Column]) -> sql.Composable:
-    """The source's own time of a row's last change, NULL where the table has none."""
+def duplicate_key(table: Table, key: Sequence[str], detail: str) -> SyncError:
+    return SyncError(
+        f"{table.qualified}: the source shows a key ({', '.join(key)}) twice. {detail}"
+        f" Declare a key that is unique there, or none to compare whole rows"
+    )
+
+
+def change_time(table: Table, columns: Sequence[Column]) -> str | None:
+    """The column with the source's own time of a row's last change, None where the table has none."""
     for name in (table.cursor, CHANGE_TIME):
         for column in columns:
             if column.name == name and parse_type(column.type).base == "timestamptz":
-                return sql.Identifier("d", stored_name(column.name))
-    return sql.SQL("NULL::timestamptz")
+                return name
+    return None

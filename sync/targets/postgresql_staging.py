@@ -19,38 +19,32 @@ REJECTED = sql.Identifier("pg_temp", "rejected")
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
 ROW_ERRORS = ("22", "23", "54")
 SHRINK = 8
-# "COPY staged, line 3, column price: …": the two words in between are in the server's language.
-_CONTEXT = re.compile(
-    r"COPY (?:staged|rejected), \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$))?", re.MULTILINE
-)
+# "COPY staged, line 3, column price: …": line and column are in the server's language.
+_CONTEXT = re.compile(r"COPY .+, \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$))?", re.MULTILINE)
 
 
 class Staging:
     """The staged and the rejected rows of one load. Needs a connection in autocommit mode: a COPY that fails
     takes back itself alone."""
 
-    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+    def __init__(
+        self, cursor: Cursor, table: Table, columns: Sequence[Column], into: sql.Identifier = STAGED
+    ) -> None:
         self._cursor = cursor
         self._table = table
         self._columns = columns
-        self._types = {column.name: sql.SQL(column.type) for column in columns}
-        self._create()
-
-    def _create(self) -> None:
-        definitions = [
-            sql.SQL("{} {} {}").format(
-                identifier(name), type_, sql.SQL("NOT NULL" if name in self._table.key else "")
-            )
-            for name, type_ in self._types.items()
-        ]
+        self._into = into
+        if into is STAGED:
+            definitions = column_definitions(table, columns)
+            cursor.execute(sql.SQL("CREATE TEMP TABLE staged ({})").format(definitions))
+        types = {column.name: sql.SQL(column.type) for column in columns}
         keys = [
-            sql.SQL("{} {}").format(key, self._types[part])
-            for part, key in zip(self._table.key, rejected_key(self._table), strict=True)
+            sql.SQL("{} {}, ").format(key, types[part])
+            for part, key in zip(table.key, rejected_key(table), strict=True)
         ]
-        self._cursor.execute(
-            sql.SQL("CREATE TEMP TABLE staged ({columns}); CREATE TEMP TABLE rejected ({keys})").format(
-                columns=sql.SQL(", ").join(definitions),
-                keys=sql.SQL(", ").join([*keys, sql.SQL("key text, reason text, raw text")]),
+        cursor.execute(
+            sql.SQL("CREATE TEMP TABLE rejected ({} key text, reason text, raw text)").format(
+                sql.SQL("").join(keys)
             )
         )
 
@@ -59,7 +53,7 @@ class Staging:
         names = column_list(column.name for column in self._columns)
         return [
             reject(self._table, self._columns, fields_of(row), reason, key_loadable=True)
-            for row, reason in _copy_rows(self._cursor, STAGED, names, lines)
+            for row, reason in _copy_rows(self._cursor, self._into, names, lines)
         ]
 
     def add_rejected(self, rows: Sequence[Rejected]) -> None:
@@ -76,7 +70,19 @@ class Staging:
             _copy(self._cursor, REJECTED, names, again)
 
     def analyze(self) -> None:
-        self._cursor.execute(sql.SQL("ANALYZE {}").format(STAGED))
+        self._cursor.execute(sql.SQL("ANALYZE {}").format(self._into))
+
+
+def column_definitions(table: Table, columns: Sequence[Column]) -> sql.Composed:
+    """The columns with their types; a key's take no NULL, so that a row without one is refused by name."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} {} {}").format(
+            identifier(column.name),
+            sql.SQL(column.type),
+            sql.SQL("NOT NULL" if column.name in table.key else ""),
+        )
+        for column in columns
+    )
 
 
 def rejected_key(table: Table) -> list[sql.Identifier]:

@@ -1,10 +1,10 @@
 """The target's tables: made from the declaration, followed when it gains columns, refused when it changes
-otherwise, or adopted as somebody else made them."""
+otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -26,8 +26,8 @@ from sync.types import parse_type
 
 HISTORY_SCHEMA = "history"
 BOOKKEEPING = (
-    Column(BATCH, "bigint NOT NULL", "The batch that last changed the row"),
     Column(CHANGED_AT, "timestamptz NOT NULL", "When it changed in the source; later with every version"),
+    Column(BATCH, "bigint NOT NULL", "The batch that last changed the row"),
     Column(DELETED, "boolean NOT NULL DEFAULT false", "Gone from the source; the row stays as a tombstone"),
 )
 
@@ -66,11 +66,7 @@ def shape_own(cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
 
     Raises `SyncError` for a reserved name, another key or another type.
     """
-    if reserved := sorted({column.name for column in columns} & RESERVED):
-        raise SyncError(
-            f"{table.qualified}: column {reserved[0]!r} has a name that the engine uses itself; exclude it or"
-            f" declare it under another name with source={reserved[0]!r}"
-        )
+    refuse_reserved(table, columns)
     key = table.key or (ROW_KEY,)
     keyed = [*columns, *([] if table.key else [Column(ROW_KEY, "text", "Hash of the row and its number")])]
     _shape(cursor, table, table.schema, (*keyed, *BOOKKEEPING), key)
@@ -87,12 +83,22 @@ def shape_own(cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
             )
 
 
+def refuse_reserved(table: Table, columns: Sequence[Column]) -> None:
+    """Raises `SyncError` for a column with a name that the engine uses itself."""
+    if reserved := sorted({column.name for column in columns} & RESERVED):
+        raise SyncError(
+            f"{table.qualified}: column {reserved[0]!r} has a name that the engine uses itself; exclude it or"
+            f" declare it under another name with source={reserved[0]!r}"
+        )
+
+
 def _shape(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]) -> bool:
     """Returns whether the table had to be created."""
     existing = existing_columns(cursor, schema, table.name)
     if not existing:
-        _create(cursor, table, schema, columns, key)
+        create_table(cursor, table, schema, columns, key)
         return True
+    _follow_description(cursor, table, schema)
     for column in columns:
         there = existing.get(stored_name(column.name))
         if there is None:
@@ -105,7 +111,10 @@ def _shape(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column],
     return False
 
 
-def _create(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]) -> None:
+def create_table(
+    cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]
+) -> None:
+    """Create a table with its primary key, an index on the batch where it has one, and comments."""
     create_schemas(cursor, [stored_name(schema)])
     definitions = [
         sql.SQL("{} {}").format(identifier(column.name), sql.SQL(column.type)) for column in columns
@@ -119,15 +128,21 @@ def _create(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column]
         cursor.execute(
             sql.SQL("CREATE INDEX ON {} ({})").format(identifier(schema, table.name), identifier(BATCH))
         )
-    if table.description:
-        cursor.execute(
-            sql.SQL("COMMENT ON TABLE {} IS {}").format(
-                identifier(schema, table.name), sql.Literal(table.description)
-            )
-        )
+    _follow_description(cursor, table, schema)
     for column in columns:
         if column.description:
             _comment(cursor, table, schema, column)
+
+
+def _follow_description(cursor: Cursor, table: Table, schema: str) -> None:
+    name = identifier(schema, table.name)
+    cursor.execute(
+        sql.SQL("SELECT coalesce(obj_description({}::regclass), '')").format(
+            sql.Literal(name.as_string(cursor))
+        )
+    )
+    if cursor.fetchone() != (table.description,):
+        cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description)))
 
 
 def _add(cursor: Cursor, table: Table, schema: str, column: Column, key: Sequence[str]) -> None:
@@ -181,43 +196,3 @@ def _refuse_other_key(cursor: Cursor, table: Table, schema: str, key: Sequence[s
             f"{schema}.{table.name}: its primary key is {there}, the declaration says {list(key)}; drop the"
             f" table to load it anew, or declare the key that it has"
         )
-
-
-def shape_adopted(cursor: Cursor, table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
-    """The columns that the source and somebody else's table share, with that table's types.
-
-    Creates the table with the source's columns where there is none; never alters one that is there. Raises
-    `SyncError` when the key is not among the shared columns.
-    """
-    existing = existing_columns(cursor, table.schema, table.name)
-    if not existing:
-        _create(cursor, table, table.schema, columns, table.key)
-        return tuple(columns)
-    shared = tuple(
-        replace(column, type=there.type, source=column.source_name)
-        for column in columns
-        if (there := existing.get(stored_name(column.name))) and not there.computed
-    )
-    if missing := [part for part in table.key if part not in {column.name for column in shared}]:
-        raise SyncError(
-            f"{table.qualified}: the adopted table has no column {missing[0]!r} to merge by; its columns are"
-            f" {', '.join(existing)}. Declare a key that both sides have"
-        )
-    return shared
-
-
-def columns_to_empty(cursor: Cursor, table: Table, shared: Sequence[Column]) -> list[str]:
-    """The adopted table's further columns that a new row has to be given NULL for, lest a default invents a
-    value. Raises `SyncError` for one that takes no NULL; a sequence that numbers rows is left to number."""
-    names = {stored_name(column.name) for column in shared}
-    others = [
-        column
-        for column in existing_columns(cursor, table.schema, table.name).values()
-        if column.name not in names and not column.computed and not column.default.startswith("nextval(")
-    ]
-    if strict := [column.name for column in others if column.not_null]:
-        raise SyncError(
-            f"{table.qualified}: column {strict[0]!r} takes no NULL, and the source has no value for it in a"
-            f" new row; ALTER TABLE it to DROP NOT NULL"
-        )
-    return [column.name for column in others if column.default]

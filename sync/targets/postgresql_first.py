@@ -1,0 +1,112 @@
+"""The first load of a table: the rows are copied once, straight into what becomes the table.
+
+It is filled in schema `sync`, out of sight, and gets key, bookkeeping and name in one transaction. Writing a
+value into every row afterwards would cost a second copy. PostgreSQL need not: a column added with a constant
+default is written nowhere (https://www.postgresql.org/docs/current/sql-altertable.html, "Notes"), and the
+time of change is generated from the source's own while the rows come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import psycopg2.errors
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from sync.errors import SyncError
+from sync.spec import Column, Table
+from sync.state import create_schemas
+from sync.targets.postgresql_merge import Counts, Statements, change_time, duplicate_key
+from sync.targets.postgresql_names import BATCH, CHANGED_AT, DELETED, column_list, identifier, stored_name
+from sync.targets.postgresql_staging import column_definitions
+from sync.targets.postgresql_tables import refuse_reserved, shape_own
+
+LOADING_SCHEMA = "sync"
+
+
+class FirstLoad:
+    """A complete reading of the source into a table that is not there yet; used as `Merge` is."""
+
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+        self._cursor = cursor
+        self._table = table
+        self._columns = columns
+        changed = change_time(table, columns)
+        name = stored_name(table.qualified)
+        self.loading = sql.Identifier(LOADING_SCHEMA, name)
+        self._sql = Statements(
+            cursor,
+            table,
+            loading=self.loading,
+            moved=sql.Identifier(stored_name(table.schema), name),
+            schema=identifier(table.schema),
+            name=identifier(table.name),
+            key=column_list(table.key),
+            definitions=column_definitions(table, columns),
+            generated=sql.SQL("timestamptz GENERATED ALWAYS AS ({}) STORED").format(identifier(changed))
+            if changed
+            else sql.SQL("timestamptz"),
+            batch=identifier(BATCH),
+            changed_at=identifier(CHANGED_AT),
+            deleted=identifier(DELETED),
+        )
+        self._dated = changed is not None
+
+    def prepare(self) -> None:
+        """Make the table that is to be filled, anew if a load that ended early has left one."""
+        refuse_reserved(self._table, self._columns)
+        relation = sql.Literal(identifier(self._table.schema, self._table.name).as_string(self._cursor))
+        if self._sql.rows("SELECT to_regclass({relation})", relation=relation) != [(None,)]:
+            raise SyncError(
+                f"{self._table.qualified}: what exists under this name is no table; declare another name"
+            )
+        self._sql.run("DROP TABLE IF EXISTS {loading}")
+        dated = ", {changed_at} {generated}" if self._dated else ""
+        self._sql.run(f"CREATE TABLE {{loading}} ({{definitions}}{dated})")
+
+    def find(self) -> Counts:
+        """Count: all rows are new."""
+        return Counts(self._sql.number("SELECT count(*) FROM {loading}"), 0, 0)
+
+    def apply(self, batch: int | None, taken_at: datetime) -> None:
+        """Make the table of what was filled. Raises `SyncError` when the source shows a key twice."""
+        stamps: dict[str, sql.Composable] = {
+            "moment": sql.Literal(taken_at),
+            "number": sql.Literal(batch or 0),
+        }
+        if self._dated:
+            self._sql.run("ALTER TABLE {loading} ALTER {changed_at} DROP EXPRESSION")
+            self._sql.run("UPDATE {loading} SET {changed_at} = {moment} WHERE {changed_at} IS NULL", **stamps)
+            self._sql.run("ALTER TABLE {loading} ALTER {changed_at} SET NOT NULL")
+        else:
+            self._sql.run(
+                "ALTER TABLE {loading} ADD {changed_at} timestamptz NOT NULL DEFAULT {moment}", **stamps
+            )
+        self._sql.run(
+            "ALTER TABLE {loading} ADD {batch} bigint NOT NULL DEFAULT {number},"
+            " ADD {deleted} boolean NOT NULL DEFAULT false",
+            **stamps,
+        )
+        self._sql.run("ALTER TABLE {loading} ALTER {batch} DROP DEFAULT, ALTER {changed_at} DROP DEFAULT")
+        create_schemas(self._cursor, [stored_name(self._table.schema)])
+        self._sql.run("ALTER TABLE {loading} SET SCHEMA {schema}")
+        self._sql.run("ALTER TABLE {moved} RENAME TO {name}")
+        try:
+            self._sql.run("ALTER TABLE {table} ADD PRIMARY KEY ({key})")
+        except psycopg2.errors.UniqueViolation as error:
+            detail = error.diag.message_detail or ""
+            raise duplicate_key(self._table, self._table.key, detail) from error
+        self._sql.run("CREATE INDEX ON {table} ({batch})")
+        shape_own(
+            self._cursor, self._table, self._columns
+        )  # comments, and the change log with its first rows
+        self._sql.run("ANALYZE {table}")
+
+    def live_rows(self) -> int:
+        return self._sql.number("SELECT count(*) FROM {table}")
+
+    def covered(self, live_rows: int) -> int:
+        """How many of the source's rows are live or quarantined."""
+        return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")
