@@ -87,7 +87,9 @@ def test_what_was_changed_in_the_table_since_is_kept_and_what_was_deleted_stays_
     land(DIM_COUNTRY, "countryid,country\n1,a\n2,a\n3,a\n4,a\n")
     rows(warehouse, "UPDATE raw.dim_country SET country = 'table' WHERE countryid = 1 RETURNING 1")
     rows(warehouse, "UPDATE raw.dim_country SET _deleted = true WHERE countryid = 2 RETURNING 1")
-    rows(warehouse, "INSERT INTO raw.dim_country VALUES (5, 'old', 1, now(), true) RETURNING 1")
+    columns = "countryid, country, _batch, _changed_at, _deleted"
+    row = "(5, 'old', 1, now(), true)"
+    rows(warehouse, f"INSERT INTO raw.dim_country ({columns}) VALUES {row} RETURNING 1")
     result = land(DIM_COUNTRY, "countryid,country\n1,file\n2,file\n3,file\n5,file\n")
     assert [row[:2] + row[3:] for row in countries(warehouse)] == [
         (1, "table", False), (2, "a", True), (3, "file", False), (4, "a", False), (5, "file", False)
