@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.environment import foreign, urls, users_own
+from stack.environment import foreign, lands_demo, urls, users_own
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
 from stack.mongodb import MongoDB
@@ -93,7 +93,7 @@ class Cluster:
         if java := Toolbox(home.tools).java_home():
             variables["JAVA_HOME"] = str(java)
         landing = home.root / "landing"
-        if landing.is_dir() and not self._environment.get("SOFTCART_LANDING"):
+        if landing.is_dir() and lands_demo({**self._environment, **variables}):
             variables["SOFTCART_LANDING"] = str(landing)
         return variables
 
@@ -114,5 +114,14 @@ class Cluster:
                 version, state = server.ping(port), "up"
             except (NotReady, StackError) as error:
                 state = f"not ready: {error}"
-        size = sum(file.stat().st_size for file in server.folder.rglob("*") if file.is_file())
-        return State(server.title, state, port, process.pid if process else None, version, size, server.log)
+        pid = process.pid if process else None
+        return State(server.title, state, port, pid, version, size_of(server.folder), server.log)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder, whose files come and go meanwhile."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += file.stat().st_size
+    return size

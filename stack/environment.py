@@ -7,18 +7,19 @@ from urllib.parse import urlsplit
 
 from stack.home import Home, StackError
 
-# Which variables one local server answers for: it runs unless the user has set all of the first kind.
-# The second kind lets the platform write to the shop's own databases, so it is ours only on a server of ours.
-MAIN = {
+# The variables that one local server answers for: it runs unless the user has set all of them.
+SERVES = {
     "mysql": ("SOFTCART_MYSQL_URL",),
     "mongodb": ("SOFTCART_MONGO_URL",),
     "postgres": ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL", "SOFTCART_DAGSTER_URL"),
 }
-ADMIN = {
-    "mysql": ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MYSQL_RESTORE_URL"),
-    "mongodb": ("SOFTCART_MONGO_ADMIN_URL",),
-    "postgres": ("SOFTCART_BI_URL",),
+# Further logins to the system that a variable names, most of them to write: never ours beside the user's own.
+COMPANIONS = {
+    "SOFTCART_MYSQL_URL": ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MYSQL_RESTORE_URL"),
+    "SOFTCART_MONGO_URL": ("SOFTCART_MONGO_ADMIN_URL",),
+    "SOFTCART_PRODUCTION_URL": ("SOFTCART_BI_URL",),
 }
+NAMES = {name for group in (SERVES, COMPANIONS) for names in group.values() for name in names}
 
 
 def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
@@ -42,44 +43,34 @@ def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
 def users_own(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
     """The URLs that the user set, as opposed to ours that ``make env`` left in his shell."""
     ours = set(home.passwords.values())
-    names = [name for group in (MAIN, ADMIN) for variables in group.values() for name in variables]
-    return {
-        name: environment[name]
-        for name in names
-        if environment.get(name) and urlsplit(environment[name]).password not in ours
-    }
+    set_by_anyone = {name: url for name in sorted(NAMES) if (url := environment.get(name))}
+    return {name: url for name, url in set_by_anyone.items() if urlsplit(url).password not in ours}
 
 
 def foreign(home: Home, environment: Mapping[str, str]) -> set[str]:
     """The local servers that need not run, since the user has his own in all their places."""
     own = users_own(home, environment)
-    return {server for server, variables in MAIN.items() if all(name in own for name in variables)}
+    return {server for server, names in SERVES.items() if own.keys() >= set(names)}
 
 
 def urls(home: Home, ports: Mapping[str, int], environment: Mapping[str, str]) -> dict[str, str]:
     """The URLs to work with: the user's where he set one, else the local servers'.
 
     Raises:
-        StackError: a URL to write with is set, and the one to read with is not: two different shops.
+        StackError: a further login is the user's, and the system that it belongs to is not.
     """
     own = users_own(home, environment)
-    result = dict(own)
+    left_out = {name for main, names in COMPANIONS.items() if main in own for name in names}
+    for main, names in COMPANIONS.items():
+        if main not in own and (odd := [name for name in names if name in own]):
+            raise StackError(f"{odd[0]} is set and {main} is not: set both, or none")
     local = local_urls(home, ports) if ports else {}
-    for server, variables in MAIN.items():
-        admin = ADMIN[server]
-        is_own = any(name in own for name in variables)
-        if server != "postgres" and not is_own and (odd := [name for name in admin if name in own]):
-            raise StackError(f"{odd[0]} is set and {variables[0]} is not: set both, or none")
-        mine = variables if is_own and server != "postgres" else (*variables, *admin)
-        if server == "postgres" and "SOFTCART_PRODUCTION_URL" in own:
-            mine = variables
-        result |= {name: local[name] for name in mine if name in local and name not in own}
-    return result
+    return {name: url for name, url in local.items() if name not in left_out} | own
 
 
 def lands_demo(environment: Mapping[str, str]) -> bool:
     """Whether the demo shop stands in for a landing folder: none is named, and both databases of the shop may
     be filled. Beside a shop that is only read, the demo's invented history would be taken for its own.
     """
-    admin = (ADMIN[server][0] for server in ("mysql", "mongodb"))
+    admin = ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MONGO_ADMIN_URL")
     return not environment.get("SOFTCART_LANDING") and all(environment.get(name) for name in admin)

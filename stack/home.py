@@ -106,6 +106,7 @@ class Home:
             )
         missing = [login for login in LOGINS if login not in known]
         if missing:
+            self.prepare()
             known |= {login: secrets.token_urlsafe(24) for login in missing}
             self.write_private(path, json.dumps(known, indent=2))
         return dict(known)

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from threading import RLock
 
 import psutil
 
@@ -59,6 +60,7 @@ class Ports:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._path = home.root / "ports.json"
+        self._lock = RLock()  # servers start side by side
 
     def known(self) -> dict[str, int]:
         """What was chosen before; empty before the first ``up``."""
@@ -69,13 +71,13 @@ class Ports:
 
     def wanted(self) -> dict[str, int]:
         """The port of each server: as SOFTCART_PORT_BASE says, else as remembered, else a free block."""
-        base = explicit_base(self._home)
-        if base is None:
-            known = self.known()
-            if set(OFFSETS) <= set(known):
+        with self._lock:
+            known, base = self.known(), explicit_base(self._home)
+            if base is None and set(OFFSETS) <= set(known):
                 return known
-            base = next(self._free_blocks())
-        return self._remember({name: base + offset for name, offset in OFFSETS.items()})
+            if base is None:
+                base = next(self._free_blocks())
+            return self._remember({name: base + offset for name, offset in OFFSETS.items()})
 
     def replace(self, name: str) -> int:
         """Another port for a server whose own is taken by a stranger.
@@ -83,15 +85,15 @@ class Ports:
         Raises:
             StackError: SOFTCART_PORT_BASE fixes the port, so the user has to decide.
         """
-        ports = self.wanted()
-        taken = ports[name]
+        taken = self.wanted()[name]
         if explicit_base(self._home) is not None:
             raise StackError(
                 f"port {taken}, wanted for {name}, is taken by {owner(taken)}: "
                 f"stop that process or set {BASE_VARIABLE} to another number"
             )
-        port = next(self._free_blocks()) + OFFSETS[name]
-        self._remember({**ports, name: port})
+        with self._lock:
+            port = next(self._free_blocks()) + OFFSETS[name]
+            self._remember({**self.wanted(), name: port})
         return port
 
     def _remember(self, ports: dict[str, int]) -> dict[str, int]:

@@ -85,11 +85,11 @@ class Server(ABC):
         """The process that serves our data folder, whoever started it."""
         found = [
             process
-            for process in psutil.process_iter(["cmdline"])
+            for process in psutil.process_iter(["cmdline", "status"])
             if (line := process.info["cmdline"])
             and Path(line[0]).name == self.executable
             and self.mark in line[1:]
-            and process.status() != psutil.STATUS_ZOMBIE
+            and process.info["status"] != psutil.STATUS_ZOMBIE
             and self._is_here(process)
         ]
         # A server's fresh children look like it until they rename themselves; it is the oldest.
