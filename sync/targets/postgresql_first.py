@@ -1,9 +1,9 @@
 """The first load of a table: the rows are copied once, straight into what becomes the table.
 
-It is filled in schema `sync`, out of sight, and gets key, bookkeeping and name in one transaction. Writing a
-value into every row afterwards would cost a second copy. PostgreSQL need not: a column added with a constant
-default is written nowhere (https://www.postgresql.org/docs/current/sql-altertable.html, "Notes"), and the
-time of change is generated from the source's own while the rows come in.
+It is filled under another name, beside its place, and gets key, bookkeeping and name in one transaction.
+Writing a value into every row afterwards would cost a second copy. PostgreSQL need not: a column added with a
+constant default is written nowhere (https://www.postgresql.org/docs/current/sql-altertable.html, "Notes"),
+and the time of change is generated from the source's own while the rows come in.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from sync.targets.postgresql_names import BATCH, CHANGED_AT, DELETED, column_lis
 from sync.targets.postgresql_staging import column_definitions
 from sync.targets.postgresql_tables import refuse_reserved, shape_own
 
-LOADING_SCHEMA = "sync"
-
 
 class FirstLoad:
     """A complete reading of the source into a table that is not there yet; used as `Merge` is."""
@@ -34,20 +32,15 @@ class FirstLoad:
         self._table = table
         self._columns = columns
         changed = change_time(table, columns)
-        name = stored_name(table.qualified)
-        self.loading = sql.Identifier(LOADING_SCHEMA, name)
+        self.loading = identifier(table.schema, f"_loading_{table.name}")
         self._sql = Statements(
             cursor,
             table,
             loading=self.loading,
-            moved=sql.Identifier(stored_name(table.schema), name),
-            schema=identifier(table.schema),
             name=identifier(table.name),
             key=column_list(table.key),
             definitions=column_definitions(table, columns),
-            generated=sql.SQL("timestamptz GENERATED ALWAYS AS ({}) STORED").format(identifier(changed))
-            if changed
-            else sql.SQL("timestamptz"),
+            change_time=identifier(changed or ""),
             batch=identifier(BATCH),
             changed_at=identifier(CHANGED_AT),
             deleted=identifier(DELETED),
@@ -62,46 +55,44 @@ class FirstLoad:
             raise SyncError(
                 f"{self._table.qualified}: what exists under this name is no table; declare another name"
             )
+        create_schemas(self._cursor, [stored_name(self._table.schema)])
         self._sql.run("DROP TABLE IF EXISTS {loading}")
-        dated = ", {changed_at} {generated}" if self._dated else ""
-        self._sql.run(f"CREATE TABLE {{loading}} ({{definitions}}{dated})")
+        generated = ", {changed_at} timestamptz GENERATED ALWAYS AS ({change_time}) STORED"
+        self._sql.run("CREATE TABLE {loading} ({definitions}" + (generated if self._dated else "") + ")")
 
     def find(self) -> Counts:
-        """Count: all rows are new."""
-        return Counts(self._sql.number("SELECT count(*) FROM {loading}"), 0, 0)
+        """Give the rows their table and key, and count them: all are new.
 
-    def apply(self, batch: int | None, taken_at: datetime) -> None:
-        """Make the table of what was filled. Raises `SyncError` when the source shows a key twice."""
-        stamps: dict[str, sql.Composable] = {
-            "moment": sql.Literal(taken_at),
-            "number": sql.Literal(batch or 0),
-        }
-        if self._dated:
-            self._sql.run("ALTER TABLE {loading} ALTER {changed_at} DROP EXPRESSION")
-            self._sql.run("UPDATE {loading} SET {changed_at} = {moment} WHERE {changed_at} IS NULL", **stamps)
-            self._sql.run("ALTER TABLE {loading} ALTER {changed_at} SET NOT NULL")
-        else:
-            self._sql.run(
-                "ALTER TABLE {loading} ADD {changed_at} timestamptz NOT NULL DEFAULT {moment}", **stamps
-            )
-        self._sql.run(
-            "ALTER TABLE {loading} ADD {batch} bigint NOT NULL DEFAULT {number},"
-            " ADD {deleted} boolean NOT NULL DEFAULT false",
-            **stamps,
-        )
-        self._sql.run("ALTER TABLE {loading} ALTER {batch} DROP DEFAULT, ALTER {changed_at} DROP DEFAULT")
-        create_schemas(self._cursor, [stored_name(self._table.schema)])
-        self._sql.run("ALTER TABLE {loading} SET SCHEMA {schema}")
-        self._sql.run("ALTER TABLE {moved} RENAME TO {name}")
+        Raises `SyncError` when the source shows a key twice.
+        """
+        self._sql.run("ALTER TABLE {loading} RENAME TO {name}")
         try:
             self._sql.run("ALTER TABLE {table} ADD PRIMARY KEY ({key})")
         except psycopg2.errors.UniqueViolation as error:
             detail = error.diag.message_detail or ""
             raise duplicate_key(self._table, self._table.key, detail) from error
+        return Counts(self._sql.number("SELECT count(*) FROM {table}"), 0, 0)
+
+    def apply(self, batch: int | None, taken_at: datetime) -> None:
+        """Stamp the rows; `batch` is None where there are none."""
+        moment, number = sql.Literal(taken_at), sql.Literal(batch or 0)
+        if self._dated:
+            self._sql.run("ALTER TABLE {table} ALTER {changed_at} DROP EXPRESSION")
+            undated = "UPDATE {table} SET {changed_at} = {moment} WHERE {changed_at} IS NULL"
+            self._sql.run(undated, moment=moment)
+            self._sql.run("ALTER TABLE {table} ALTER {changed_at} SET NOT NULL")
+        else:
+            dated = "ALTER TABLE {table} ADD {changed_at} timestamptz NOT NULL DEFAULT {moment}"
+            self._sql.run(dated, moment=moment)
+        self._sql.run(
+            "ALTER TABLE {table} ADD {batch} bigint NOT NULL DEFAULT {number},"
+            " ADD {deleted} boolean NOT NULL DEFAULT false",
+            number=number,
+        )
+        self._sql.run("ALTER TABLE {table} ALTER {batch} DROP DEFAULT, ALTER {changed_at} DROP DEFAULT")
         self._sql.run("CREATE INDEX ON {table} ({batch})")
-        shape_own(
-            self._cursor, self._table, self._columns
-        )  # comments, and the change log with its first rows
+        # Adds the comments, and the change log with these rows as its first.
+        shape_own(self._cursor, self._table, self._columns)
         self._sql.run("ANALYZE {table}")
 
     def live_rows(self) -> int:
