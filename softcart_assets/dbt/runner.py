@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -41,7 +41,7 @@ class NodeResult:
     message: str
     seconds: float
     failures: int
-    sql: str
+    sql: str = field(repr=False)
 
 
 def profile_environment(url: DatabaseUrl) -> dict[str, str]:

@@ -1,18 +1,25 @@
 {#- What the materialization `tracked` remembers of each model, in the database whose tables it speaks of. -#}
 
+{#- For on-run-start. Asks first, since setting even the same comment again is a write. -#}
 {% macro tracked_prepare() %}
-    create table if not exists sync.models (
-        model text primary key,
-        batch bigint not null,
-        identity uuid not null,
-        fingerprint text not null,
-        inserted bigint not null,
-        updated bigint not null,
-        deleted bigint not null,
-        total bigint not null,
-        built_at timestamptz not null
-    );
-    comment on table sync.models is 'One row a model: its watermark and what its last build wrote';
+    do $$
+    begin
+        if to_regclass('sync.models') is null then
+            create table sync.models (
+                model text primary key,
+                batch bigint not null,
+                identity uuid not null,
+                fingerprint text not null,
+                inserted bigint not null,
+                updated bigint not null,
+                deleted bigint not null,
+                total bigint not null,
+                built_at timestamptz not null
+            );
+            comment on table sync.models is 'One row a model: its watermark and what its last build wrote';
+        end if;
+    end
+    $$
 {% endmacro %}
 
 {#- The tables that the model reads. -#}
