@@ -16,11 +16,12 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError
-from sync.spec import Column, Table
+from sync.spec import Column, Deletes, Table
 from sync.targets.postgresql_names import (
     BATCH,
     CHANGED_AT,
     DELETED,
+    HASH,
     OPERATION,
     ROW_KEY,
     column_list,
@@ -129,6 +130,7 @@ class Merge:
             deleted=identifier(DELETED),
             change_time=sql.Identifier("d", stored_name(changed)) if changed else no_time,
             log=identifier(HISTORY_SCHEMA, table.name),
+            follow_deletes=sql.Literal(table.deletes is Deletes.TOMBSTONE),
         )
 
     def find(self) -> Counts:
@@ -140,7 +142,7 @@ class Merge:
             " WHEN {s_key} IS NULL THEN 'delete' WHEN {t_key} IS NULL OR t.{deleted} THEN 'insert'"
             " ELSE 'update' END AS {operation}"
             " FROM {staged} s FULL JOIN {table} t ON {same_key}"
-            " WHERE ({s_key} IS NULL AND NOT t.{deleted}) OR ({s_key} IS NOT NULL"
+            " WHERE ({s_key} IS NULL AND NOT t.{deleted} AND {follow_deletes}) OR ({s_key} IS NOT NULL"
             " AND ({t_key} IS NULL OR t.{deleted} OR ROW({s_columns})::record *<> ROW({t_columns})::record))"
         )
         if self._table.key:  # a row in quarantine is not gone, it stays as it last was
@@ -152,9 +154,10 @@ class Merge:
     def _number_equal_rows(self) -> None:
         """Without a key a table is a multiset: a row's hash and its number among equals identify it."""
         self._sql.run(
-            "CREATE TEMP TABLE keyed ON COMMIT DROP AS SELECT hashed.*, encode(hash, 'hex') || '-'"
-            " || row_number() OVER (PARTITION BY hash) AS {key}"
-            " FROM (SELECT s.*, sha256(convert_to(s::text, 'UTF8')) AS hash FROM {rows} s) hashed",
+            "CREATE TEMP TABLE keyed ON COMMIT DROP AS SELECT hashed.*, encode({hash}, 'hex') || '-'"
+            " || row_number() OVER (PARTITION BY {hash}) AS {key}"
+            " FROM (SELECT s.*, sha256(convert_to(s::text, 'UTF8')) AS {hash} FROM {rows} s) hashed",
+            hash=identifier(HASH),
             rows=STAGED,
         )
 
@@ -200,9 +203,15 @@ class Merge:
 
         Raises `SyncError` when there are fewer since the source shows a key twice.
         """
+        covered = live_rows
+        if self._table.deletes is Deletes.IGNORE:  # then the table may know rows that the source does not
+            covered = self._sql.number(
+                "SELECT count(*) FROM {table} t"
+                " WHERE NOT t.{deleted} AND EXISTS (SELECT FROM {staged} s WHERE {same_key})"
+            )
         if not self._table.key:
-            return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")
-        covered = live_rows + self._sql.number(
+            return covered + self._sql.number("SELECT count(*) FROM {rejected}")
+        covered += self._sql.number(
             "SELECT count(*) FROM {rejected} r"
             " WHERE NOT EXISTS (SELECT FROM {table} x WHERE {same_rejected} AND NOT x.{deleted})"
         )

@@ -11,8 +11,8 @@ LONGEST_NAME_BYTES = 63
 
 BATCH, CHANGED_AT, DELETED = "_batch", "_changed_at", "_deleted"
 ROW_KEY = "_key"  # key of a table without one: a hash of the row and which of its equals it is
-OPERATION = "_operation"  # in the delta alone
-RESERVED = {BATCH, CHANGED_AT, DELETED, ROW_KEY, OPERATION}
+HASH, OPERATION = "_hash", "_operation"  # in temporary tables alone
+RESERVED = {BATCH, CHANGED_AT, DELETED, ROW_KEY, HASH, OPERATION}
 
 
 def stored_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -14,7 +15,7 @@ import pytest
 
 from sync.errors import SyncError
 from sync.sources.mysql import MySQLSource
-from sync.spec import Column, Table
+from sync.spec import Column, Deletes, Table
 from tests.integration.sync_support import Pipeline
 
 Shop = pymysql.Connection
@@ -137,6 +138,30 @@ def test_change_times_are_the_sources_and_rise_even_when_the_sources_clock_falls
     assert times[0] == datetime(2024, 5, 1, 10, 0, 0, 1, tzinfo=UTC)
     assert len(times) == 4
     assert all(earlier < later for earlier, later in pairwise(times))
+
+
+def test_a_row_without_a_change_time_of_its_own_gets_the_snapshots(pipeline: Pipeline, sales: Shop) -> None:
+    execute(
+        sales,
+        "ALTER TABLE sales_data MODIFY updated_at TIMESTAMP(6) NULL DEFAULT NULL",
+        "UPDATE sales_data SET updated_at = IF(rowid = 1, '2024-01-01', NULL)",
+    )
+    pipeline.run(SALES)
+    dated = "SELECT rowid, _changed_at = (SELECT synced_at FROM sync.tables) FROM raw.sales_data ORDER BY 1"
+    assert pipeline.query(dated) == [(1, False), (2, True), (3, True)]
+    execute(sales, "INSERT INTO sales_data (rowid) VALUES (4)")
+    pipeline.run(SALES)
+    assert pipeline.query(dated) == [(1, False), (2, False), (3, False), (4, True)]
+
+
+def test_deletes_that_a_declaration_ignores_leave_the_rows(pipeline: Pipeline, sales: Shop) -> None:
+    keeping = replace(SALES, deletes=Deletes.IGNORE, history=False)
+    pipeline.run(keeping)
+    execute(
+        sales, "DELETE FROM sales_data WHERE rowid = 2", "UPDATE sales_data SET price = 9 WHERE rowid = 3"
+    )
+    result = pipeline.run(keeping)
+    assert (result.read, result.updated, result.deleted, result.rows) == (2, 1, 0, 3)
 
 
 def test_history_that_is_declared_later_begins_with_the_rows_that_are_there(
@@ -269,19 +294,21 @@ def test_keys_compare_by_bytes_whatever_the_collation_says(pipeline: Pipeline, s
 def test_a_table_without_a_key_is_compared_as_a_multiset_of_rows(pipeline: Pipeline, shop: Shop) -> None:
     execute(
         shop,
-        "CREATE TABLE clicks (page VARCHAR(20), n INT)",
-        "INSERT INTO clicks VALUES ('a', 1), ('a', 1), ('a', 1), ('b', NULL), ('b', NULL)",
+        "CREATE TABLE clicks (page VARCHAR(20), n INT, hash INT)",
+        "INSERT INTO clicks (page, n) VALUES ('a', 1), ('a', 1), ('a', 1), ('b', NULL), ('b', NULL)",
     )
     table = Table("clicks", "mysql", "shop", key=())
     assert pipeline.run(table).inserted == 5
     assert pipeline.run(table).changed == 0
     execute(
-        shop, "DELETE FROM clicks WHERE page = 'a' LIMIT 1", "INSERT INTO clicks VALUES ('b', NULL), ('c', 3)"
+        shop,
+        "DELETE FROM clicks WHERE page = 'a' LIMIT 1",
+        "INSERT INTO clicks VALUES ('b', NULL, NULL), ('c', 3, 7)",
     )
     result = pipeline.run(table)
     assert (result.inserted, result.updated, result.deleted) == (2, 0, 1)
     live = "SELECT page, n, count(*) FROM raw.clicks WHERE NOT _deleted GROUP BY 1, 2 ORDER BY 1"
-    assert pipeline.query(live) == [("a", 1, 2), ("b", None, 3), ("c", 3, 1)]
+    assert pipeline.query(live) == [("a", 1, 2), ("b", None, 3), ("c", None, 1)]
 
 
 def test_a_server_that_is_away_is_transient_and_a_wrong_password_is_not(
