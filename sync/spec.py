@@ -45,6 +45,10 @@ class Column:
     source: str | None = None
     mask: bool = False
 
+    def __post_init__(self) -> None:
+        if self.mask and self.type != "text":
+            raise SpecError(f"column {self.name}: a masked column is a hash, so its type is text")
+
     @property
     def source_name(self) -> str:
         return self.source or self.name

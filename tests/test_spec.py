@@ -28,6 +28,11 @@ def test_a_declaration_that_contradicts_itself_is_refused_when_it_is_made(
         make(**overrides)
 
 
+def test_a_masked_column_has_to_be_text() -> None:
+    with pytest.raises(SpecError, match="column birthday: a masked column is a hash"):
+        Column("birthday", "date", mask=True)
+
+
 def test_names_default_to_the_sources_own() -> None:
     assert make().source_name == "orders"
     assert make(source_table="Orders", schema="raw").qualified == "raw.orders"

@@ -21,7 +21,7 @@ class Description:
     """A table as its source has it, under the target's column names and types.
 
     `columns` are the declared ones, or the catalog's where nothing is declared. `exists` is False for a
-    collection that the source does not have (MongoDB makes one at its first document).
+    collection (MongoDB makes one at its first document) or an optional table that the source does not have.
     """
 
     columns: tuple[Column, ...]
