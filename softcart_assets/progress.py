@@ -23,8 +23,9 @@ def _materialized(key: dg.AssetKey, metadata: Mapping[str, Any]) -> str:
     rows = _value(metadata, "dagster/row_count")
     seconds = _value(metadata, "seconds")
     changes = [f"{sign}{count:,}" for name, sign in CHANGES if (count := _value(metadata, name))]
-    if rejected := _value(metadata, "quarantined"):
-        changes.append(f"{rejected:,} quarantined")
+    for name in ("conflicts", "quarantined"):
+        if count := _value(metadata, name):
+            changes.append(f"{count:,} {name}")
     return (
         f"  {key.to_user_string():<38}"
         f"{'' if rows is None else f'{rows:,}':>12} rows"

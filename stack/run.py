@@ -24,7 +24,7 @@ URLS = {
     "production": "SOFTCART_PRODUCTION_URL",
 }
 QUARANTINED = """
-    SELECT table_name, reason, count(*) FROM quarantine.rejected_rows GROUP BY 1, 2 ORDER BY 1, 2
+    SELECT table_name, count(*) FROM quarantine.rejected_rows GROUP BY 1 ORDER BY 1
 """
 
 
@@ -100,10 +100,12 @@ def summarize(definitions: dg.Definitions, result: dg.ExecuteInProcessResult, co
 
 
 def quarantined() -> dict[str, int]:
-    """Rows in quarantine, in staging and production, by table and reason."""
+    """Rows in quarantine, in staging and production, by table."""
     found: dict[str, int] = {}
-    for variable in ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL"):
-        with closing(connect_postgresql(os.environ[variable])) as connection, connection.cursor() as cursor:
+    for name in ("staging", "production"):
+        url = os.environ[URLS[name]]
+        with closing(connect_postgresql(url)) as connection, connection.cursor() as cursor:
             cursor.execute(QUARANTINED)
-            found |= {f"{table_name}: {reason}": count for table_name, reason, count in cursor}
+            where = f"quarantine.rejected_rows in {name}"
+            found |= {f"{table_name} ({where})": count for table_name, count in cursor}
     return found

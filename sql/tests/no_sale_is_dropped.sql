@@ -27,7 +27,7 @@ newer as (
         where _batch > (select batch from built)
     ) as source
     inner join {{ ref('fact_sales') }} as fact
-        on fact.sale_key = source.source_id * 2 + case source.origin when 'shop' then 1 else 0 end
+        on fact.sale_key = source.source_id::numeric * 2 + case source.origin when 'shop' then 1 else 0 end
     where not fact._deleted
     group by fact.origin
 ),

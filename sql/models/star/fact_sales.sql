@@ -128,7 +128,8 @@ touched_history as (
 )
 
 select
-    rowid * 2 + 1 as sale_key,
+    -- Twice the largest bigint is none.
+    rowid::numeric * 2 + 1 as sale_key,
     'shop' as origin,
     rowid as source_id,
     coalesce(calendar.date_key, 0) as date_key,
@@ -154,7 +155,7 @@ left join customer
     and (customer.sold_before is null or sale.known_at < customer.sold_before)
 union all
 select
-    orderid * 2,
+    orderid::numeric * 2,
     'history',
     orderid,
     coalesce(landed_date.date_key, 0),

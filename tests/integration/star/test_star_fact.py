@@ -67,6 +67,15 @@ def test_no_sale_is_dropped_for_what_is_not_known_of_it(warehouse: Staging) -> N
     assert (members_unknown["country"], members_unknown["category"]) == ("Unknown", "Unknown")
 
 
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_a_sale_of_any_number_that_a_source_can_hold_has_its_key(warehouse: Staging, number: int) -> None:
+    warehouse.put("sales_data", rowid=number, price=1, quantity=1, timestamp=day(0))
+    warehouse.put("fact_sales", orderid=number, amount=2)
+    warehouse.build()
+    assert sale(warehouse, number)["amount"] == 1
+    assert sale(warehouse, number, "history")["amount"] == 2
+
+
 def test_history_and_shop_share_members_however_they_are_spelled(warehouse: Staging) -> None:
     land_history(warehouse)
     warehouse.put("customers", customer_id=1, country=" south  KOREA ")
