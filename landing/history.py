@@ -18,7 +18,7 @@ from landing.spec import FileSpec
 from sync.connections import postgresql_errors
 from sync.spec import Column, Table
 from sync.state import prepare
-from sync.targets.postgresql_tables import shape_own
+from sync.targets.postgresql_tables import plan_own
 
 
 def ensure_history_tables(staging: Connection) -> None:
@@ -35,7 +35,7 @@ def ensure_history_tables(staging: Connection) -> None:
                 if is_missing(cursor, sql.Identifier(table.schema, table.name)):
                     forget(cursor, spec.name)
                     cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(landed))
-                shape_own(cursor, table, table.columns)
+                plan_own(cursor, table, table.columns).run(cursor)
                 if is_missing(cursor, landed):
                     cursor.execute(
                         sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(

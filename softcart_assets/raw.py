@@ -11,8 +11,9 @@ import dagster as dg
 
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, column_schema, copied_columns
-from sync.engine import PassResult, run_pass
+from sync.engine import run_pass
 from sync.errors import SyncError
+from sync.passes import PassResult
 from sync.spec import Column, Table
 
 RECONCILIATION = "reconciliation"

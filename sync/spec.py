@@ -62,7 +62,11 @@ class Table:
     column that keeps a MongoDB document whole. `history` appends every applied version to the change log
     `history.<name>`. `adopt` takes over a table that somebody else made: it gets no column of ours, and only
     the columns that both sides have are compared and written. An `optional` table need not be in its source
-    (yet) and is empty until it is; it declares its columns.
+    (yet) and is empty until it is; it declares its columns. A pass leaves a `paused` table as it is.
+
+    `cursor` names the column of the watermark strategy, which grows with every change of a row: a time or a
+    number. Each pass reads again what lies within `overlap_seconds` behind a time, for an application may
+    write an earlier one than its commit's.
     """
 
     name: str
@@ -75,12 +79,14 @@ class Table:
     schema: str = "raw"
     strategy: Strategy = Strategy.FULL
     cursor: str | None = None
+    overlap_seconds: float = 600.0
     document: str | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
     history: bool = False
     optional: bool = False
     deletes: Deletes = Deletes.TOMBSTONE
     adopt: bool = False
+    paused: bool = False
     max_rejected_share: float | None = None
     description: str = ""
 
@@ -96,6 +102,10 @@ class Table:
             )
         if self.strategy is Strategy.WATERMARK and not (self.key and self.cursor):
             raise SpecError(f"table {self.name}: the watermark strategy needs a key and a cursor")
+        if names and self.cursor and self.cursor not in names:
+            raise SpecError(f"table {self.name}: cursor {self.cursor!r} is not among its columns {names}")
+        if self.overlap_seconds < 0:
+            raise SpecError(f"table {self.name}: overlap_seconds cannot be negative")
         if self.strategy is Strategy.LOG and not self.key:
             raise SpecError(
                 f"table {self.name}: without a key it cannot follow the log; declare strategy full"
@@ -115,6 +125,12 @@ class Table:
     def source_name(self) -> str:
         """The table's or collection's name in the source."""
         return self.source_table or self.name
+
+    @property
+    def cursor_source_name(self) -> str:
+        """The cursor's column or field in the source."""
+        named = {column.name: column.source_name for column in self.columns}
+        return named.get(self.cursor or "", self.cursor or "")
 
     @property
     def qualified(self) -> str:

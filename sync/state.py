@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -55,12 +55,22 @@ UPGRADES: tuple[str, ...] = (
     CREATE INDEX ON quarantine.rejected_rows (table_name);
     COMMENT ON TABLE quarantine.rejected_rows IS 'Rows that could not be landed or loaded, and why';
     """,
+    """
+    ALTER TABLE sync.tables
+        ADD columns text[], ADD retry boolean NOT NULL DEFAULT false, ADD compared_at timestamptz,
+        ADD read bigint, ADD inserted bigint, ADD updated bigint, ADD deleted bigint, ADD seconds real;
+    COMMENT ON COLUMN sync.tables.columns IS 'What the last pass read';
+    COMMENT ON COLUMN sync.tables.retry IS 'The next pass reads the rows in quarantine again';
+    COMMENT ON COLUMN sync.tables.compared_at IS 'When the whole table was last compared with its source';
+    COMMENT ON COLUMN sync.tables.read IS 'Rows that the last pass read; beside it what it did with them';
+    """,
 )
 
 
 @dataclass(frozen=True)
 class TableState:
-    """Where a table's last pass ended. `source` names where its rows come from, without any password."""
+    """Where a table's last pass ended, and what it did. `source` names where its rows come from, without any
+    password; `retry` asks the next pass to read again what is in quarantine."""
 
     source: str
     strategy: str
@@ -70,6 +80,14 @@ class TableState:
     rows: int
     quarantined: int
     synced_at: datetime
+    columns: list[str] | None = None
+    retry: bool = False
+    compared_at: datetime | None = None
+    read: int | None = None
+    inserted: int | None = None
+    updated: int | None = None
+    deleted: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +116,7 @@ def prepare(connection: Connection, schemas: Sequence[str] = ("raw", "history"))
     """
     wanted = ("sync", "quarantine", *schemas)
     with connection, connection.cursor() as cursor:
-        if _version(cursor) == len(UPGRADES) and not _missing_schemas(cursor, wanted):
+        if _version(cursor) == len(UPGRADES) and not missing_schemas(cursor, wanted):
             return
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart state', 0))")
@@ -126,11 +144,12 @@ def _version(cursor: Cursor) -> int:
 
 def create_schemas(cursor: Cursor, wanted: Sequence[str]) -> None:
     """Create the schemas that are not there; a user who may not create any can still use those that are."""
-    for schema in _missing_schemas(cursor, wanted):
+    for schema in missing_schemas(cursor, wanted):
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
-def _missing_schemas(cursor: Cursor, wanted: Sequence[str]) -> list[str]:
+def missing_schemas(cursor: Cursor, wanted: Sequence[str]) -> list[str]:
+    """Those of the wanted schemas that the database does not have."""
     cursor.execute("SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(wanted),))
     present = {name for (name,) in cursor}
     return [schema for schema in wanted if schema not in present]
@@ -149,11 +168,13 @@ def next_batch(cursor: Cursor) -> int:
     return int(str(_value(cursor)))
 
 
+STATE_COLUMNS = tuple(field.name for field in fields(TableState))
+
+
 def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:
     """The state of a table, or None if no pass over it ever committed."""
     cursor.execute(
-        "SELECT source, strategy, position, batch, run_id, rows, quarantined, synced_at FROM sync.tables"
-        " WHERE (table_schema, table_name) = (%s, %s)",
+        f"SELECT {', '.join(STATE_COLUMNS)} FROM sync.tables WHERE (table_schema, table_name) = (%s, %s)",
         (schema, name),
     )
     row = cursor.fetchone()
@@ -163,12 +184,9 @@ def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:
 def write_state(cursor: Cursor, schema: str, name: str, state: TableState) -> None:
     """Store a table's state; call it in the transaction that writes the table's rows."""
     cursor.execute(
-        "INSERT INTO sync.tables (table_schema, table_name, source, strategy, position, batch, run_id, rows,"
-        " quarantined, synced_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (table_schema, table_name) DO UPDATE SET source = excluded.source,"
-        " strategy = excluded.strategy, position = excluded.position, batch = excluded.batch,"
-        " run_id = excluded.run_id, rows = excluded.rows, quarantined = excluded.quarantined,"
-        " synced_at = excluded.synced_at",
+        f"INSERT INTO sync.tables (table_schema, table_name, {', '.join(STATE_COLUMNS)})"
+        f" VALUES (%s, %s{', %s' * len(STATE_COLUMNS)}) ON CONFLICT (table_schema, table_name) DO UPDATE SET "
+        + ", ".join(f"{column} = excluded.{column}" for column in STATE_COLUMNS),
         (schema, name, *astuple(state)),
     )
 

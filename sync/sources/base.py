@@ -13,7 +13,14 @@ from datetime import datetime
 from typing import Protocol
 
 from sync.copytext import Chunk
-from sync.spec import Column, Table
+from sync.spec import Column, Strategy, Table
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a source can do: `strategies` are the ways in which it tells what changed."""
+
+    strategies: frozenset[Strategy]
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,19 @@ class Description:
     exists: bool = True
 
 
+@dataclass(frozen=True)
+class Bound:
+    """What open transactions leave certain, found just before a snapshot was opened.
+
+    No transaction that began before `at` is missing from the snapshot; None: the source may not tell.
+    `greatest` is the cursor's greatest value at `probed_at`, asked for only where the cursor is a number.
+    """
+
+    at: datetime | None
+    probed_at: datetime
+    greatest: str | None = None
+
+
 class Snapshot(Protocol):
     """The source at one moment, as long as it is open."""
 
@@ -39,8 +59,18 @@ class Snapshot(Protocol):
     def position(self) -> str | None:
         """Where the source's log stood: all that lies before it is in the snapshot. None without a log."""
 
-    def read(self, table: Table, columns: Sequence[Column]) -> Iterator[Chunk]:
+    @property
+    def bound(self) -> Bound | None:
+        """What a watermark must not pass; None unless it was asked for."""
+
+    def count(self, table: Table) -> int:
+        """The table's rows."""
+
+    def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         """Stream the table's rows, fields in the order of `columns` and fit for their types.
+
+        With `since`, only those whose cursor is at least that, or NULL, or cannot be compared with it. It is
+        written as PostgreSQL writes a value of the cursor's type, times with a zone in UTC.
 
         A row with a value that its column cannot hold exactly comes as `Rejected`. Raises `SyncError` for a
         pair of types that has no exact conversion, or a table that is not there.
@@ -51,10 +81,15 @@ class Source(Protocol):
     """A system that rows come from."""
 
     system: str
+    capabilities: Capabilities
 
     def describe(self, table: Table) -> Description:
         """Raises `SyncError` for a table or a column that is not there."""
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]: ...
+    def estimate(self, table: Table) -> int | None:
+        """About how many rows the table has, None where it takes long to tell."""
+
+    def snapshot(self, bound_for: Table | None = None) -> AbstractContextManager[Snapshot]:
+        """The source as it is now, with the bound for a table that has a cursor."""
 
     def close(self) -> None: ...

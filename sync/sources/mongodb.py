@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from sync.connections import connect_mongodb, mongodb_errors
 from sync.copytext import Chunk
-from sync.sources.base import Description
+from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.change_stream import last_change
+from sync.sources.mongodb_cursor import cursor_filter, greatest_number
 from sync.sources.mongodb_rows import CODEC, ID, DocumentReader, column_converter, document_column
-from sync.spec import Column, Table
+from sync.spec import Column, Strategy, Table
 from sync.urls import parse
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
 BATCH_DOCUMENTS = 2000
+LONGEST_TRANSACTION = timedelta(seconds=60)
 SNAPSHOT_WIRE_VERSION = 13  # MongoDB 5.0
 
 
@@ -32,6 +34,7 @@ class MongoDBSource:
     """A MongoDB server; connects when it is first used."""
 
     system = "mongodb"
+    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK}))
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
@@ -53,16 +56,29 @@ class MongoDBSource:
             names = self._client()[table.database].list_collection_names(filter={"name": table.source_name})
         return Description(columns, exists=bool(names))
 
+    def estimate(self, table: Table) -> int | None:
+        with mongodb_errors(str(self._url)):
+            return self._client()[table.database][table.source_name].estimated_document_count()
+
     @contextmanager
-    def snapshot(self) -> Iterator[MongoDBSnapshot]:
+    def snapshot(self, bound_for: Table | None = None) -> Iterator[MongoDBSnapshot]:
         client = self._client()
+        bound = self._bound(bound_for) if bound_for else None
         with mongodb_errors(str(self._url)):
             hello = client.admin.command("hello")
             member = "setName" in hello or hello.get("msg") == "isdbgrid"
             able = member and hello["maxWireVersion"] >= SNAPSHOT_WIRE_VERSION
             session = client.start_session(snapshot=able)
         with session:
-            yield MongoDBSnapshot(client, session, hello)
+            yield MongoDBSnapshot(client, session, hello, bound)
+
+    def _bound(self, table: Table) -> Bound:
+        """The server ends a transaction after a minute (transactionLifetimeLimitSeconds)."""
+        with mongodb_errors(str(self._url)):
+            client = self._client()
+            now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
+            greatest = greatest_number(client[table.database][table.source_name], table)
+        return Bound(now - LONGEST_TRANSACTION, now, greatest)
 
     def last_change(self, after: str | None) -> str:
         """The position of the last change in the URL's database, `after` itself if there was none since: a
@@ -86,21 +102,31 @@ class MongoDBSnapshot:
     and keeps it for 300 seconds unless minSnapshotHistoryWindowInSeconds says otherwise."""
 
     def __init__(
-        self, client: MongoClient[dict[str, Any]], session: ClientSession, hello: dict[str, Any]
+        self,
+        client: MongoClient[dict[str, Any]],
+        session: ClientSession,
+        hello: dict[str, Any],
+        bound: Bound | None,
     ) -> None:
         self._client = client
+        self.bound = bound
         self._session = session
         self.taken_at: datetime = hello["localTime"].replace(tzinfo=UTC)
         committed = hello.get("lastWrite", {}).get("majorityOpTime", {}).get("ts")
         self.position: str | None = committed and json.dumps({"clusterTime": [committed.time, committed.inc]})
 
-    def read(self, table: Table, columns: Sequence[Column]) -> Iterator[Chunk]:
+    def count(self, table: Table) -> int:
+        with mongodb_errors(table.qualified):
+            return self._client[table.database][table.source_name].count_documents({}, session=self._session)
+
+    def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         rows = DocumentReader(table, columns)
         collection = self._client[table.database][table.source_name].with_options(CODEC)
         projection = dict.fromkeys(sorted(table.exclude), 0) or None
+        condition = cursor_filter(table, columns, since) if since else {}
         with mongodb_errors(table.qualified):
             batches = collection.find_raw_batches(
-                {}, projection, batch_size=BATCH_DOCUMENTS, session=self._session
+                condition, projection, batch_size=BATCH_DOCUMENTS, session=self._session
             )
             for batch in cast("Iterator[bytes]", batches):
                 yield from rows.chunks(batch)

@@ -16,12 +16,13 @@ import pymysql
 from sync.connections import connect_mysql, mysql_errors
 from sync.copytext import Chunk
 from sync.errors import UnknownTableError
-from sync.sources.base import Description
+from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.binlog_position import binlog_position, open_snapshot
+from sync.sources.mysql_bound import find_bound
 from sync.sources.mysql_catalog import column_of, read_table
-from sync.sources.mysql_rows import RowReader, render
+from sync.sources.mysql_rows import RowReader, cursor_condition, render
 from sync.sources.mysql_types import natural_type
-from sync.spec import Column, Table
+from sync.spec import Column, Strategy, Table
 from sync.urls import parse
 
 # Expressions rely on backslash escapes and on names in backticks alone; values are read in UTC. A target that
@@ -33,6 +34,7 @@ class MySQLSource:
     """A MySQL or MariaDB server; opens its connections when they are needed."""
 
     system = "mysql"
+    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK}))
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
@@ -61,13 +63,27 @@ class MySQLSource:
                 render(source, table, column)
         return Description(columns)
 
+    def estimate(self, table: Table) -> int | None:
+        with mysql_errors(str(self._url)), self._connection().cursor() as cursor:
+            cursor.execute(
+                "SELECT table_rows FROM information_schema.tables"
+                " WHERE table_schema = %s AND table_name = %s",
+                (table.database, table.source_name),
+            )
+            row = cursor.fetchone()
+        return int(row[0]) if row and row[0] is not None else None
+
     @contextmanager
-    def snapshot(self) -> Iterator[MySQLSnapshot]:
+    def snapshot(self, bound_for: Table | None = None) -> Iterator[MySQLSnapshot]:
+        bound = None
         with mysql_errors(str(self._url)):
+            if bound_for:
+                catalog = self._connection()
+                bound = find_bound(catalog, read_table(catalog, bound_for), bound_for)
             connection = connect_mysql(self._url, init_command=SESSION)
         try:
             with mysql_errors(str(self._url)):
-                snapshot = MySQLSnapshot(connection)
+                snapshot = MySQLSnapshot(connection, bound)
             yield snapshot
         finally:
             connection.close()
@@ -91,8 +107,9 @@ class MySQLSource:
 class MySQLSnapshot:
     """A repeatable read that began at one moment, on a connection of its own."""
 
-    def __init__(self, connection: pymysql.Connection[Any]) -> None:
+    def __init__(self, connection: pymysql.Connection[Any], bound: Bound | None) -> None:
         self._connection = connection
+        self.bound = bound
         with connection.cursor() as cursor:
             cursor.execute("SELECT UTC_TIMESTAMP(6)")
             row = cursor.fetchone()
@@ -100,7 +117,14 @@ class MySQLSnapshot:
             self.taken_at: datetime = row[0].replace(tzinfo=UTC)
         self.position: str | None = open_snapshot(connection)
 
-    def read(self, table: Table, columns: Sequence[Column]) -> Iterator[Chunk]:
+    def count(self, table: Table) -> int:
+        with mysql_errors(table.qualified), self._connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM {read_table(self._connection, table).quoted}")
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
             source = read_table(self._connection, table)
-            yield from RowReader(self._connection, source, table, columns).chunks()
+            where = cursor_condition(source, table, since) if since else ""
+            yield from RowReader(self._connection, source, table, columns, where).chunks()

@@ -17,13 +17,15 @@ from pymysql.cursors import SSCursor
 
 from sync.copytext import NULL, Chunk, Rejected, escape, line, misfit, reject
 from sync.errors import SyncError
-from sync.sources.mysql_catalog import SourceTable, column_of
+from sync.sources.mysql_catalog import SourceTable, column_of, quote
 from sync.sources.mysql_types import (
     MISFIT_MARK,
+    NUMBER_KINDS,
     OVERFLOW_MARK,
     OVERFLOW_SQL,
     Expression,
     expression,
+    kind_of,
 )
 from sync.sources.mysql_wire import stream_column
 from sync.spec import Column, Table
@@ -41,6 +43,13 @@ def render(source: SourceTable, table: Table, column: Column) -> Expression:
         raise SyncError(f"{table.qualified}, {error}") from error
 
 
+def cursor_condition(source: SourceTable, table: Table, since: str) -> str:
+    """The rows whose cursor is at least `since`, as PostgreSQL writes it, or NULL."""
+    cursor = column_of(source, table, table.cursor_source_name)
+    value = since if kind_of(cursor) in NUMBER_KINDS else _string(since.removesuffix("+00:00"))
+    return f"({quote(cursor.name)} >= {value} OR {quote(cursor.name)} IS NULL)"
+
+
 class RowReader:
     """Reads one table through one list of expressions."""
 
@@ -50,16 +59,21 @@ class RowReader:
         source: SourceTable,
         table: Table,
         columns: Sequence[Column],
+        where: str = "",
     ) -> None:
         self._connection = connection
         self._source = source
         self._table = table
         self._columns = columns
+        self._where = where
         self._expressions = [render(source, table, column) for column in columns]
         self._key = [[column.name for column in columns].index(part) for part in table.key]
 
     def chunks(self) -> Iterator[Chunk]:
-        """The whole table. Raises PyMySQL's errors, and `SyncError` for a row that cannot be had whole."""
+        """The table's rows, those of the condition `where` if there is one.
+
+        Raises PyMySQL's errors, and `SyncError` for a row that cannot be had whole.
+        """
         with SpooledTemporaryFile(CHUNK_BYTES) as oversize:
             for rows in _gathered(self._lines()):
                 yield self._chunk(rows, oversize)
@@ -68,7 +82,8 @@ class RowReader:
                 yield self._chunk(rows, oversize)
 
     def _lines(self) -> Iterator[list[bytes]]:
-        return stream_column(self._connection, f"SELECT {self._line()} FROM {self._source.quoted}")
+        where = f" WHERE {self._where}" if self._where else ""
+        return stream_column(self._connection, f"SELECT {self._line()} FROM {self._source.quoted}{where}")
 
     def _line(self) -> str:
         fields = r", '\t', ".join(each.field for each in self._expressions)

@@ -31,6 +31,7 @@ GEOMETRIES = {
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
     "geometrycollection", "geomcollection",
 }  # fmt: skip
+NUMBER_KINDS = {"integer", "decimal", "year", "bit"}
 TEMPORAL = {"date", "datetime", "timestamp", "time"}
 KINDS: dict[str, str] = {
     **dict.fromkeys(INTEGERS, "integer"),
@@ -80,7 +81,7 @@ class Expression:
 def natural_type(column: SourceColumn) -> str:
     """The PostgreSQL type that holds every value of a column exactly. Raises `SyncError` for a type that has
     none here."""
-    kind = _kind(column)
+    kind = kind_of(column)
     if kind == "integer":
         return _natural_integer(column)
     if kind == "decimal":
@@ -104,7 +105,8 @@ def _natural_integer(column: SourceColumn) -> str:
     return "integer" if wide else "smallint"
 
 
-def _kind(column: SourceColumn) -> str:
+def kind_of(column: SourceColumn) -> str:
+    """The kind of a column, see `KINDS`. Raises `SyncError` for a type that has none."""
     kind = KINDS.get(column.data_type)
     if kind is None:
         raise SyncError(f"column {column.name}: no mapping for MySQL's type {column.column_type}; exclude it")
@@ -118,7 +120,7 @@ def expression(column: SourceColumn, declared: str, mask: bool, fetchable: bool)
     makes its field, and so its line, NULL. Raises `SyncError` when not every value of the source's type has
     an exact form in that type.
     """
-    kind, name = _kind(column), quote(column.name)
+    kind, name = kind_of(column), quote(column.name)
     target = parse_type(declared)
     text = _text(column, kind, name, target)
     if mask:

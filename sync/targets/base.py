@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, StrEnum
 from typing import Protocol
 
 from sync.copytext import Chunk
@@ -13,22 +14,60 @@ from sync.spec import Column, Table
 from sync.state import LEASE_WAIT_SECONDS, TableState
 
 
+class Extent(Enum):
+    """How much of the source was staged."""
+
+    COMPLETE = "complete"  # all of it: what is not among it is gone
+    PARTIAL = "partial"  # what may have changed: the rest is as it was
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The columns to read, with the types that they have in the target. `complete` says that the table's own
+    rows lack something, as after a new column, so that only a complete reading will do."""
+
+    columns: tuple[Column, ...]
+    complete: bool
+
+
+class Finding(StrEnum):
+    """What is wrong with a row of the target."""
+
+    MISSING = "is missing"
+    DIFFERENT = "differs"
+    UNEXPECTED = "should not be there"
+
+
+@dataclass(frozen=True)
+class Differing:
+    """A row in which the target differed from the source, by its key as text."""
+
+    key: str
+    finding: Finding
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.finding}"
+
+
 @dataclass(frozen=True)
 class Moment:
-    """What a load shows: the source at `taken_at`, its log at `position`; `run_id` and `source` say whose."""
+    """What a load shows: the source at `taken_at`, up to `position`; `run_id` and `source` say whose, `read`
+    how many rows came and `seconds` how long the pass has taken so far."""
 
     taken_at: datetime
     position: str | None
     run_id: str
     source: str
+    read: int
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Applied:
     """What a load changed. `batch` is None where nothing was written.
 
-    `rows` are the live rows afterwards, `covered` the source's rows that are live or quarantined: fewer
-    than were read means that some were lost.
+    `rows` are the live rows afterwards, `covered` those of the staged and rejected rows that are live or
+    quarantined: fewer than were read means that some were lost.
     """
 
     inserted: int
@@ -38,6 +77,7 @@ class Applied:
     rows: int
     covered: int
     batch: int | None
+    differing: tuple[Differing, ...] = ()
 
 
 class Load(Protocol):
@@ -47,19 +87,31 @@ class Load(Protocol):
     def state(self) -> TableState | None:
         """The table's state before this pass; None before the first."""
 
-    def shape(self, description: Description) -> tuple[Column, ...]:
-        """Make the table fit and return the columns to read, with the types that they have in the target.
+    def shape(self, description: Description, reload: bool = False) -> Shape:
+        """Find out how the table has to change to hold what is described; nothing is changed yet.
 
-        Creates the table or follows new columns. Raises `SyncError` for a change that it refuses: another
-        key, another type, an adopted table that lacks the key.
+        `reload` accepts a column of another type, whose rows are all written anew. Raises `SyncError` for a
+        change that it refuses: another key, another type, an adopted table that lacks the key.
         """
 
     def stage(self, chunk: Chunk) -> int:
         """Take a part of the rows beside the table; returns how many of them go to the quarantine, the
         chunk's own rejects and those that the table cannot hold."""
 
-    def apply(self, moment: Moment) -> Applied:
-        """Make the table equal to the staged rows, in one transaction together with its state."""
+    def stage_gone(self, keys: bytes) -> None:
+        """Take keys, as COPY lines, that the source no longer has; for a partial reading."""
+
+    def greatest(self, column: str) -> str | None:
+        """The greatest value of a column among the staged rows, as PostgreSQL writes it."""
+
+    def apply(
+        self, moment: Moment, extent: Extent, dry_run: bool = False, name_differing: int = 0
+    ) -> Applied:
+        """Make the table equal to what was staged, in one transaction together with its shape and state.
+
+        A `dry_run` takes it all back at the end. The first `name_differing` of the rows that differed are
+        named. What was staged is gone afterwards, and another reading can be staged.
+        """
 
 
 class Target(Protocol):

@@ -22,12 +22,12 @@ from sync.state import (
     write_state,
 )
 from sync.targets import postgresql_quarantine as quarantine
-from sync.targets.base import Applied, Moment
-from sync.targets.postgresql_adopt import AdoptingMerge, shape_adopted
+from sync.targets.base import Applied, Extent, Moment, Shape
+from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_first import FirstLoad
-from sync.targets.postgresql_merge import Merge
-from sync.targets.postgresql_staging import Staging
-from sync.targets.postgresql_tables import existing_columns, shape_own
+from sync.targets.postgresql_merge import Counts, Merge
+from sync.targets.postgresql_staging import STAGED, Staging
+from sync.targets.postgresql_tables import Plan, existing_columns, plan_own
 from sync.urls import parse
 
 # Text forms in which values are compared and hashed must not depend on a server's or user's defaults. A merge
@@ -93,51 +93,73 @@ class PostgreSQLLoad:
         self._cursor = connection.cursor()
         self._table = table
         self._lease = held
+        self._columns: tuple[Column, ...] = ()
+        self._plan = Plan()
         self._staging: Staging
         self._merge: Merge | FirstLoad | AdoptingMerge
         self.state: TableState | None = read_state(self._cursor, table.schema, table.name)
 
-    def shape(self, description: Description) -> tuple[Column, ...]:
+    def shape(self, description: Description, reload: bool = False) -> Shape:
         with self._connection:
-            return self._shape(description.columns)
+            return self._shape(description.columns, reload)
 
-    def _shape(self, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    def _shape(self, columns: tuple[Column, ...], reload: bool) -> Shape:
         cursor, table = self._cursor, self._table
         if table.adopt:
-            columns = shape_adopted(cursor, table, columns)
+            columns = shared_columns(cursor, table, columns, self._plan)
+            self._merge = AdoptingMerge(cursor, table, columns)
         elif existing_columns(cursor, table.schema, table.name) or not table.key:
-            shape_own(cursor, table, columns)
+            self._plan = plan_own(cursor, table, columns, reload)
+            self._merge = Merge(cursor, table, columns)
         else:
-            first = FirstLoad(cursor, table, columns)
-            first.prepare()
-            self._staging = Staging(cursor, table, columns, into=first.loading)
-            self._merge = first
-            return columns
-        self._staging = Staging(cursor, table, columns)
-        self._merge = (AdoptingMerge if table.adopt else Merge)(cursor, table, columns)
-        return columns
+            self._merge = FirstLoad(cursor, table, columns)
+            self._merge.prepare()
+        self._columns = columns
+        into = self._merge.loading if isinstance(self._merge, FirstLoad) else STAGED
+        self._staging = Staging(cursor, table, columns, into)
+        return Shape(columns, complete=into is not STAGED or self._plan.complete)
 
     def stage(self, chunk: Chunk) -> int:
         refused = self._staging.add(chunk.lines)
         self._staging.add_rejected([*chunk.rejected, *refused])
         return len(chunk.rejected) + len(refused)
 
-    def apply(self, moment: Moment) -> Applied:
+    def stage_gone(self, keys: bytes) -> None:
+        self._staging.add_gone(keys)
+
+    def greatest(self, column: str) -> str | None:
+        return self._staging.greatest(column)
+
+    def apply(
+        self, moment: Moment, extent: Extent, dry_run: bool = False, name_differing: int = 0
+    ) -> Applied:
         self._staging.analyze()
         with self._connection:
             self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
             self._lease.check(self._cursor)
-            counts = self._merge.find()
-            batch = None
-            if counts.changed or quarantine.differs(self._cursor, self._table):
-                batch = next_batch(self._cursor)
-                quarantine.replace(self._cursor, self._table, batch)
-            self._merge.apply(batch, moment.taken_at)
-            rows = self._merge.live_rows()
-            covered = self._merge.covered(rows)
-            quarantined = quarantine.count(self._cursor, self._table)
-            self._write_state(moment, batch, rows, quarantined)
-        return Applied(
+            self._plan.run(self._cursor)
+            applied = self._apply(moment, extent, name_differing)
+            if dry_run:
+                self._connection.rollback()
+        if dry_run and isinstance(self._merge, FirstLoad):
+            self._merge.discard()
+        elif not isinstance(self._merge, FirstLoad):
+            self._staging.clear()
+        self._plan = Plan()
+        return applied
+
+    def _apply(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
+        counts = self._merge.find(extent)
+        differing = self._merge.differing(name_differing) if name_differing else ()
+        batch = None
+        if counts.changed or quarantine.differs(self._cursor, self._table, extent):
+            batch = next_batch(self._cursor)
+            quarantine.replace(self._cursor, self._table, extent, batch)
+        self._merge.apply(batch, moment.taken_at)
+        rows = self._live_rows(counts, extent)
+        covered = self._merge.covered(extent, rows)
+        quarantined = quarantine.count(self._cursor, self._table)
+        applied = Applied(
             inserted=counts.inserted,
             updated=counts.updated,
             deleted=counts.deleted,
@@ -145,18 +167,35 @@ class PostgreSQLLoad:
             rows=rows,
             covered=covered,
             batch=batch,
+            differing=differing,
         )
+        self._write_state(moment, extent, applied)
+        return applied
 
-    def _write_state(self, moment: Moment, batch: int | None, rows: int, quarantined: int) -> None:
-        before = self.state.batch if self.state else None
-        state = TableState(
+    def _live_rows(self, counts: Counts, extent: Extent) -> int:
+        if extent is Extent.COMPLETE or self.state is None or self._table.adopt:
+            return self._merge.live_rows()
+        return self.state.rows + counts.inserted - counts.deleted
+
+    def _write_state(self, moment: Moment, extent: Extent, applied: Applied) -> None:
+        before = self.state
+        complete = extent is Extent.COMPLETE
+        self.state = TableState(
             source=moment.source,
             strategy=self._table.strategy.value,
             position=moment.position,
-            batch=before if batch is None else batch,
+            batch=before.batch if before and applied.batch is None else applied.batch,
             run_id=moment.run_id,
-            rows=rows,
-            quarantined=quarantined,
+            rows=applied.rows,
+            quarantined=applied.quarantined,
             synced_at=moment.taken_at,
+            columns=[column.name for column in self._columns],
+            retry=before.retry if before and not complete else False,
+            compared_at=moment.taken_at if complete or not before else before.compared_at,
+            read=moment.read,
+            inserted=applied.inserted,
+            updated=applied.updated,
+            deleted=applied.deleted,
+            seconds=moment.seconds,
         )
-        write_state(self._cursor, self._table.schema, self._table.name, state)
+        write_state(self._cursor, self._table.schema, self._table.name, self.state)

@@ -15,21 +15,22 @@ from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError
 from sync.spec import Column, Table
+from sync.targets.base import Differing, Extent
 from sync.targets.postgresql_merge import Counts, Statements
 from sync.targets.postgresql_names import column_list, equal, identifier, stored_name
 from sync.targets.postgresql_staging import STAGED
-from sync.targets.postgresql_tables import create_table, existing_columns
+from sync.targets.postgresql_tables import Plan, existing_columns, plan_table
 
 
-def shape_adopted(cursor: Cursor, table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
+def shared_columns(cursor: Cursor, table: Table, columns: Sequence[Column], plan: Plan) -> tuple[Column, ...]:
     """The columns that the source and somebody else's table share, with that table's types.
 
-    Creates the table with the source's columns where there is none; never alters one that is there. Raises
+    Plans the table with the source's columns where there is none; one that is there is never altered. Raises
     `SyncError` when the key is not among the shared columns.
     """
     existing = existing_columns(cursor, table.schema, table.name)
     if not existing:
-        create_table(cursor, table, table.schema, columns, table.key)
+        plan_table(plan, cursor, table, table.schema, columns, table.key)
         return tuple(columns)
     shared = tuple(
         replace(column, type=there.type, source=column.source_name)
@@ -62,7 +63,7 @@ def _columns_to_empty(cursor: Cursor, table: Table, shared: Sequence[Column]) ->
 
 
 class AdoptingMerge:
-    """A complete reading of the source into an adopted table; used as `Merge` is."""
+    """Staged rows into an adopted table; used as `Merge` is. Rows that were not staged stay in any case."""
 
     def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
         self._table = table
@@ -87,7 +88,7 @@ class AdoptingMerge:
             nulls=sql.SQL(", NULL") * len(emptied),
         )
 
-    def find(self) -> Counts:
+    def find(self, extent: Extent) -> Counts:
         """Compare. Raises `SyncError` when the source shows a key twice."""
         self._sql.run("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
         twice = self._sql.rows(
@@ -106,6 +107,9 @@ class AdoptingMerge:
         )
         return self._sql.count_delta()
 
+    def differing(self, limit: int) -> tuple[Differing, ...]:
+        return self._sql.differing(limit)
+
     def apply(self, batch: int | None, taken_at: datetime) -> None:
         """Write what was found; the table has no place for the batch and the time of the change."""
         if batch is None:
@@ -123,7 +127,7 @@ class AdoptingMerge:
     def live_rows(self) -> int:
         return self._sql.number("SELECT count(*) FROM {table}")
 
-    def covered(self, live_rows: int) -> int:
+    def covered(self, extent: Extent, live_rows: int) -> int:
         return self._sql.number(
             "SELECT (SELECT count(*) FROM {staged} s WHERE EXISTS (SELECT FROM {table} t WHERE {same_key}))"
             " + (SELECT count(*) FROM {rejected})"

@@ -18,10 +18,11 @@ from psycopg2.extensions import cursor as Cursor
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.state import create_schemas
+from sync.targets.base import Differing, Extent
 from sync.targets.postgresql_merge import Counts, Statements, change_time, duplicate_key
 from sync.targets.postgresql_names import BATCH, CHANGED_AT, DELETED, column_list, identifier, stored_name
 from sync.targets.postgresql_staging import column_definitions
-from sync.targets.postgresql_tables import refuse_reserved, shape_own
+from sync.targets.postgresql_tables import plan_own, refuse_reserved
 
 
 class FirstLoad:
@@ -60,7 +61,11 @@ class FirstLoad:
         generated = ", {changed_at} timestamptz GENERATED ALWAYS AS ({change_time}) STORED"
         self._sql.run("CREATE TABLE {loading} ({definitions}" + (generated if self._dated else "") + ")")
 
-    def find(self) -> Counts:
+    def discard(self) -> None:
+        """Throw the filled table away."""
+        self._sql.run("DROP TABLE IF EXISTS {loading}")
+
+    def find(self, extent: Extent) -> Counts:
         """Give the rows their table and key, and count them: all are new.
 
         Raises `SyncError` when the source shows a key twice.
@@ -92,12 +97,16 @@ class FirstLoad:
         self._sql.run("ALTER TABLE {table} ALTER {batch} DROP DEFAULT, ALTER {changed_at} DROP DEFAULT")
         self._sql.run("CREATE INDEX ON {table} ({batch})")
         # Adds the comments, and the change log with these rows as its first.
-        shape_own(self._cursor, self._table, self._columns)
+        plan_own(self._cursor, self._table, self._columns).run(self._cursor)
         self._sql.run("ANALYZE {table}")
 
     def live_rows(self) -> int:
         return self._sql.number("SELECT count(*) FROM {table}")
 
-    def covered(self, live_rows: int) -> int:
+    def differing(self, limit: int) -> tuple[Differing, ...]:
+        """None are named: every row is new."""
+        return ()
+
+    def covered(self, extent: Extent, live_rows: int) -> int:
         """How many of the source's rows are live or quarantined."""
         return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")

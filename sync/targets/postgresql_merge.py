@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from sync.copytext import key_text
 from sync.errors import SyncError
 from sync.spec import Column, Deletes, Table
+from sync.targets.base import Differing, Extent, Finding
 from sync.targets.postgresql_names import (
     BATCH,
     CHANGED_AT,
@@ -29,13 +32,14 @@ from sync.targets.postgresql_names import (
     identifier,
     stored_name,
 )
-from sync.targets.postgresql_staging import REJECTED, STAGED, rejected_key
+from sync.targets.postgresql_staging import GONE, REJECTED, STAGED, rejected_key
 from sync.targets.postgresql_tables import HISTORY_SCHEMA
 from sync.types import parse_type
 
 DELTA = sql.Identifier("pg_temp", "delta")
 KEYED = sql.Identifier("pg_temp", "keyed")
 CHANGE_TIME = "updated_at"
+FINDINGS = {"insert": Finding.MISSING, "update": Finding.DIFFERENT, "delete": Finding.UNEXPECTED}
 
 
 @dataclass(frozen=True)
@@ -55,21 +59,32 @@ class Statements:
     """Runs SQL with the names of one load filled in. Values are literals: a name may hold a percent sign."""
 
     def __init__(self, cursor: Cursor, table: Table, **names: sql.Composable) -> None:
+        key = table.key or (ROW_KEY,)
         self._cursor = cursor
         self._names = {
             "table": identifier(table.schema, table.name),
             "delta": DELTA,
             "rejected": REJECTED,
             "operation": identifier(OPERATION),
+            "key": column_list(key),
+            "key_texts": sql.SQL(", ").join(sql.SQL("d.{}::text").format(identifier(part)) for part in key),
             **names,
         }
 
     def run(self, statement: str, **names: sql.Composable) -> None:
         self._cursor.execute(sql.SQL(statement).format(**{**self._names, **names}))
 
-    def rows(self, statement: str, **names: sql.Composable) -> list[tuple[object, ...]]:
+    def rows(self, statement: str, **names: sql.Composable) -> list[tuple[Any, ...]]:
         self.run(statement, **names)
         return self._cursor.fetchall()
+
+    def differing(self, limit: int) -> tuple[Differing, ...]:
+        """The first rows of the delta by key."""
+        found = self.rows(
+            "SELECT {operation}, ARRAY[{key_texts}] FROM {delta} d ORDER BY {key} LIMIT {limit}",
+            limit=sql.Literal(limit),
+        )
+        return tuple(Differing(key_text(values), FINDINGS[operation]) for operation, values in found)
 
     def number(self, statement: str) -> int:
         return int(str(self.rows(statement)[0][0]))
@@ -82,7 +97,7 @@ class Statements:
 
 
 class Merge:
-    """A complete reading of the source into a table of ours: its rows, tombstones and change log.
+    """Staged rows into a table of ours: its rows, tombstones and change log.
 
     Its methods run in this order inside one transaction of the caller, which holds the table's lease.
     """
@@ -95,7 +110,7 @@ class Merge:
         changed = change_time(table, columns)
         no_time = sql.SQL("NULL::timestamptz")
         same_rejected = sql.SQL(" AND ").join(
-            sql.SQL("{} = r.{}").format(sql.Identifier("x", stored_name(part)), number)
+            sql.SQL("{} = r.{}").format(sql.Identifier("d", stored_name(part)), number)
             for part, number in zip(key, rejected_key(table), strict=bool(table.key))
         )
         self._sql = Statements(
@@ -103,7 +118,7 @@ class Merge:
             table,
             staged=STAGED if table.key else KEYED,
             columns=column_list(names),
-            key=column_list(key),
+            gone=GONE,
             s_columns=column_list(names, "s"),
             t_columns=column_list(names, "t"),
             s_key=sql.Identifier("s", stored_name(key[0])),
@@ -119,6 +134,7 @@ class Merge:
             s_values=sql.SQL("").join(
                 sql.SQL(", {}").format(sql.Identifier("s", stored_name(name))) for name in values
             ),
+            t_keys=column_list(key, "t"),
             same_key=equal(key, "s", "t"),
             same_delta=equal(key, "t", "d"),
             same_rejected=same_rejected,
@@ -133,8 +149,11 @@ class Merge:
             follow_deletes=sql.Literal(table.deletes is Deletes.TOMBSTONE),
         )
 
-    def find(self) -> Counts:
+    def find(self, extent: Extent) -> Counts:
         """Compare."""
+        if extent is Extent.PARTIAL:
+            self._find_staged()
+            return self._sql.count_delta()
         if not self._table.key:
             self._number_equal_rows()
         self._sql.run(
@@ -147,9 +166,21 @@ class Merge:
         )
         if self._table.key:  # a row in quarantine is not gone, it stays as it last was
             self._sql.run(
-                "DELETE FROM {delta} x USING {rejected} r WHERE x.{operation} = 'delete' AND {same_rejected}"
+                "DELETE FROM {delta} d USING {rejected} r WHERE d.{operation} = 'delete' AND {same_rejected}"
             )
         return self._sql.count_delta()
+
+    def _find_staged(self) -> None:
+        self._sql.run(
+            "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {s_columns},"
+            " CASE WHEN {t_key} IS NULL OR t.{deleted} THEN 'insert' ELSE 'update' END AS {operation}"
+            " FROM {staged} s LEFT JOIN {table} t ON {same_key}"
+            " WHERE {t_key} IS NULL OR t.{deleted} OR ROW({s_columns})::record *<> ROW({t_columns})::record"
+        )
+        self._sql.run(
+            "INSERT INTO {delta} ({key}, {operation}) SELECT {t_keys}, 'delete'"
+            " FROM {gone} d JOIN {table} t ON {same_delta} WHERE NOT t.{deleted} AND {follow_deletes}"
+        )
 
     def _number_equal_rows(self) -> None:
         """Without a key a table is a multiset: a row's hash and its number among equals identify it."""
@@ -198,23 +229,30 @@ class Merge:
     def live_rows(self) -> int:
         return self._sql.number("SELECT count(*) FROM {table} WHERE NOT {deleted}")
 
-    def covered(self, live_rows: int) -> int:
-        """How many of the source's rows are live or quarantined.
+    def differing(self, limit: int) -> tuple[Differing, ...]:
+        """The first rows, by key, of what was found."""
+        return self._sql.differing(limit)
+
+    def covered(self, extent: Extent, live_rows: int) -> int:
+        """How many of the rows that were staged or rejected are live or quarantined.
 
         Raises `SyncError` when there are fewer since the source shows a key twice.
         """
+        if not self._table.key:
+            return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")
         covered = live_rows
-        if self._table.deletes is Deletes.IGNORE:  # then the table may know rows that the source does not
+        if extent is Extent.PARTIAL or self._table.deletes is Deletes.IGNORE:
+            # Then the table has further rows, that were not staged.
             covered = self._sql.number(
                 "SELECT count(*) FROM {table} t"
                 " WHERE NOT t.{deleted} AND EXISTS (SELECT FROM {staged} s WHERE {same_key})"
             )
-        if not self._table.key:
-            return covered + self._sql.number("SELECT count(*) FROM {rejected}")
-        covered += self._sql.number(
-            "SELECT count(*) FROM {rejected} r"
-            " WHERE NOT EXISTS (SELECT FROM {table} x WHERE {same_rejected} AND NOT x.{deleted})"
-        )
+            covered += self._sql.number("SELECT count(*) FROM {rejected}")
+        else:
+            covered += self._sql.number(
+                "SELECT count(*) FROM {rejected} r"
+                " WHERE NOT EXISTS (SELECT FROM {table} d WHERE {same_rejected} AND NOT d.{deleted})"
+            )
         read = "SELECT (SELECT count(*) FROM {staged}) + (SELECT count(*) FROM {rejected})"
         if covered < self._sql.number(read):
             twice = self._sql.rows(

@@ -1,4 +1,4 @@
-"""A table's rows in `quarantine.rejected_rows`: those of its last load, no others."""
+"""A table's rows in `quarantine.rejected_rows`: those of its last reading, no others."""
 
 from __future__ import annotations
 
@@ -6,36 +6,46 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.spec import Table
-from sync.targets.postgresql_staging import REJECTED
+from sync.targets.base import Extent
+from sync.targets.postgresql_names import stored_name
+from sync.targets.postgresql_staging import GONE, REJECTED, STAGED, rejected_key
 
-_NAMES = sql.SQL("key, reason, raw")
-_MISSING = sql.SQL(
-    "(SELECT {names} FROM {left} WHERE {which} EXCEPT SELECT {names} FROM {right} WHERE {other})"
-)
 _QUARANTINE = sql.Identifier("quarantine", "rejected_rows")
 
 
-def differs(cursor: Cursor, table: Table) -> bool:
+def differs(cursor: Cursor, table: Table, extent: Extent) -> bool:
     """Whether this load rejected other rows than the quarantine holds."""
-    cursor.execute(sql.SQL("SELECT EXISTS {} OR EXISTS {}").format(_new_rows(table), _old_rows(table)))
-    row = cursor.fetchone()
-    return bool(row and row[0])
+    if extent is Extent.PARTIAL:
+        cursor.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE table_name = {}) OR EXISTS (SELECT FROM {})").format(
+                _QUARANTINE, sql.Literal(table.qualified), REJECTED
+            )
+        )
+        if cursor.fetchone() == (False,):
+            return False
+    cursor.execute(
+        sql.SQL("SELECT EXISTS {} OR EXISTS {}").format(_new_rows(table, extent), _old_rows(table, extent))
+    )
+    return cursor.fetchone() == (True,)
 
 
-def replace(cursor: Cursor, table: Table, batch: int) -> None:
-    """Let the quarantine hold what this load rejected; a row rejected as before stays as it is."""
+def replace(cursor: Cursor, table: Table, extent: Extent, batch: int) -> None:
+    """Let the quarantine hold what this load rejected; a row rejected as before stays as it is.
+
+    After a partial reading the rows that it did not touch stay too.
+    """
     cursor.execute(
         sql.SQL(
-            "DELETE FROM {quarantine} WHERE table_name = {name} AND (key, reason, raw) IN {gone};"
+            "CREATE TEMP TABLE newly_rejected ON COMMIT DROP AS {new};"
+            " DELETE FROM {quarantine} WHERE table_name = {name} AND (key, reason, raw) IN {gone};"
             " INSERT INTO {quarantine} (table_name, key, reason, raw, batch)"
-            " SELECT {name}, key, reason, raw, {batch} FROM {rejected} WHERE (key, reason, raw) IN {new}"
+            " SELECT {name}, key, reason, raw, {batch} FROM pg_temp.newly_rejected"
         ).format(
             quarantine=_QUARANTINE,
-            rejected=REJECTED,
             name=sql.Literal(table.qualified),
             batch=sql.Literal(batch),
-            gone=_old_rows(table),
-            new=_new_rows(table),
+            gone=_old_rows(table, extent),
+            new=_new_rows(table, extent),
         )
     )
 
@@ -46,19 +56,38 @@ def count(cursor: Cursor, table: Table) -> int:
     return int(row[0]) if row else 0
 
 
-def _new_rows(table: Table) -> sql.Composed:
-    return _missing(REJECTED, sql.SQL("true"), _QUARANTINE, _of(table))
+def _new_rows(table: Table, extent: Extent) -> sql.Composed:
+    return sql.SQL("({} EXCEPT {})").format(_rejected(table), _held(table, extent))
 
 
-def _old_rows(table: Table) -> sql.Composed:
-    return _missing(_QUARANTINE, _of(table), REJECTED, sql.SQL("true"))
+def _old_rows(table: Table, extent: Extent) -> sql.Composed:
+    return sql.SQL("({} EXCEPT {})").format(_held(table, extent), _rejected(table))
 
 
-def _of(table: Table) -> sql.Composed:
-    return sql.SQL("table_name = {}").format(sql.Literal(table.qualified))
+def _rejected(table: Table) -> sql.Composed:
+    """What this load rejected. A key that the target's types can hold is shown as they print it, so that it
+    is found again among loaded rows."""
+    keys = rejected_key(table)
+    loadable = sql.SQL("CASE WHEN {} IS NULL THEN key ELSE {} END")
+    text = loadable.format(keys[0], _key_text(keys)) if keys else sql.SQL("key")
+    return sql.SQL("SELECT {} AS key, reason, raw FROM {}").format(text, REJECTED)
 
 
-def _missing(
-    left: sql.Composable, which: sql.Composable, right: sql.Composable, other: sql.Composable
-) -> sql.Composed:
-    return _MISSING.format(names=_NAMES, left=left, which=which, right=right, other=other)
+def _held(table: Table, extent: Extent) -> sql.Composed:
+    """What the quarantine holds of the rows that this load read."""
+    held = sql.SQL("SELECT key, reason, raw FROM {} WHERE table_name = {}").format(
+        _QUARANTINE, sql.Literal(table.qualified)
+    )
+    if extent is Extent.COMPLETE:
+        return held
+    keys = [sql.Identifier(stored_name(part)) for part in table.key]
+    return held + sql.SQL(
+        " AND key IN (SELECT {text} FROM {staged} UNION ALL SELECT {text} FROM {gone}"
+        " UNION ALL SELECT key FROM ({rejected}) AS r)"
+    ).format(text=_key_text(keys), staged=STAGED, gone=GONE, rejected=_rejected(table))
+
+
+def _key_text(keys: list[sql.Identifier]) -> sql.Composed:
+    """A key as text: the value itself, or a JSON array of a composite key's values."""
+    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(key) for key in keys)
+    return texts if len(keys) == 1 else sql.SQL("to_json(ARRAY[{}])::text").format(texts)

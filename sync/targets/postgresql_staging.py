@@ -16,6 +16,7 @@ from sync.targets.postgresql_names import column_list, identifier
 
 STAGED = sql.Identifier("pg_temp", "staged")
 REJECTED = sql.Identifier("pg_temp", "rejected")
+GONE = sql.Identifier("pg_temp", "gone")
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
 ROW_ERRORS = ("22", "23", "54")
 SHRINK = 8
@@ -37,6 +38,8 @@ class Staging:
         if into is STAGED:
             definitions = column_definitions(table, columns)
             cursor.execute(sql.SQL("CREATE TEMP TABLE staged ({})").format(definitions))
+            gone = column_definitions(table, [column for column in columns if column.name in table.key])
+            cursor.execute(sql.SQL("CREATE TEMP TABLE gone ({})").format(gone))
         types = {column.name: sql.SQL(column.type) for column in columns}
         keys = [
             sql.SQL("{} {}, ").format(key, types[part])
@@ -69,8 +72,23 @@ class Staging:
         if again:
             _copy(self._cursor, REJECTED, names, again)
 
+    def add_gone(self, keys: bytes) -> None:
+        """Keep keys, in the order of the declared key, of rows that the source no longer has."""
+        _copy(self._cursor, GONE, column_list(self._table.key), keys)
+
+    def greatest(self, column: str) -> str | None:
+        """The greatest value of a column, as text."""
+        statement = sql.SQL("SELECT max({})::text FROM {}").format(identifier(column), self._into)
+        self._cursor.execute(statement)
+        row = self._cursor.fetchone()
+        return row[0] if row else None
+
     def analyze(self) -> None:
         self._cursor.execute(sql.SQL("ANALYZE {}").format(self._into))
+
+    def clear(self) -> None:
+        """Forget what was staged."""
+        self._cursor.execute(sql.SQL("TRUNCATE {}, {}, {}").format(STAGED, REJECTED, GONE))
 
 
 def column_definitions(table: Table, columns: Sequence[Column]) -> sql.Composed:

@@ -4,14 +4,14 @@ otherwise."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError
 from sync.spec import Column, Table
-from sync.state import create_schemas
+from sync.state import missing_schemas
 from sync.targets.postgresql_names import (
     BATCH,
     CHANGED_AT,
@@ -61,26 +61,42 @@ def existing_columns(cursor: Cursor, schema: str, name: str) -> dict[str, Existi
     return {row[0]: ExistingColumn(*row) for row in cursor}
 
 
-def shape_own(cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
-    """Create the raw table and its change log, or let them follow new columns.
+@dataclass
+class Plan:
+    """What has to be done to a table before its rows are written. `complete` says that rows which are there
+    already lack something that only a complete reading brings."""
+
+    statements: list[sql.Composed] = field(default_factory=list)
+    complete: bool = False
+
+    def add(self, statement: str, **names: sql.Composable) -> None:
+        self.statements.append(sql.SQL(statement).format(**names))
+
+    def run(self, cursor: Cursor) -> None:
+        for statement in self.statements:
+            cursor.execute(statement)
+
+
+def plan_own(cursor: Cursor, table: Table, columns: Sequence[Column], reload: bool = False) -> Plan:
+    """How the raw table and its change log are made, or follow new columns.
 
     Raises `SyncError` for a reserved name, another key or another type.
     """
     refuse_reserved(table, columns)
+    plan = Plan()
     key = table.key or (ROW_KEY,)
     keyed = [*columns, *([] if table.key else [Column(ROW_KEY, "text", "Hash of the row and its number")])]
-    _shape(cursor, table, table.schema, (*keyed, *BOOKKEEPING), key)
+    _plan(plan, cursor, table, table.schema, (*keyed, *BOOKKEEPING), key)
     if table.history:
-        created = _shape(cursor, table, HISTORY_SCHEMA, (*keyed, *BOOKKEEPING), (*key, CHANGED_AT))
+        created = _plan(plan, cursor, table, HISTORY_SCHEMA, (*keyed, *BOOKKEEPING), (*key, CHANGED_AT))
         if created:
-            names = column_list(column.name for column in (*keyed, *BOOKKEEPING))
-            cursor.execute(
-                sql.SQL("INSERT INTO {log} ({names}) SELECT {names} FROM {table}").format(
-                    log=identifier(HISTORY_SCHEMA, table.name),
-                    table=identifier(table.schema, table.name),
-                    names=names,
-                )
+            plan.add(
+                "INSERT INTO {log} ({names}) SELECT {names} FROM {table}",
+                log=identifier(HISTORY_SCHEMA, table.name),
+                table=identifier(table.schema, table.name),
+                names=column_list(column.name for column in (*keyed, *BOOKKEEPING)),
             )
+    return plan
 
 
 def refuse_reserved(table: Table, columns: Sequence[Column]) -> None:
@@ -92,60 +108,70 @@ def refuse_reserved(table: Table, columns: Sequence[Column]) -> None:
         )
 
 
-def _shape(cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]) -> bool:
-    """Returns whether the table had to be created."""
+def _plan(
+    plan: Plan, cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]
+) -> bool:
+    """Returns whether the table has to be created."""
     existing = existing_columns(cursor, schema, table.name)
     if not existing:
-        create_table(cursor, table, schema, columns, key)
+        plan_table(plan, cursor, table, schema, columns, key)
         return True
-    _follow_description(cursor, table, schema)
+    if table_description(cursor, schema, table.name) != table.description:
+        _describe(plan, table, schema)
     for column in columns:
         there = existing.get(stored_name(column.name))
         if there is None:
-            _add(cursor, table, schema, column, key)
+            _add(plan, table, schema, column, key)
         elif there.description != column.description:
-            _comment(cursor, table, schema, column)
+            _comment(plan, table, schema, column)
         if there is not None:
             _refuse_other_type(table, schema, column, there)
     _refuse_other_key(cursor, table, schema, key)
     return False
 
 
-def create_table(
-    cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]
+def plan_table(
+    plan: Plan, cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]
 ) -> None:
     """Create a table with its primary key, an index on the batch where it has one, and comments."""
-    create_schemas(cursor, [stored_name(schema)])
+    name = identifier(schema, table.name)
+    if missing_schemas(cursor, [stored_name(schema)]):
+        plan.add("CREATE SCHEMA IF NOT EXISTS {schema}", schema=identifier(schema))
     definitions = [
         sql.SQL("{} {}").format(identifier(column.name), sql.SQL(column.type)) for column in columns
     ]
-    cursor.execute(
-        sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
-            identifier(schema, table.name), sql.SQL(", ").join(definitions), column_list(key)
-        )
+    plan.add(
+        "CREATE TABLE {name} ({definitions}, PRIMARY KEY ({key}))",
+        name=name,
+        definitions=sql.SQL(", ").join(definitions),
+        key=column_list(key),
     )
     if any(column.name == BATCH for column in columns):
-        cursor.execute(
-            sql.SQL("CREATE INDEX ON {} ({})").format(identifier(schema, table.name), identifier(BATCH))
-        )
-    _follow_description(cursor, table, schema)
+        plan.add("CREATE INDEX ON {name} ({batch})", name=name, batch=identifier(BATCH))
+    if table.description:
+        _describe(plan, table, schema)
     for column in columns:
         if column.description:
-            _comment(cursor, table, schema, column)
+            _comment(plan, table, schema, column)
 
 
-def _follow_description(cursor: Cursor, table: Table, schema: str) -> None:
-    name = identifier(schema, table.name)
-    cursor.execute(
-        sql.SQL("SELECT coalesce(obj_description({}::regclass), '')").format(
-            sql.Literal(name.as_string(cursor))
-        )
+def table_description(cursor: Cursor, schema: str, name: str) -> str:
+    """The comment on a table that exists."""
+    relation = identifier(schema, name).as_string(cursor)
+    cursor.execute("SELECT coalesce(obj_description(%s::regclass), '')", (relation,))
+    row = cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+def _describe(plan: Plan, table: Table, schema: str) -> None:
+    plan.add(
+        "COMMENT ON TABLE {name} IS {text}",
+        name=identifier(schema, table.name),
+        text=sql.Literal(table.description),
     )
-    if cursor.fetchone() != (table.description,):
-        cursor.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(name, sql.Literal(table.description)))
 
 
-def _add(cursor: Cursor, table: Table, schema: str, column: Column, key: Sequence[str]) -> None:
+def _add(plan: Plan, table: Table, schema: str, column: Column, key: Sequence[str]) -> None:
     if column in BOOKKEEPING:
         raise SyncError(
             f"{schema}.{table.name}: a table of this name exists that this engine did not make (it has no"
@@ -156,20 +182,22 @@ def _add(cursor: Cursor, table: Table, schema: str, column: Column, key: Sequenc
             f"{schema}.{table.name}: the key column {column.name} is not in the table that exists; drop that"
             f" table to load it anew, or declare the key that it has"
         )
-    cursor.execute(
-        sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
-            identifier(schema, table.name), identifier(column.name), sql.SQL(column.type)
-        )
+    plan.complete = True
+    plan.add(
+        "ALTER TABLE {table} ADD COLUMN {column} {type}",
+        table=identifier(schema, table.name),
+        column=identifier(column.name),
+        type=sql.SQL(column.type),
     )
     if column.description:
-        _comment(cursor, table, schema, column)
+        _comment(plan, table, schema, column)
 
 
-def _comment(cursor: Cursor, table: Table, schema: str, column: Column) -> None:
-    cursor.execute(
-        sql.SQL("COMMENT ON COLUMN {} IS {}").format(
-            identifier(schema, table.name, column.name), sql.Literal(column.description)
-        )
+def _comment(plan: Plan, table: Table, schema: str, column: Column) -> None:
+    plan.add(
+        "COMMENT ON COLUMN {column} IS {text}",
+        column=identifier(schema, table.name, column.name),
+        text=sql.Literal(column.description),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.connections import connect_postgresql
-from sync.engine import PassResult, run_pass
+from sync.engine import run_pass
+from sync.passes import Options, PassResult
 from sync.sources.base import Source
 from sync.spec import Table
 from sync.targets.postgresql import PostgreSQLTarget
@@ -20,9 +21,9 @@ class Pipeline:
     source: Source
     target_url: str = field(repr=False)
 
-    def run(self, table: Table, run_id: str = "test", wait_seconds: float = 60.0) -> PassResult:
-        """A pass whose own reconciliation has to be content."""
-        result = run_pass(table, self.source, PostgreSQLTarget(self.target_url), run_id, wait_seconds)
+    def run(self, table: Table, run_id: str = "test", **options: Any) -> PassResult:
+        """A pass whose own reconciliation has to be content; `options` are those of `Options`."""
+        result = run_pass(table, self.source, PostgreSQLTarget(self.target_url), run_id, Options(**options))
         assert result.differences == ()
         return result
 

@@ -1,0 +1,47 @@
+"""A collection's cursor: the field by which the watermark strategy tells what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from sync.spec import Column, Table
+from sync.types import parse_type
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+
+NUMBER_TYPES = ["int", "long", "double", "decimal"]
+
+
+def cursor_filter(table: Table, columns: Sequence[Column], since: str) -> dict[str, Any]:
+    """The documents whose cursor is at least `since`, as PostgreSQL writes it, or missing, or of a type that
+    has no order with it: all that is not known to lie below."""
+    (column,) = (column for column in columns if column.name == table.cursor)
+    return {column.source_name: {"$not": {"$lt": _value(since, column)}}}
+
+
+def _value(since: str, column: Column) -> Any:
+    base = parse_type(column.type).base
+    if base in {"smallint", "integer", "bigint"}:
+        return Int64(since)
+    if base == "numeric":
+        return Decimal128(Decimal(since))
+    moment = datetime.fromisoformat(since)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def greatest_number(collection: Collection[dict[str, Any]], table: Table) -> str | None:
+    """The cursor's greatest number, None where no document has one."""
+    field = table.cursor_source_name
+    for document in collection.find({field: {"$type": NUMBER_TYPES}}).sort(field, -1).limit(1):
+        value: Any = document
+        for name in field.split("."):
+            value = value[name]
+        return str(value)
+    return None
