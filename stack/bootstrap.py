@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from stack.home import CLONE, Home, StackError
-from stack.packages import Toolbox, which
+from stack.machine import which
+from stack.packages import Toolbox
 
 LOCK = CLONE / "requirements.lock"
 SETUP_LOCK = CLONE / "stack" / "setup.lock"  # uv, and what builds a source archive

@@ -10,7 +10,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from stack.home import StackError
-from stack.packages import Toolbox, which
+from stack.machine import which
+from stack.packages import Toolbox
 from stack.server import NotReady, Server
 
 REPLICA_SET = "rs0"

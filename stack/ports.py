@@ -13,7 +13,7 @@ import psutil
 
 from stack.home import Home, StackError
 
-OFFSETS = {"mysql": 0, "mongodb": 1, "postgres": 2, "ui": 3}
+OFFSETS = {"mysql": 0, "mongodb": 1, "postgres": 2, "ui": 3, "real_mysql": 4}
 BLOCK = 10  # for a home and the one inside it
 LOWEST, HIGHEST = 21000, 32760  # Linux hands out ports for outgoing connections from 32768 up
 BASE_VARIABLE = "SOFTCART_PORT_BASE"
@@ -73,11 +73,12 @@ class Ports:
         """The port of each server: as SOFTCART_PORT_BASE says, else as remembered, else a free block."""
         with self._lock:
             known, base = self.known(), explicit_base(self._home)
-            if base is None and set(OFFSETS) <= set(known):
+            if base is not None:
+                return self._remember({name: base + offset for name, offset in OFFSETS.items()})
+            if set(OFFSETS) <= set(known):
                 return known
-            if base is None:
-                base = next(self._free_blocks())
-            return self._remember({name: base + offset for name, offset in OFFSETS.items()})
+            base = next(self._free_blocks())
+            return self._remember({name: base + offset for name, offset in OFFSETS.items()} | known)
 
     def replace(self, name: str) -> int:
         """Another port for a server whose own is taken by a stranger.

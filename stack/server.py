@@ -86,9 +86,8 @@ class Server(ABC):
         found = [
             process
             for process in psutil.process_iter(["cmdline", "status"])
-            if (line := process.info["cmdline"])
-            and Path(line[0]).name == self.executable
-            and self.mark in line[1:]
+            if self.mark in (line := process.info["cmdline"] or [])
+            and self.executable in {Path(word).name for word in line}  # a loader's name may stand before it
             and process.info["status"] != psutil.STATUS_ZOMBIE
             and self._is_here(process)
         ]

@@ -10,15 +10,20 @@ killed run left behind are used again. On top of it, clean for each test:
 - ``staging``, ``production``: a fresh PostgreSQL database each. Yields its URL (owner's login).
 - ``platform``: all four, as the mapping ``urls`` with the fresh databases in it, set in ``os.environ``.
 
+``mysql_server`` starts a real MySQL beside MariaDB, once a session, for the tests that ask for it: two URLs,
+of an administrator and of a reader. ``mysql_shop`` is what ``shop`` is, on that server.
+
 Reader logins: ``urls["SOFTCART_MYSQL_URL"]``, ``urls["SOFTCART_MONGO_URL"]``; logins that may write:
 ``urls["SOFTCART_MYSQL_ADMIN_URL"]``, ``urls["SOFTCART_MONGO_ADMIN_URL"]``.
 """
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,8 +34,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from stack.cluster import Cluster
-from stack.home import Home
+from stack.home import Home, StackError
+from stack.mariadb import MariaDB
+from stack.mysql import MySQL
+from stack.mysql_server import DATABASES, MySQLServer
+from stack.packages import Toolbox
 from stack.postgres import PostgreSQL
+from sync.connections import connect_mysql
 
 
 @pytest.fixture(scope="session")
@@ -46,23 +56,60 @@ def urls(stack: Cluster) -> dict[str, str]:
     return stack.urls()
 
 
-@pytest.fixture
-def shop(stack: Cluster) -> Iterator[pymysql.Connection[pymysql.cursors.Cursor]]:
-    address = {"host": "127.0.0.1", "port": stack.ports.known()["mysql"], "autocommit": True}
-    words = stack.home.passwords
-    with (
-        pymysql.connect(user="root", password=words["mysql.root"], **address) as root,
-        root.cursor() as cursor,
-    ):
+@dataclass(frozen=True)
+class MySQLUrls:
+    """A real MySQL's database ``shop``: for an administrator, and for a reader with the README's rights."""
+
+    admin: str = field(repr=False)
+    reader: str = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def real_mysql(stack: Cluster) -> Iterator[MySQL]:
+    try:
+        Toolbox(stack.home.tools).ensure(*MySQL.packages)
+    except StackError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no real MySQL can be had here: {error}")
+    server = MySQL(stack.home)
+    with stack.home.locked():
+        server.start(stack.ports, lambda line: None)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mysql_server(real_mysql: MySQL, stack: Cluster) -> MySQLUrls:
+    word, port = stack.home.passwords, stack.ports.known()[real_mysql.name]
+    admin, reader = (f"mysql://{user}:{word[f'mysql.{user}']}" for user in ("root", "softcart"))
+    return MySQLUrls(f"{admin}@127.0.0.1:{port}/shop", f"{reader}@127.0.0.1:{port}/shop")
+
+
+def empty_shop(server: MySQLServer, port: int) -> None:
+    """Make the databases of the shop anew, without restore's work databases."""
+    with server.connect(port) as root, root.cursor() as cursor:
         cursor.execute("SHOW DATABASES")
         for (name,) in cursor.fetchall():
-            if name in ("shop", "sales") or name.startswith("sales_"):
+            if name in DATABASES or name.startswith("sales_"):
                 cursor.execute(f"DROP DATABASE `{name}`")
-        cursor.execute("CREATE DATABASE shop")
-        cursor.execute("CREATE DATABASE sales")
-    with pymysql.connect(
-        user="shopkeeper", password=words["mysql.shopkeeper"], database="shop", **address
-    ) as connection:
+        for name in DATABASES:
+            cursor.execute(f"CREATE DATABASE {name}")
+
+
+@pytest.fixture
+def shop(stack: Cluster, urls: dict[str, str]) -> Iterator[pymysql.Connection[pymysql.cursors.Cursor]]:
+    empty_shop(MariaDB(stack.home), stack.ports.known()["mysql"])
+    with connect_mysql(urls["SOFTCART_MYSQL_ADMIN_URL"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def mysql_shop(
+    real_mysql: MySQL, mysql_server: MySQLUrls, stack: Cluster
+) -> Iterator[pymysql.Connection[pymysql.cursors.Cursor]]:
+    empty_shop(real_mysql, stack.ports.known()[real_mysql.name])
+    with connect_mysql(mysql_server.admin, autocommit=True) as connection:
         yield connection
 
 

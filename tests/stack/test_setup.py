@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from stack import packages
+from stack import machine
+from stack.apt import make_links_relative
 from stack.bootstrap import LOCK, SETUP_LOCK, read_stamp, stamp
 from stack.home import StackError
-from stack.packages import Toolbox, machine_java, make_links_relative
+from stack.machine import machine_java, machine_mysql
+from stack.packages import Toolbox
 
 
 def test_the_locks_pin_every_package_by_hash_and_name_no_host() -> None:
@@ -27,7 +29,7 @@ def test_a_machine_without_apt_is_told_which_packages_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(packages, "ADMINISTRATORS_FOLDERS", ())
+    monkeypatch.setattr(machine, "ADMINISTRATORS_FOLDERS", ())
     with pytest.raises(StackError, match=r"no apt-get and dpkg.*mariadb-server-core"):
         Toolbox(tmp_path / "home").ensure("mariadb")
 
@@ -43,6 +45,18 @@ def test_java_is_taken_from_the_machine_only_when_it_is_new_enough(
     assert machine_java() == java
     (tmp_path / "release").write_text('JAVA_VERSION="11.0.2"\n')
     assert machine_java() != java
+
+
+def test_mariadbs_program_named_mysqld_is_not_taken_for_mysql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mysqld = tmp_path / "mysqld"
+    mysqld.write_text("#!/bin/sh\necho mysqld  Ver 10.11.14-MariaDB for debian-linux-gnu\n")
+    mysqld.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine_mysql() is None
+    mysqld.write_text("#!/bin/sh\necho mysqld  Ver 8.0.44 for Linux\n")
+    assert machine_mysql() == mysqld
 
 
 def test_absolute_links_of_a_package_lead_to_what_was_unpacked_with_it(tmp_path: Path) -> None:
