@@ -69,7 +69,7 @@ def fields_of(row: bytes) -> list[bytes]:
 
 def misfit(column: Column, field: bytes) -> str:
     """The reason to reject a row for one of its values."""
-    value = (unescape(field) or b"").decode(errors="replace")
+    value = _text(field) or ""
     shown = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
     return f"column {column.name}: {shown!r} cannot be stored as {column.type}"
 
@@ -101,4 +101,4 @@ def key_text(values: Sequence[str | None]) -> str:
 
 def _text(field: bytes) -> str | None:
     value = unescape(field)
-    return None if value is None else value.decode(errors="replace")
+    return None if value is None else value.decode(errors="backslashreplace")

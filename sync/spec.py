@@ -8,7 +8,12 @@ night.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
+
+from sync.types import parse_type
+
+ZERO_DATE_NULL = "null"
 
 
 class SpecError(ValueError):
@@ -36,7 +41,8 @@ class Column:
 
     `type` is the PostgreSQL type it has there; `source` the column's name (MongoDB: the field's) in the
     source where it is another. A masked column arrives as a SHA-256 in hex, computed by the source where it
-    can be, so that the plain value never leaves it.
+    can be, so that the plain value never leaves it. `zero_date` says what MySQL's 0000-00-00 becomes: "null"
+    or a date such as 2000-01-01. Without it such a row is quarantined; one with 2020-00-10 always is.
     """
 
     name: str
@@ -44,10 +50,20 @@ class Column:
     description: str = ""
     source: str | None = None
     mask: bool = False
+    zero_date: str | None = None
 
     def __post_init__(self) -> None:
         if self.mask and self.type != "text":
             raise SpecError(f"column {self.name}: a masked column is a hash, so its type is text")
+        if self.zero_date is None:
+            return
+        if parse_type(self.type).base not in {"date", "timestamp", "timestamptz"}:
+            raise SpecError(f"column {self.name}: zero_date is for dates and timestamps, not for {self.type}")
+        if self.zero_date != ZERO_DATE_NULL and not _is_date(self.zero_date):
+            raise SpecError(
+                f"column {self.name}: zero_date is {ZERO_DATE_NULL!r} or a date such as '2000-01-01', not"
+                f" {self.zero_date!r}"
+            )
 
     @property
     def source_name(self) -> str:
@@ -96,6 +112,11 @@ class Table:
             raise SpecError(f"table {self.name}: a column is declared twice in {names}")
         if names and (unknown := [part for part in self.key if part not in names]):
             raise SpecError(f"table {self.name}: key column {unknown[0]!r} is not among its columns {names}")
+        empty = {column.name for column in self.columns if column.zero_date == ZERO_DATE_NULL}
+        if unfit := empty & set(self.key):
+            raise SpecError(
+                f"table {self.name}: key column {sorted(unfit)[0]!r} takes no NULL; give zero_date a date"
+            )
         if hidden := self.exclude & {*self.key, *([self.cursor] if self.cursor else [])}:
             raise SpecError(
                 f"table {self.name}: {sorted(hidden)} is its key or cursor and cannot be excluded"
@@ -136,3 +157,10 @@ class Table:
     def qualified(self) -> str:
         """`schema.name` in the target, for messages and metadata; never for SQL."""
         return f"{self.schema}.{self.name}"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -19,6 +19,7 @@ def make(**overrides: object) -> Table:
         ({"optional": True}, "has to declare its columns"),
         ({"adopt": True}, "ignores deletes"),
         ({"max_rejected_share": 2.0}, "between 0 and 1"),
+        ({"columns": (Column("id", "date", zero_date="null"),)}, "key column 'id' takes no NULL"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused_when_it_is_made(
@@ -31,6 +32,23 @@ def test_a_declaration_that_contradicts_itself_is_refused_when_it_is_made(
 def test_a_masked_column_has_to_be_text() -> None:
     with pytest.raises(SpecError, match="column birthday: a masked column is a hash"):
         Column("birthday", "date", mask=True)
+
+
+@pytest.mark.parametrize(
+    ("type_", "zero_date", "complaint"),
+    [
+        ("text", "null", "for dates and timestamps, not for text"),
+        ("time", "2000-01-01", "for dates and timestamps, not for time"),
+        ("date", "0000-00-00", "not '0000-00-00'"),
+        ("timestamp(3)", "NULL", "not 'NULL'"),
+        ("timestamptz", "20000101", "not '20000101'"),
+        ("date", "", "not ''"),
+    ],
+)
+def test_a_zero_date_becomes_null_or_a_date(type_: str, zero_date: str, complaint: str) -> None:
+    with pytest.raises(SpecError, match=f"column day: .*{complaint}"):
+        Column("day", type_, zero_date=zero_date)
+    assert Column("day", "date", zero_date="2000-01-01").zero_date == "2000-01-01"
 
 
 def test_names_default_to_the_sources_own() -> None:

@@ -38,7 +38,7 @@ def render(source: SourceTable, table: Table, column: Column) -> Expression:
     """The expression of a declared column. Raises `SyncError` with table and column where there is none."""
     found = column_of(source, table, column.source_name)
     try:
-        return expression(found, column.type, column.mask, fetchable=bool(table.key))
+        return expression(found, column, fetchable=bool(table.key))
     except SyncError as error:
         raise SyncError(f"{table.qualified}, {error}") from error
 
@@ -131,10 +131,7 @@ class RowReader:
             yield from self._by_columns(wanted)
 
     def _by_columns(self, predicates: list[str]) -> Iterator[list[bytes]]:
-        shown = ", ".join(
-            f"{each.column if each.raw else f'CONCAT({each.text})'}, {each.fits or '1'}"
-            for each in self._expressions
-        )
+        shown = ", ".join(f"{each.fetched}, {each.fits or '1'}" for each in self._expressions)
         either = " OR ".join(f"({predicate})" for predicate in predicates)
         found = 0
         with self._connection.cursor(SSCursor) as cursor:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sync.errors import SyncError
 from sync.sources.mysql_catalog import SourceColumn, quote
+from sync.spec import ZERO_DATE_NULL, Column
 from sync.types import PgType, parse_type
 
 # A backslash before "!" or "#" occurs in no escaped field, so a mark cannot be mistaken for data.
@@ -25,14 +26,17 @@ CHARACTERS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "
 LONG_TEXTS = {"text", "mediumtext", "longtext", "json"}
 # REPLACE moves all that follows for every match: escaping a long text on the server costs its length squared.
 LONGEST_ESCAPED_BYTES = 1 << 14
-UTF8 = {"utf8mb4", "utf8mb3", "utf8", "ascii"}  # whose bytes need no conversion
+# Whose bytes need no conversion; those of an ENUM or SET of bytes are taken for UTF-8, or refused by COPY.
+UTF8 = {"utf8mb4", "utf8mb3", "utf8", "ascii", "binary"}
+UNICODE = UTF8 | {"latin1", "ucs2", "utf16", "utf16le", "utf32"}  # whose every character is one of Unicode's
 BINARIES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
 GEOMETRIES = {
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
     "geometrycollection", "geomcollection",
 }  # fmt: skip
 NUMBER_KINDS = {"integer", "decimal", "year", "bit"}
-TEMPORAL = {"date", "datetime", "timestamp", "time"}
+DATES = {"date", "datetime", "timestamp"}
+TEMPORAL = DATES | {"time"}
 KINDS: dict[str, str] = {
     **dict.fromkeys(INTEGERS, "integer"),
     **dict.fromkeys(CHARACTERS, "text"),
@@ -67,15 +71,16 @@ class Expression:
 
     `text` is the value as text (never evaluated for NULL); `field` the same as a field of a COPY line; `fits`
     a condition that a value must meet, None where any does; `literal` builds the text of a predicate that
-    finds the row by this column. `raw` marks text and binary columns, whose values can be of any size.
+    finds the row by this column. `fetched` is what to select where the row is read by columns: the value
+    itself of text and binary columns, which can be of any size, else the text.
     """
 
-    column: str
     text: str
     field: str
     fits: str | None
     literal: str
-    raw: bool
+    fetched: str
+    column: str
 
 
 def natural_type(column: SourceColumn) -> str:
@@ -113,35 +118,41 @@ def kind_of(column: SourceColumn) -> str:
     return kind
 
 
-def expression(column: SourceColumn, declared: str, mask: bool, fetchable: bool) -> Expression:
-    """The expression that renders `column` for a target column of the type `declared`.
+def expression(column: SourceColumn, wanted: Column, fetchable: bool) -> Expression:
+    """The expression that renders the source's `column` for the target's column `wanted`.
 
     `fetchable` says that the row can be fetched by its key: a text that is too long to escape on the server
     makes its field, and so its line, NULL. Raises `SyncError` when not every value of the source's type has
-    an exact form in that type.
+    an exact form in the wanted one.
     """
     kind, name = kind_of(column), quote(column.name)
-    target = parse_type(declared)
+    target = parse_type(wanted.type)
     text = _text(column, kind, name, target)
-    if mask:
+    if wanted.mask:
         text = f"SHA2({text}, 256)"
     elif target.base not in _accepted(kind, column):
         raise SyncError(
-            f"column {column.name}: {column.column_type} has no exact form in {declared}; declare"
+            f"column {column.name}: {column.column_type} has no exact form in {wanted.type}; declare"
             f" {natural_type(column)} or text"
         )
-    escaped = _escaped(text) if kind in {"text", "json"} and not mask else text
-    if kind == "binary" and not mask:
-        escaped = rf"CONCAT('\\', {text})"
-    fits = None if mask else _guard(kind, column, name, text, target)
-    field = f"IF({fits}, {escaped}, CONCAT({MISFIT_SQL}, {escaped}))" if fits else escaped
-    if fetchable and escaped != text and column.data_type in LONG_TEXTS:
+    if wanted.zero_date and kind not in DATES:
+        raise SyncError(f"column {column.name}: {column.column_type} has no zero dates; declare no zero_date")
+    plain = wanted.mask or kind not in {"text", "json", "binary"}
+    fits = None if wanted.mask else _guard(kind, column, name, text, target)
+    null = f"{name} IS NULL" if column.nullable else None
+    if wanted.zero_date == ZERO_DATE_NULL:
+        null, text = f"IFNULL({name} = 0, TRUE)", f"IF({name} = 0, NULL, {text})"
+    elif wanted.zero_date:
+        text, fits = f"IF({name} = 0, '{wanted.zero_date}', {text})", f"({name} = 0 OR {fits})"
+    escaped = text if plain else rf"CONCAT('\\', {text})" if kind == "binary" else _escaped(text)
+    shown = f"CONCAT('0x', HEX({name}))" if fits and _converted(kind, column) else None
+    field = f"IF({fits}, {escaped}, CONCAT({MISFIT_SQL}, {shown or escaped}))" if fits else escaped
+    if fetchable and not plain and column.data_type in LONG_TEXTS:
         field = f"IF(OCTET_LENGTH({name}) > {LONGEST_ESCAPED_BYTES}, NULL, {field})"
-    if column.nullable:
-        field = f"IF({name} IS NULL, {NULL_SQL}, {field})"
-    return Expression(
-        name, text, field, fits, _literal(kind, name), kind in {"text", "json", "binary"} and not mask
-    )
+    if null:
+        field = f"IF({null}, {NULL_SQL}, {field})"
+    fetched = f"CONCAT({text})" if plain else f"IF({fits}, {name}, {shown})" if shown else name
+    return Expression(text, field, fits, _literal(kind, name), fetched, name)
 
 
 def _accepted(kind: str, column: SourceColumn) -> set[str]:
@@ -159,8 +170,8 @@ def _text(column: SourceColumn, kind: str, name: str, target: PgType) -> str:
     if kind == "bit":
         return f"CAST({name} AS UNSIGNED)"
     if kind == "float":
-        # MariaDB prints a FLOAT with six digits; a product with 1e0 is a DOUBLE and keeps the sign of zero.
-        return f"({name} * 1e0)"
+        # MariaDB prints a FLOAT with six digits, a product with 1e0 is a DOUBLE; and it prints -0.0 as 0.
+        return f"IF({name} = 0 AND ATAN2({name}, -1) < 0, '-0', {name} * 1e0)"
     if kind == "timestamp" and target.base != "timestamp":
         return f"CONCAT({name}, '+00')"
     if kind in {"uuid", "inet4", "inet6"}:
@@ -179,15 +190,25 @@ def _escaped(text: str) -> str:
     return text
 
 
+def _converted(kind: str, column: SourceColumn) -> bool:
+    """Whether a text's character set has characters that Unicode lacks: the server shows those as `?`."""
+    return kind == "text" and column.charset not in UNICODE
+
+
 def _guard(kind: str, column: SourceColumn, name: str, text: str, target: PgType) -> str | None:
-    """What COPY would not notice: it rounds digits away, and a zero date would name no column."""
+    """What COPY would not notice, as digits that it rounds away, and what it finds a row at a time, as dates
+    that are none."""
     conditions = []
-    if kind in TEMPORAL - {"time"} and target.base != "text":
-        conditions.append(f"YEAR({name}) <> 0")
+    if kind in DATES and target.base != "text":
+        conditions.append(f"WEEKDAY({name}) IS NOT NULL")
     if kind in TEMPORAL and target.length is not None and (column.scale or 0) > target.length:
         conditions.append(f"MICROSECOND({name}) % {10 ** (6 - target.length)} = 0")
-    if kind == "decimal" and target.scale is not None and (column.scale or 0) > target.scale:
-        conditions.append(f"{name} = ROUND({name}, {target.scale})")
+    if kind in NUMBER_KINDS and target.scale is not None and (column.scale or 0) > target.scale:
+        conditions.append(f"{text} = ROUND({text}, {target.scale})")
+    if _converted(kind, column):
+        again = f"CAST(CONVERT(CONVERT({name} USING utf8mb4) USING {column.charset}) AS BINARY)"
+        unmarked = f"LOCATE('?', CONVERT({name} USING utf8mb4)) = 0"
+        conditions.append(f"({unmarked} OR {again} = CAST({name} AS BINARY))")
     if target.base in {"character varying", "character"} and target.length is not None:
         conditions.append(f"CHAR_LENGTH({name}) <= {target.length}")
     if target.base == "character":

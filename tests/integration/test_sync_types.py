@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 
 import pymysql
 import pytest
 
+from stack.cluster import Cluster
 from sync.errors import SyncError
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Table
+from tests.integration.mysql_values import EVERYWHERE, MARIADB
 from tests.integration.sync_support import Pipeline
 
 Shop = pymysql.Connection
 
-# MySQL's type, the PostgreSQL type it becomes, and pairs of a literal there and its text here.
-TYPES: list[tuple[str, str, list[tuple[str, str]]]] = [
-    ("TINYINT(1)", "smallint", [("0", "0"), ("2", "2"), ("-128", "-128")]),
-    ("TINYINT UNSIGNED", "smallint", [("255", "255")]),
-    ("SMALLINT UNSIGNED", "integer", [("65535", "65535")]),
-    ("MEDIUMINT", "integer", [("-8388608", "-8388608")]),
-    ("INT UNSIGNED ZEROFILL", "bigint", [("4294967295", "4294967295"), ("7", "7")]),
-    ("BIGINT", "bigint", [("-9223372036854775808", "-9223372036854775808")]),
-    ("BIGINT UNSIGNED", "numeric(20,0)", [("18446744073709551615", "18446744073709551615")]),
-    ("DECIMAL(65,30)", "numeric(65,30)", [(f"-{'9' * 35}.{'9' * 30}", f"-{'9' * 35}.{'9' * 30}")]),
-    ("DECIMAL(5,0)", "numeric(5,0)", [("-12345", "-12345")]),
-    ("FLOAT", "real", [("16777216", "1.6777216e+07"), ("0.1", "0.1"), ("-3.4e38", "-3.4e+38")]),
-    ("DOUBLE", "double precision",
-     [("1.7976931348623157e308", "1.7976931348623157e+308"), ("5e-324", "5e-324"), ("0.1", "0.1"),
-       ("123456789.123456789", "123456789.12345679")]),
-    ("DOUBLE(10,2)", "double precision", [("1234.565", "1234.57")]),
-    ("BIT(1)", "bigint", [("b'1'", "1")]),
-    ("BIT(8)", "bigint", [("b'10100000'", "160")]),
-    ("BIT(64)", "numeric(20,0)", [("0xFFFFFFFFFFFFFFFF", "18446744073709551615")]),
-    ("DATE", "date", [("'9999-12-31'", "9999-12-31"), ("'0001-01-01'", "0001-01-01")]),
-    ("DATETIME(6)", "timestamp(6) without time zone",
-     [("'2024-02-29 23:59:59.999999'", "2024-02-29 23:59:59.999999")]),
-    ("DATETIME", "timestamp(0) without time zone", [("'1000-01-01 00:00:00'", "1000-01-01 00:00:00")]),
-    ("TIMESTAMP(6) NULL", "timestamp(6) with time zone",
-     # The second that Berlin's clocks show twice, in summer time and in winter time.
-     [("FROM_UNIXTIME(1729989000.5)", "2024-10-27 00:30:00.5+00"),
-      ("FROM_UNIXTIME(1729992600)", "2024-10-27 01:30:00+00")]),
-    ("TIME", "interval",
-     [("'-838:59:59'", "-838:59:59"), ("'838:59:59'", "838:59:59"), ("'-0:0:1'", "-00:00:01")]),
-    ("TIME(6)", "interval", [("'25:00:00.000001'", "25:00:00.000001")]),
-    ("YEAR", "smallint", [("2155", "2155"), ("0", "0")]),
-    ("CHAR(5)", "text", [("'ab   '", "ab"), ("'NULL'", "NULL")]),
-    ("VARCHAR(50) CHARACTER SET latin1", "text", [("'Zoë € trailing  '", "Zoë € trailing  ")]),
-    ("VARCHAR(50) COLLATE utf8mb4_unicode_ci", "text",
-     [(r"'tab\tnewline\nreturn\rback\\slash'", "tab\tnewline\nreturn\rback\\slash"), (r"'\\N'", "\\N"),
-      ("''", ""), (r"'\\.'", "\\."), ("'😀 Ω \u2028'", "😀 Ω \u2028")]),
-    ("LONGTEXT", "text", [("REPEAT('xyz', 1000)", "xyz" * 1000)]),
-    (r"ENUM('plain','back\\slash','tab\t')", "text",
-     [(r"'back\\slash'", "back\\slash"), (r"'tab\t'", "tab\t")]),
-    ("SET('a','b','c')", "text", [("'c,a'", "a,c"), ("''", "")]),
-    ("BINARY(4)", "bytea", [("x'00'", "\\x00000000"), ("'\\\\n\t'", "\\x5c6e0900")]),
-    ("VARBINARY(10)", "bytea", [("''", "\\x"), ("x'00FF00'", "\\x00ff00")]),
-    ("BLOB", "bytea", [("x'0009'", "\\x0009")]),
-    ("UUID", "uuid", [("'123E4567-e89b-12d3-a456-426655440000'", "123e4567-e89b-12d3-a456-426655440000")]),
-    ("INET6", "inet", [("'2001:db8::1'", "2001:db8::1/128")]),
-    ("INT GENERATED ALWAYS AS (5 * 2) STORED", "integer", [("DEFAULT", "10")]),
-    ("INT INVISIBLE", "integer", [("7", "7")]),
-]  # fmt: skip
+TYPES = EVERYWHERE + MARIADB
 
 
 @pytest.fixture
@@ -135,6 +91,14 @@ NARROWER = [
     ("TIME", "time", "'23:00:00'", "'25:00:00'"),
     ("LONGTEXT", "jsonb", "'{\"a\": 1.50}'", "'{oops'"),
     ("LONGTEXT", "jsonb", "'[\"\\\\\\\\u0000\"]'", "'[\"\\\\u0000\"]'"),
+    ("INT", "numeric(4,-2)", "1200", "1234"),
+    ("DATETIME(3)", "timestamp(3)", "'2020-02-29 01:02:03.004'", "'2020-00-10 01:02:03.004'"),
+    ("DATE", "date", "'2020-10-01'", "'2020-10-00'"),
+    ("DATE", "date", "'0001-01-01'", "'0000-01-01'"),
+    ("TIMESTAMP NULL", "timestamptz", "FROM_UNIXTIME(1)", "'0000-00-00'"),
+    ("VARCHAR(9) CHARACTER SET sjis", "text", "'ソ?'", "_sjis x'F0403F'"),
+    ("VARCHAR(9) CHARACTER SET cp1250", "text", "'?'", "_cp1250 x'81'"),
+    ("ENUM('a', x'E9') CHARACTER SET binary", "text", "'a'", "x'E9'"),
 ]
 
 
@@ -144,15 +108,100 @@ def test_a_value_that_a_narrower_declared_type_would_bend_is_quarantined(
 ) -> None:
     execute(
         shop,
+        "SET sql_mode = ''",
         f"CREATE TABLE narrow (id INT PRIMARY KEY, c {theirs})",
         f"INSERT INTO narrow VALUES (1, {fits}), (2, {misfit}), (3, NULL)",
     )
     table = Table("narrow", "mysql", "shop", ("id",), columns=(Column("id", "integer"), Column("c", ours)))
     result = pipeline.run(table)
     assert (result.read, result.rows, result.quarantined) == (3, 2, 1)
-    ((_, key, reason),) = pipeline.rejected()
+    ((key, reason, raw),) = pipeline.query("SELECT key, reason, raw FROM quarantine.rejected_rows")
     assert key == "2"
     assert "c" in reason
+    assert json.loads(raw)["c"]
+
+
+def test_bytes_that_are_no_text_are_shown_as_they_are(pipeline: Pipeline, shop: Shop) -> None:
+    execute(
+        shop,
+        "CREATE TABLE words (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET sjis,"
+        " b ENUM('ok', x'41E9') CHARACTER SET binary)",
+        "INSERT INTO words VALUES (1, _sjis x'41F040', 'ok'), (2, 'a', x'41E9')",
+        "INSERT INTO words SELECT seq, 'a', 'ok' FROM seq_3_to_999",
+    )
+    assert pipeline.run(Table("words", "mysql", "shop", key=("id",))).quarantined == 2
+    raw = pipeline.query("SELECT raw FROM quarantine.rejected_rows ORDER BY key")
+    assert [json.loads(values) for (values,) in raw] == [
+        {"id": "1", "a": "0x41F040", "b": "ok"},
+        {"id": "2", "a": "a", "b": "A\\xe9"},
+    ]
+
+
+def test_a_moment_is_the_same_whatever_the_zone_of_its_writer_and_of_the_server(
+    pipeline: Pipeline, shop: Shop, urls: dict[str, str], stack: Cluster
+) -> None:
+    execute(shop, "CREATE TABLE moments (id INT PRIMARY KEY, at TIMESTAMP)")
+    for number, zone in enumerate(["+02:00", "+01:00", "-11:30"]):
+        execute(
+            shop, f"SET time_zone = '{zone}'", f"INSERT INTO moments VALUES ({number}, '2024-10-27 02:30')"
+        )
+    table = Table("moments", "mysql", "shop", key=("id",))
+    pipeline.run(table)
+    login = {"user": "root", "password": stack.home.passwords["mysql.root"], "host": "127.0.0.1"}
+    with pymysql.connect(**login, port=stack.ports.known()["mysql"]) as root:
+        execute(root, "SET GLOBAL time_zone = '+05:30'")
+        try:
+            with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as elsewhere:
+                assert Pipeline(elsewhere, pipeline.target_url).run(table).changed == 0
+        finally:
+            execute(root, "SET GLOBAL time_zone = 'SYSTEM'")
+    assert pipeline.query("SET TimeZone = 'UTC'; SELECT at::text FROM raw.moments ORDER BY id") == [
+        ("2024-10-27 00:30:00+00",),
+        ("2024-10-27 01:30:00+00",),
+        ("2024-10-27 14:00:00+00",),
+    ]
+
+
+ZERO_DATES = Table(
+    "deliveries", "mysql", "shop", ("id",),
+    columns=(
+        Column("id", "integer"), Column("said", "text", source="day"),
+        Column("day", "date", zero_date="null"), Column("at", "timestamp", zero_date="2000-01-01"),
+        Column("seen", "timestamptz", zero_date="1970-01-01"),
+    ),
+)  # fmt: skip
+
+
+def test_a_declaration_maps_zero_dates_and_no_other(pipeline: Pipeline, shop: Shop) -> None:
+    execute(
+        shop,
+        "SET sql_mode = '', time_zone = '+00:00'",
+        "CREATE TABLE deliveries (id INT PRIMARY KEY, day DATE NOT NULL, at DATETIME(3), seen TIMESTAMP"
+        " NULL)",
+        "INSERT INTO deliveries VALUES (1, 0, 0, 0), (2, '2024-01-02', NULL, NULL),"
+        " (3, '2024-00-02', NULL, NULL), (4, 0, '0000-00-00 01:00:00', NULL), (5, 0, '2024-01-00', 0)",
+    )
+    assert pipeline.run(ZERO_DATES).quarantined == 3
+    assert pipeline.query(
+        "SET TimeZone = 'UTC';"
+        " SELECT id, said, day::text, at::text, seen::text FROM raw.deliveries ORDER BY id"
+    ) == [
+        (1, "0000-00-00", None, "2000-01-01 00:00:00", "1970-01-01 00:00:00+00"),
+        (2, "2024-01-02", "2024-01-02", None, None),
+    ]
+    reasons = {key: reason for _, key, reason in pipeline.rejected()}
+    assert reasons == {
+        "3": "column day: '2024-00-02' cannot be stored as date",
+        "4": "column at: '0000-00-00 01:00:00.000' cannot be stored as timestamp",
+        "5": "column at: '2024-01-00 00:00:00.000' cannot be stored as timestamp",
+    }
+    assert pipeline.run(ZERO_DATES).changed == 0
+
+
+def test_a_zero_date_of_a_column_without_dates_is_refused(pipeline: Pipeline, shop: Shop) -> None:
+    execute(shop, "CREATE TABLE deliveries (id INT PRIMARY KEY, day VARCHAR(10), at DATETIME, seen DATETIME)")
+    with pytest.raises(SyncError, match=r"raw\.deliveries, column day: varchar\(10\)"):
+        pipeline.run(ZERO_DATES)
 
 
 def test_a_type_without_an_exact_form_is_refused_with_the_one_that_has_it(
