@@ -18,7 +18,7 @@ from sync.copytext import Chunk
 from sync.errors import UnknownTableError
 from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.binlog_position import binlog_position, open_snapshot
-from sync.sources.mysql_bound import find_bound
+from sync.sources.mysql_bound import OpenTransactions
 from sync.sources.mysql_catalog import column_of, read_table
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
 from sync.sources.mysql_types import natural_type
@@ -39,6 +39,7 @@ class MySQLSource:
     def __init__(self, url: str) -> None:
         self._url = parse(url)
         self._catalog: pymysql.Connection[Any] | None = None
+        self._open_transactions = OpenTransactions()
 
     def __repr__(self) -> str:
         return f"MySQLSource({self._url})"
@@ -75,14 +76,13 @@ class MySQLSource:
 
     @contextmanager
     def snapshot(self, bound_for: Table | None = None) -> Iterator[MySQLSnapshot]:
-        bound = None
-        with mysql_errors(str(self._url)):
-            if bound_for:
-                catalog = self._connection()
-                bound = find_bound(catalog, read_table(catalog, bound_for), bound_for)
-            connection = connect_mysql(self._url, init_command=SESSION)
+        connection = connect_mysql(self._url, init_command=SESSION)
         try:
             with mysql_errors(str(self._url)):
+                bound = None
+                if bound_for:
+                    source = read_table(self._connection(), bound_for)
+                    bound = self._open_transactions.bound(connection, source, bound_for)
                 snapshot = MySQLSnapshot(connection, bound)
             yield snapshot
         finally:

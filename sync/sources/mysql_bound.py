@@ -7,11 +7,13 @@ running statements count. Both tables need the privilege PROCESS.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymysql
 
+from sync.errors import TransientError
 from sync.sources.base import Bound
 from sync.sources.binlog_position import NOT_PERMITTED
 from sync.sources.mysql_catalog import SourceTable, column_of, quote
@@ -20,12 +22,17 @@ from sync.spec import Table
 
 # Both tables tell times in whole seconds.
 GRANULARITY = timedelta(seconds=1)
+# The server answers from a cache that it renews only 0.1 s after somebody has read it.
+CACHE_SECONDS = 0.11
+ATTEMPTS = 50
+REUSE_SECONDS = 1.0
 # Threads that run no statement of a user. A replica's applier shows in innodb_trx while it applies.
 IDLE = "('Sleep', 'Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
 # innodb_trx tells times in the system's zone, whatever the session's.
 OLDEST_TRANSACTION = """
-    SELECT MAX(UNIX_TIMESTAMP() - UNIX_TIMESTAMP(trx_started)) FROM information_schema.innodb_trx
-    WHERE trx_mysql_thread_id <> CONNECTION_ID()
+    SELECT MAX(trx_mysql_thread_id = CONNECTION_ID()),
+        MAX(IF(trx_mysql_thread_id = CONNECTION_ID(), NULL, UNIX_TIMESTAMP() - UNIX_TIMESTAMP(trx_started)))
+    FROM information_schema.innodb_trx
 """
 OLDEST_STATEMENT = f"""
     SELECT MAX(time) FROM information_schema.processlist
@@ -33,30 +40,62 @@ OLDEST_STATEMENT = f"""
 """
 
 
-def find_bound(connection: pymysql.Connection[Any], source: SourceTable, table: Table) -> Bound:
-    """The bound for `table`'s cursor. The connection is in autocommit mode, its time zone UTC."""
-    probed_at = _row(connection, "SELECT UTC_TIMESTAMP(6)")[0].replace(tzinfo=UTC)
-    cursor = column_of(source, table, table.cursor_source_name)
-    greatest = None
-    if kind_of(cursor) in NUMBER_KINDS:
-        found = _row(connection, f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}")
-        greatest = found[0]
-    return Bound(_oldest(connection), probed_at, greatest)
+class OpenTransactions:
+    """Finds the bound of one server's tables. What it found is used again for a moment, which is exact too
+    and spares tables that are read one after the other the wait for the server's cache."""
+
+    def __init__(self) -> None:
+        self._known: Bound | None = None
+        self._known_until = 0.0
+
+    def bound(self, connection: pymysql.Connection[Any], source: SourceTable, table: Table) -> Bound:
+        """The bound for `table`'s cursor. The connection is new, its time zone UTC; no transaction is left
+        open on it."""
+        cursor = column_of(source, table, table.cursor_source_name)
+        if kind_of(cursor) in NUMBER_KINDS:
+            probed_at = _utc_now(connection)
+            query = f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}"
+            greatest = _row(connection, query)[0]
+            connection.rollback()
+            return Bound(_oldest(connection), probed_at, greatest)
+        if self._known is None or time.monotonic() > self._known_until:
+            self._known = Bound(_oldest(connection), _utc_now(connection))
+            self._known_until = time.monotonic() + REUSE_SECONDS
+        return self._known
 
 
 def _oldest(connection: pymysql.Connection[Any]) -> datetime | None:
-    now: datetime = _row(connection, "SELECT UTC_TIMESTAMP(6)")[0].replace(tzinfo=UTC)
+    """When the oldest of all transactions and statements began, None without the right to see them."""
+    now = _utc_now(connection)
     _row(connection, "SET time_zone = 'SYSTEM'")
     try:
-        ages = [_row(connection, query)[0] for query in (OLDEST_TRANSACTION, OLDEST_STATEMENT)]
+        ages = [_oldest_transaction(connection), _row(connection, OLDEST_STATEMENT)[0]]
     except pymysql.err.MySQLError as error:
         if error.args[0] in NOT_PERMITTED:
             return None
         raise
     finally:
+        connection.rollback()
         _row(connection, "SET time_zone = '+00:00'")
     open_for = [max(0.0, float(age)) for age in ages if age is not None]
     return now - timedelta(seconds=max(open_for)) - GRANULARITY if open_for else now
+
+
+def _oldest_transaction(connection: pymysql.Connection[Any]) -> float | None:
+    """How many seconds ago the oldest transaction of others began. An answer that does not show the one that
+    is begun here is older than this question."""
+    _row(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    for _ in range(ATTEMPTS):
+        shown, age = _row(connection, OLDEST_TRANSACTION)
+        if shown:
+            return None if age is None else float(age)
+        time.sleep(CACHE_SECONDS)
+    raise TransientError("information_schema.innodb_trx is read so often by others that it shows no new rows")
+
+
+def _utc_now(connection: pymysql.Connection[Any]) -> datetime:
+    now: datetime = _row(connection, "SELECT UTC_TIMESTAMP(6)")[0]
+    return now.replace(tzinfo=UTC)
 
 
 def _row(connection: pymysql.Connection[Any], statement: str) -> tuple[Any, ...]:
