@@ -27,7 +27,7 @@ LONG_TEXTS = {"text", "mediumtext", "longtext", "json"}
 # REPLACE moves all that follows for every match: escaping a long text on the server costs its length squared.
 LONGEST_ESCAPED_BYTES = 1 << 14
 # Whose bytes need no conversion; those of an ENUM or SET of bytes are taken for UTF-8, or refused by COPY.
-UTF8 = {"utf8mb4", "utf8mb3", "utf8", "ascii", "binary"}
+UTF8 = {"utf8mb4", "utf8mb3", "utf8", "ascii", "binary", ""}
 UNICODE = UTF8 | {"latin1", "ucs2", "utf16", "utf16le", "utf32"}  # whose every character is one of Unicode's
 BINARIES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
 GEOMETRIES = {

@@ -72,3 +72,12 @@ MARIADB: Values = [
     ("ENUM('a','é') CHARACTER SET binary", "text", [("'é'", "é")]),
     ("VARCHAR(20) COMPRESSED", "text", [("'aé'", "aé")]),
 ]  # fmt: skip
+
+MYSQL: Values = [
+    ("JSON", "jsonb",
+     [(r"""'{"a": 18446744073709551615, "b": "\\u03a9\\t"}'""",
+       r"""{"a": 18446744073709551615, "b": "Ω\t"}"""),
+      ("'null'", "null"), ("'[1.0, 1e300]'", f"[1.0, 1{'0' * 300}]")]),
+    ("VECTOR(2)", "bytea", [("TO_VECTOR('[1,2]')", "\\x0000803f00000040")]),
+    ("DOUBLE", "double precision", [("-0e0", "-0")]),
+]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 
 import pymysql
 import pytest
@@ -13,17 +14,33 @@ from stack.cluster import Cluster
 from sync.errors import SyncError
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Table
-from tests.integration.mysql_values import EVERYWHERE, MARIADB
+from tests.integration.mysql_values import EVERYWHERE, MARIADB, MYSQL, Values
 from tests.integration.sync_support import Pipeline
 
 Shop = pymysql.Connection
 
-TYPES = EVERYWHERE + MARIADB
+
+@dataclass
+class Server:
+    """A shop on one system: a connection that may write to it, a reader's URL, and the types that it has."""
+
+    shop: Shop
+    url: str = field(repr=False)
+    types: Values
+
+
+@pytest.fixture(params=["MariaDB", "MySQL"])
+def server(request: pytest.FixtureRequest) -> Server:
+    if request.param == "MariaDB":
+        url = request.getfixturevalue("urls")["SOFTCART_MYSQL_URL"]
+        return Server(request.getfixturevalue("shop"), url, EVERYWHERE + MARIADB)
+    url = request.getfixturevalue("mysql_server").reader
+    return Server(request.getfixturevalue("mysql_shop"), url, EVERYWHERE + MYSQL)
 
 
 @pytest.fixture
-def pipeline(shop: Shop, urls: dict[str, str], staging: str) -> Iterator[Pipeline]:
-    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
+def pipeline(server: Server, staging: str) -> Iterator[Pipeline]:
+    with closing(MySQLSource(server.url)) as source:
         yield Pipeline(source, staging)
 
 
@@ -41,27 +58,29 @@ def column_types(pipeline: Pipeline, name: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_every_type_becomes_its_natural_type_and_keeps_its_values(pipeline: Pipeline, shop: Shop) -> None:
-    columns = ", ".join(f"c{number} {type_}" for number, (type_, _, _) in enumerate(TYPES))
+def test_every_type_becomes_its_natural_type_and_keeps_its_values(pipeline: Pipeline, server: Server) -> None:
+    columns = ", ".join(f"c{number} {type_}" for number, (type_, _, _) in enumerate(server.types))
     execute(
-        shop, "SET sql_mode = '', time_zone = 'SYSTEM'", f"CREATE TABLE types (id INT PRIMARY KEY, {columns})"
+        server.shop,
+        "SET sql_mode = '', time_zone = 'SYSTEM'",
+        f"CREATE TABLE types (id INT PRIMARY KEY, {columns})",
     )
     wanted = []
-    for row in range(max(len(values) for _, _, values in TYPES)):
-        pairs = [values[min(row, len(values) - 1)] for _, _, values in TYPES]
-        execute(shop, _insert(row + 1, [literal for literal, _ in pairs]))
+    for row in range(max(len(values) for _, _, values in server.types)):
+        pairs = [values[min(row, len(values) - 1)] for _, _, values in server.types]
+        execute(server.shop, _insert(row + 1, [literal for literal, _ in pairs]))
         wanted.append([text for _, text in pairs])
 
     table = Table("types", "mysql", "shop", key=("id",))
     assert pipeline.run(table).quarantined == 0
     assert pipeline.run(table).changed == 0
 
-    assert column_types(pipeline, "types") == [type_ for _, type_, _ in TYPES]
-    shown = ", ".join(f"c{number}::text" for number in range(len(TYPES)))
+    assert column_types(pipeline, "types") == [type_ for _, type_, _ in server.types]
+    shown = ", ".join(f"c{number}::text" for number in range(len(server.types)))
     arrived = pipeline.query(f"SET TimeZone = 'UTC'; SELECT {shown} FROM raw.types ORDER BY id")
     for row, expected in zip(arrived, wanted, strict=True):
         different = [
-            (t[0], got, want) for t, got, want in zip(TYPES, row, expected, strict=True) if got != want
+            (t[0], got, want) for t, got, want in zip(server.types, row, expected, strict=True) if got != want
         ]
         assert different == []
 
@@ -71,10 +90,14 @@ def _insert(row: int, literals: list[str]) -> str:
     return f"INSERT INTO types (id, {names}) VALUES ({row}, {', '.join(literals)})"
 
 
-def test_null_is_null_in_every_type(pipeline: Pipeline, shop: Shop) -> None:
-    ordinary = [type_ for type_, _, _ in TYPES if "GENERATED" not in type_]
+def test_null_is_null_in_every_type(pipeline: Pipeline, server: Server) -> None:
+    ordinary = [type_ for type_, _, _ in server.types if "GENERATED" not in type_]
     columns = ", ".join(f"c{number} {type_}" for number, type_ in enumerate(ordinary))
-    execute(shop, f"CREATE TABLE nulls (id INT PRIMARY KEY, {columns})", "INSERT INTO nulls (id) VALUES (1)")
+    execute(
+        server.shop,
+        f"CREATE TABLE nulls (id INT PRIMARY KEY, {columns})",
+        "INSERT INTO nulls (id) VALUES (1)",
+    )
     pipeline.run(Table("nulls", "mysql", "shop", key=("id",)))
     everything = " AND ".join(f"c{number} IS NULL" for number in range(len(ordinary)))
     assert pipeline.query(f"SELECT {everything} FROM raw.nulls") == [(True,)]
@@ -102,32 +125,42 @@ NARROWER = [
 ]
 
 
-@pytest.mark.parametrize(("theirs", "ours", "fits", "misfit"), NARROWER)
 def test_a_value_that_a_narrower_declared_type_would_bend_is_quarantined(
-    pipeline: Pipeline, shop: Shop, theirs: str, ours: str, fits: str, misfit: str
+    pipeline: Pipeline, server: Server
 ) -> None:
+    names = [f"c{number}" for number in range(len(NARROWER))]
+    theirs = ", ".join(f"{name} {each[0]}" for name, each in zip(names, NARROWER, strict=True))
+    fitting = [fits for _, _, fits, _ in NARROWER]
+    rows = [fitting]
+    for number, (_, _, _, misfit) in enumerate(NARROWER):
+        rows.append([*fitting[:number], misfit, *fitting[number + 1 :]])
     execute(
-        shop,
+        server.shop,
         "SET sql_mode = ''",
-        f"CREATE TABLE narrow (id INT PRIMARY KEY, c {theirs})",
-        f"INSERT INTO narrow VALUES (1, {fits}), (2, {misfit}), (3, NULL)",
+        f"CREATE TABLE narrow (id INT PRIMARY KEY, {theirs})",
+        *(f"INSERT INTO narrow VALUES ({number}, {', '.join(row)})" for number, row in enumerate(rows)),
+        f"INSERT INTO narrow (id) VALUES ({len(rows)})",
     )
-    table = Table("narrow", "mysql", "shop", ("id",), columns=(Column("id", "integer"), Column("c", ours)))
-    result = pipeline.run(table)
-    assert (result.read, result.rows, result.quarantined) == (3, 2, 1)
-    ((key, reason, raw),) = pipeline.query("SELECT key, reason, raw FROM quarantine.rejected_rows")
-    assert key == "2"
-    assert "c" in reason
-    assert json.loads(raw)["c"]
+    columns = tuple(Column(name, each[1]) for name, each in zip(names, NARROWER, strict=True))
+    result = pipeline.run(
+        Table("narrow", "mysql", "shop", ("id",), columns=(Column("id", "integer"), *columns))
+    )
+
+    assert (result.read, result.rows, result.quarantined) == (len(rows) + 1, 2, len(NARROWER))
+    for key, reason, raw in pipeline.query("SELECT key, reason, raw FROM quarantine.rejected_rows"):
+        culprit = f"c{int(key) - 1}"
+        assert culprit in reason or "invalid byte sequence" in reason
+        assert json.loads(raw)[culprit] not in (None, "", "?")
 
 
-def test_bytes_that_are_no_text_are_shown_as_they_are(pipeline: Pipeline, shop: Shop) -> None:
+def test_bytes_that_are_no_text_are_shown_as_they_are(pipeline: Pipeline, server: Server) -> None:
+    ordinary = [f"({number}, 'a', 'ok')" for number in range(3, 999)]
     execute(
-        shop,
+        server.shop,
         "CREATE TABLE words (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET sjis,"
         " b ENUM('ok', x'41E9') CHARACTER SET binary)",
         "INSERT INTO words VALUES (1, _sjis x'41F040', 'ok'), (2, 'a', x'41E9')",
-        "INSERT INTO words SELECT seq, 'a', 'ok' FROM seq_3_to_999",
+        f"INSERT INTO words VALUES {', '.join(ordinary)}",
     )
     assert pipeline.run(Table("words", "mysql", "shop", key=("id",))).quarantined == 2
     raw = pipeline.query("SELECT raw FROM quarantine.rejected_rows ORDER BY key")
@@ -138,7 +171,7 @@ def test_bytes_that_are_no_text_are_shown_as_they_are(pipeline: Pipeline, shop: 
 
 
 def test_a_moment_is_the_same_whatever_the_zone_of_its_writer_and_of_the_server(
-    pipeline: Pipeline, shop: Shop, urls: dict[str, str], stack: Cluster
+    urls: dict[str, str], shop: Shop, staging: str, stack: Cluster
 ) -> None:
     execute(shop, "CREATE TABLE moments (id INT PRIMARY KEY, at TIMESTAMP)")
     for number, zone in enumerate(["+02:00", "+01:00", "-11:30"]):
@@ -146,19 +179,17 @@ def test_a_moment_is_the_same_whatever_the_zone_of_its_writer_and_of_the_server(
             shop, f"SET time_zone = '{zone}'", f"INSERT INTO moments VALUES ({number}, '2024-10-27 02:30')"
         )
     table = Table("moments", "mysql", "shop", key=("id",))
-    pipeline.run(table)
     login = {"user": "root", "password": stack.home.passwords["mysql.root"], "host": "127.0.0.1"}
     with pymysql.connect(**login, port=stack.ports.known()["mysql"]) as root:
-        execute(root, "SET GLOBAL time_zone = '+05:30'")
-        try:
-            with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as elsewhere:
-                assert Pipeline(elsewhere, pipeline.target_url).run(table).changed == 0
-        finally:
-            execute(root, "SET GLOBAL time_zone = 'SYSTEM'")
-    assert pipeline.query("SET TimeZone = 'UTC'; SELECT at::text FROM raw.moments ORDER BY id") == [
-        ("2024-10-27 00:30:00+00",),
-        ("2024-10-27 01:30:00+00",),
-        ("2024-10-27 14:00:00+00",),
+        for zone in ["+05:30", "SYSTEM"]:
+            execute(root, f"SET GLOBAL time_zone = '{zone}'")
+            with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
+                pipeline = Pipeline(source, staging)
+                pipeline.run(table)
+    assert pipeline.query("SET TimeZone = 'UTC'; SELECT at::text, _batch FROM raw.moments ORDER BY id") == [
+        ("2024-10-27 00:30:00+00", 1),
+        ("2024-10-27 01:30:00+00", 1),
+        ("2024-10-27 14:00:00+00", 1),
     ]
 
 
@@ -172,9 +203,9 @@ ZERO_DATES = Table(
 )  # fmt: skip
 
 
-def test_a_declaration_maps_zero_dates_and_no_other(pipeline: Pipeline, shop: Shop) -> None:
+def test_a_declaration_maps_zero_dates_and_no_other(pipeline: Pipeline, server: Server) -> None:
     execute(
-        shop,
+        server.shop,
         "SET sql_mode = '', time_zone = '+00:00'",
         "CREATE TABLE deliveries (id INT PRIMARY KEY, day DATE NOT NULL, at DATETIME(3), seen TIMESTAMP"
         " NULL)",
@@ -198,16 +229,19 @@ def test_a_declaration_maps_zero_dates_and_no_other(pipeline: Pipeline, shop: Sh
     assert pipeline.run(ZERO_DATES).changed == 0
 
 
-def test_a_zero_date_of_a_column_without_dates_is_refused(pipeline: Pipeline, shop: Shop) -> None:
-    execute(shop, "CREATE TABLE deliveries (id INT PRIMARY KEY, day VARCHAR(10), at DATETIME, seen DATETIME)")
+def test_a_zero_date_of_a_column_without_dates_is_refused(pipeline: Pipeline, server: Server) -> None:
+    execute(
+        server.shop,
+        "CREATE TABLE deliveries (id INT PRIMARY KEY, day VARCHAR(10), at DATETIME, seen DATETIME)",
+    )
     with pytest.raises(SyncError, match=r"raw\.deliveries, column day: varchar\(10\)"):
         pipeline.run(ZERO_DATES)
 
 
 def test_a_type_without_an_exact_form_is_refused_with_the_one_that_has_it(
-    pipeline: Pipeline, shop: Shop
+    pipeline: Pipeline, server: Server
 ) -> None:
-    execute(shop, "CREATE TABLE t (id INT PRIMARY KEY, c DOUBLE)")
+    execute(server.shop, "CREATE TABLE t (id INT PRIMARY KEY, c DOUBLE)")
     table = Table(
         "t", "mysql", "shop", ("id",), columns=(Column("id", "integer"), Column("c", "numeric(9,2)"))
     )
