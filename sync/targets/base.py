@@ -98,8 +98,9 @@ class Load(Protocol):
         """Take a part of the rows beside the table; returns how many of them go to the quarantine, the
         chunk's own rejects and those that the table cannot hold."""
 
-    def stage_gone(self, keys: bytes) -> None:
-        """Take keys, as COPY lines, that the source no longer has; for a partial reading."""
+    def stage_keys(self, keys: bytes) -> None:
+        """Take keys, as COPY lines, that may have changed. Those whose rows are not staged before `apply` are
+        gone from the source. For a partial reading."""
 
     def greatest(self, column: str) -> str | None:
         """The greatest value of a column among the staged rows, as PostgreSQL writes it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from psycopg2.extensions import connection as Connection
 
@@ -26,7 +26,8 @@ from sync.targets.base import Applied, Extent, Moment, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_merge import Counts, Merge
-from sync.targets.postgresql_staging import STAGED, Staging
+from sync.targets.postgresql_names import WorkTables
+from sync.targets.postgresql_staging import Staging
 from sync.targets.postgresql_tables import Plan, existing_columns, plan_own
 from sync.urls import parse
 
@@ -61,12 +62,28 @@ class PostgreSQLTarget:
 
     @contextmanager
     def load(self, table: Table, wait_seconds: float = LEASE_WAIT_SECONDS) -> Iterator[PostgreSQLLoad]:
+        with self.batch([table], wait_seconds) as batch:
+            yield batch.loads[0]
+
+    @contextmanager
+    def batch(
+        self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS
+    ) -> Iterator[PostgreSQLBatch]:
+        names = ", ".join(table.qualified for table in tables)
         connection = connect_postgresql(self._url, client_encoding="UTF8")
         try:
-            with postgresql_errors(f"{table.qualified} in {self._url}"):
+            with postgresql_errors(f"{names} in {self._url}"), ExitStack() as held:
                 self._open(connection)
-                with lease(connection, table.qualified, wait_seconds) as held:
-                    yield PostgreSQLLoad(connection, table, held)
+                # In one order, or two passes could wait for each other.
+                leases = {
+                    table: held.enter_context(lease(connection, table.qualified, wait_seconds))
+                    for table in sorted(tables, key=lambda table: table.qualified)
+                }
+                loads = [
+                    PostgreSQLLoad(connection, table, leases[table], number)
+                    for number, table in enumerate(tables)
+                ]
+                yield PostgreSQLBatch(connection, loads)
         finally:
             connection.close()
 
@@ -85,14 +102,37 @@ class PostgreSQLTarget:
             self._prepared = True
 
 
+class PostgreSQLBatch:
+    """Passes into several tables on one connection; see `targets.base.Batch`."""
+
+    def __init__(self, connection: Connection, loads: Sequence[PostgreSQLLoad]) -> None:
+        self._connection = connection
+        self.loads = loads
+
+    def apply(
+        self, moments: Sequence[tuple[PostgreSQLLoad, Moment, Extent]], dry_run: bool = False
+    ) -> list[Applied]:
+        """Apply loads in one transaction, each with its own moment."""
+        for load, _, _ in moments:
+            load.prepare()
+        with self._connection:
+            applied = [load.write(moment, extent) for load, moment, extent in moments]
+            if dry_run:
+                self._connection.rollback()
+        for load, _, _ in moments:
+            load.finish(dry_run)
+        return applied
+
+
 class PostgreSQLLoad:
     """One pass into one table; see `targets.base.Load`."""
 
-    def __init__(self, connection: Connection, table: Table, held: Lease) -> None:
+    def __init__(self, connection: Connection, table: Table, held: Lease, number: int) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
         self._table = table
         self._lease = held
+        self._work = WorkTables.numbered(number)
         self._columns: tuple[Column, ...] = ()
         self._plan = Plan()
         self._staging: Staging
@@ -107,25 +147,25 @@ class PostgreSQLLoad:
         cursor, table = self._cursor, self._table
         if table.adopt:
             columns = shared_columns(cursor, table, columns, self._plan)
-            self._merge = AdoptingMerge(cursor, table, columns)
+            self._merge = AdoptingMerge(cursor, table, columns, self._work)
         elif existing_columns(cursor, table.schema, table.name) or not table.key:
             self._plan = plan_own(cursor, table, columns, reload)
-            self._merge = Merge(cursor, table, columns)
+            self._merge = Merge(cursor, table, columns, self._work)
         else:
-            self._merge = FirstLoad(cursor, table, columns)
+            self._merge = FirstLoad(cursor, table, columns, self._work)
             self._merge.prepare()
         self._columns = columns
-        into = self._merge.loading if isinstance(self._merge, FirstLoad) else STAGED
-        self._staging = Staging(cursor, table, columns, into)
-        return Shape(columns, complete=into is not STAGED or self._plan.complete)
+        into = self._merge.loading if isinstance(self._merge, FirstLoad) else None
+        self._staging = Staging(cursor, table, columns, self._work, into)
+        return Shape(columns, complete=into is not None or self._plan.complete)
 
     def stage(self, chunk: Chunk) -> int:
         refused = self._staging.add(chunk.lines)
         self._staging.add_rejected([*chunk.rejected, *refused])
         return len(chunk.rejected) + len(refused)
 
-    def stage_gone(self, keys: bytes) -> None:
-        self._staging.add_gone(keys)
+    def stage_keys(self, keys: bytes) -> None:
+        self._staging.add_touched(keys)
 
     def greatest(self, column: str) -> str | None:
         return self._staging.greatest(column)
@@ -133,28 +173,37 @@ class PostgreSQLLoad:
     def apply(
         self, moment: Moment, extent: Extent, dry_run: bool = False, name_differing: int = 0
     ) -> Applied:
-        self._staging.analyze()
+        self.prepare()
         with self._connection:
-            self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
-            self._lease.check(self._cursor)
-            self._plan.run(self._cursor)
-            applied = self._apply(moment, extent, name_differing)
+            applied = self.write(moment, extent, name_differing)
             if dry_run:
                 self._connection.rollback()
+        self.finish(dry_run)
+        return applied
+
+    def prepare(self) -> None:
+        """What has to be done before the transaction in which `write` is called."""
+        self._staging.analyze()
+
+    def finish(self, dry_run: bool) -> None:
+        """What is left to do after that transaction."""
         if dry_run and isinstance(self._merge, FirstLoad):
             self._merge.discard()
         elif not isinstance(self._merge, FirstLoad):
             self._staging.clear()
         self._plan = Plan()
-        return applied
 
-    def _apply(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
+    def write(self, moment: Moment, extent: Extent, name_differing: int = 0) -> Applied:
+        """Apply what was staged, inside a transaction of the caller."""
+        self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
+        self._lease.check(self._cursor)
+        self._plan.run(self._cursor)
         counts = self._merge.find(extent)
         differing = self._merge.differing(name_differing) if name_differing else ()
         batch = None
-        if counts.changed or quarantine.differs(self._cursor, self._table, extent):
+        if counts.changed or quarantine.differs(self._cursor, self._table, self._work, extent):
             batch = next_batch(self._cursor)
-            quarantine.replace(self._cursor, self._table, extent, batch)
+            quarantine.replace(self._cursor, self._table, self._work, extent, batch)
         self._merge.apply(batch, moment.taken_at)
         rows = self._live_rows(counts, extent)
         covered = self._merge.covered(extent, rows)

@@ -17,8 +17,7 @@ from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.targets.base import Differing, Extent
 from sync.targets.postgresql_merge import Counts, Statements
-from sync.targets.postgresql_names import column_list, equal, identifier, stored_name
-from sync.targets.postgresql_staging import STAGED
+from sync.targets.postgresql_names import WorkTables, column_list, equal, identifier, stored_name
 from sync.targets.postgresql_tables import Plan, existing_columns, plan_table
 
 
@@ -65,14 +64,14 @@ def _columns_to_empty(cursor: Cursor, table: Table, shared: Sequence[Column]) ->
 class AdoptingMerge:
     """Staged rows into an adopted table; used as `Merge` is. Rows that were not staged stay in any case."""
 
-    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._table = table
         names = [column.name for column in columns]
         emptied = _columns_to_empty(cursor, table, columns)
         self._sql = Statements(
             cursor,
             table,
-            staged=STAGED,
+            work,
             columns=column_list(names),
             key=column_list(table.key),
             s_columns=column_list(names, "s"),
@@ -100,7 +99,7 @@ class AdoptingMerge:
                 f" ({', '.join(self._table.key)} now) that is unique there"
             )
         self._sql.run(
-            "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {s_columns},"
+            "CREATE TEMP TABLE {delta} ON COMMIT DROP AS SELECT {s_columns},"
             " CASE WHEN {t_key} IS NULL THEN 'insert' ELSE 'update' END AS {operation}"
             " FROM {staged} s LEFT JOIN {table} t ON {same_key}"
             " WHERE {t_key} IS NULL OR ROW({s_columns})::record *<> ROW({t_columns})::record"

@@ -20,7 +20,15 @@ from sync.spec import Column, Table
 from sync.state import create_schemas
 from sync.targets.base import Differing, Extent
 from sync.targets.postgresql_merge import Counts, Statements, change_time, duplicate_key
-from sync.targets.postgresql_names import BATCH, CHANGED_AT, DELETED, column_list, identifier, stored_name
+from sync.targets.postgresql_names import (
+    BATCH,
+    CHANGED_AT,
+    DELETED,
+    WorkTables,
+    column_list,
+    identifier,
+    stored_name,
+)
 from sync.targets.postgresql_staging import column_definitions
 from sync.targets.postgresql_tables import plan_own, refuse_reserved
 
@@ -28,7 +36,7 @@ from sync.targets.postgresql_tables import plan_own, refuse_reserved
 class FirstLoad:
     """A complete reading of the source into a table that is not there yet; used as `Merge` is."""
 
-    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._cursor = cursor
         self._table = table
         self._columns = columns
@@ -37,6 +45,7 @@ class FirstLoad:
         self._sql = Statements(
             cursor,
             table,
+            work,
             loading=self.loading,
             name=identifier(table.name),
             key=column_list(table.key),

@@ -8,7 +8,7 @@ compare equal otherwise, and json does not compare at all
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -27,17 +27,16 @@ from sync.targets.postgresql_names import (
     HASH,
     OPERATION,
     ROW_KEY,
+    WorkTables,
     column_list,
     equal,
     identifier,
     stored_name,
 )
-from sync.targets.postgresql_staging import GONE, REJECTED, STAGED, rejected_key
+from sync.targets.postgresql_staging import rejected_key
 from sync.targets.postgresql_tables import HISTORY_SCHEMA
 from sync.types import parse_type
 
-DELTA = sql.Identifier("pg_temp", "delta")
-KEYED = sql.Identifier("pg_temp", "keyed")
 CHANGE_TIME = "updated_at"
 FINDINGS = {"insert": Finding.MISSING, "update": Finding.DIFFERENT, "delete": Finding.UNEXPECTED}
 
@@ -58,13 +57,12 @@ class Counts:
 class Statements:
     """Runs SQL with the names of one load filled in. Values are literals: a name may hold a percent sign."""
 
-    def __init__(self, cursor: Cursor, table: Table, **names: sql.Composable) -> None:
+    def __init__(self, cursor: Cursor, table: Table, work: WorkTables, **names: sql.Composable) -> None:
         key = table.key or (ROW_KEY,)
         self._cursor = cursor
         self._names = {
             "table": identifier(table.schema, table.name),
-            "delta": DELTA,
-            "rejected": REJECTED,
+            **{field.name: getattr(work, field.name) for field in fields(work)},
             "operation": identifier(OPERATION),
             "key": column_list(key),
             "key_texts": sql.SQL(", ").join(sql.SQL("d.{}::text").format(identifier(part)) for part in key),
@@ -102,7 +100,7 @@ class Merge:
     Its methods run in this order inside one transaction of the caller, which holds the table's lease.
     """
 
-    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column]) -> None:
+    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._table = table
         names = [column.name for column in columns] + ([] if table.key else [ROW_KEY])
         self._key = key = list(table.key) or [ROW_KEY]
@@ -116,9 +114,9 @@ class Merge:
         self._sql = Statements(
             cursor,
             table,
-            staged=STAGED if table.key else KEYED,
+            work,
+            rows=work.staged if table.key else work.keyed,
             columns=column_list(names),
-            gone=GONE,
             s_columns=column_list(names, "s"),
             t_columns=column_list(names, "t"),
             s_key=sql.Identifier("s", stored_name(key[0])),
@@ -157,10 +155,10 @@ class Merge:
         if not self._table.key:
             self._number_equal_rows()
         self._sql.run(
-            "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {either_key} {s_values}, CASE"
+            "CREATE TEMP TABLE {delta} ON COMMIT DROP AS SELECT {either_key} {s_values}, CASE"
             " WHEN {s_key} IS NULL THEN 'delete' WHEN {t_key} IS NULL OR t.{deleted} THEN 'insert'"
             " ELSE 'update' END AS {operation}"
-            " FROM {staged} s FULL JOIN {table} t ON {same_key}"
+            " FROM {rows} s FULL JOIN {table} t ON {same_key}"
             " WHERE ({s_key} IS NULL AND NOT t.{deleted} AND {follow_deletes}) OR ({s_key} IS NOT NULL"
             " AND ({t_key} IS NULL OR t.{deleted} OR ROW({s_columns})::record *<> ROW({t_columns})::record))"
         )
@@ -172,24 +170,25 @@ class Merge:
 
     def _find_staged(self) -> None:
         self._sql.run(
-            "CREATE TEMP TABLE delta ON COMMIT DROP AS SELECT {s_columns},"
+            "CREATE TEMP TABLE {delta} ON COMMIT DROP AS SELECT {s_columns},"
             " CASE WHEN {t_key} IS NULL OR t.{deleted} THEN 'insert' ELSE 'update' END AS {operation}"
             " FROM {staged} s LEFT JOIN {table} t ON {same_key}"
             " WHERE {t_key} IS NULL OR t.{deleted} OR ROW({s_columns})::record *<> ROW({t_columns})::record"
         )
         self._sql.run(
-            "INSERT INTO {delta} ({key}, {operation}) SELECT {t_keys}, 'delete'"
-            " FROM {gone} d JOIN {table} t ON {same_delta} WHERE NOT t.{deleted} AND {follow_deletes}"
+            "INSERT INTO {delta} ({key}, {operation}) SELECT DISTINCT {t_keys}, 'delete'"
+            " FROM {touched} d JOIN {table} t ON {same_delta} WHERE NOT t.{deleted} AND {follow_deletes}"
+            " AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})"
+            " AND NOT EXISTS (SELECT FROM {rejected} r WHERE {same_rejected})"
         )
 
     def _number_equal_rows(self) -> None:
         """Without a key a table is a multiset: a row's hash and its number among equals identify it."""
         self._sql.run(
-            "CREATE TEMP TABLE keyed ON COMMIT DROP AS SELECT hashed.*, encode({hash}, 'hex') || '-'"
+            "CREATE TEMP TABLE {keyed} ON COMMIT DROP AS SELECT hashed.*, encode({hash}, 'hex') || '-'"
             " || row_number() OVER (PARTITION BY {hash}) AS {key}"
-            " FROM (SELECT s.*, sha256(convert_to(s::text, 'UTF8')) AS {hash} FROM {rows} s) hashed",
+            " FROM (SELECT s.*, sha256(convert_to(s::text, 'UTF8')) AS {hash} FROM {staged} s) hashed",
             hash=identifier(HASH),
-            rows=STAGED,
         )
 
     def apply(self, batch: int | None, taken_at: datetime) -> None:
@@ -238,23 +237,22 @@ class Merge:
 
         Raises `SyncError` when there are fewer since the source shows a key twice.
         """
-        if not self._table.key:
-            return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")
-        covered = live_rows
         if extent is Extent.PARTIAL or self._table.deletes is Deletes.IGNORE:
-            # Then the table has further rows, that were not staged.
+            # Then the table has further rows, which were not staged.
             covered = self._sql.number(
                 "SELECT count(*) FROM {table} t"
-                " WHERE NOT t.{deleted} AND EXISTS (SELECT FROM {staged} s WHERE {same_key})"
+                " WHERE NOT t.{deleted} AND EXISTS (SELECT FROM {rows} s WHERE {same_key})"
             )
             covered += self._sql.number("SELECT count(*) FROM {rejected}")
-        else:
-            covered += self._sql.number(
+        elif self._table.key:
+            covered = live_rows + self._sql.number(
                 "SELECT count(*) FROM {rejected} r"
                 " WHERE NOT EXISTS (SELECT FROM {table} d WHERE {same_rejected} AND NOT d.{deleted})"
             )
+        else:
+            covered = live_rows + self._sql.number("SELECT count(*) FROM {rejected}")
         read = "SELECT (SELECT count(*) FROM {staged}) + (SELECT count(*) FROM {rejected})"
-        if covered < self._sql.number(read):
+        if self._table.key and covered < self._sql.number(read):
             twice = self._sql.rows(
                 "SELECT ROW({key})::text FROM {staged} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
             )

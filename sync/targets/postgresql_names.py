@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from hashlib import sha256
 
 from psycopg2 import sql
@@ -13,6 +14,27 @@ BATCH, CHANGED_AT, DELETED = "_batch", "_changed_at", "_deleted"
 ROW_KEY = "_key"  # key of a table without one: a hash of the row and which of its equals it is
 HASH, OPERATION = "_hash", "_operation"  # in temporary tables alone
 RESERVED = {BATCH, CHANGED_AT, DELETED, ROW_KEY, HASH, OPERATION}
+
+
+@dataclass(frozen=True)
+class WorkTables:
+    """The temporary tables of one load; several loads share a connection.
+
+    `staged` holds the rows that were read, `touched` the keys that a log named, `rejected` what is bound for
+    the quarantine and `newly_rejected` what it lacks, `keyed` the staged rows of a table without a key, and
+    `delta` the rows to write.
+    """
+
+    staged: sql.Identifier
+    touched: sql.Identifier
+    rejected: sql.Identifier
+    newly_rejected: sql.Identifier
+    keyed: sql.Identifier
+    delta: sql.Identifier
+
+    @classmethod
+    def numbered(cls, number: int) -> WorkTables:
+        return cls(*(sql.Identifier("pg_temp", f"{field.name}_{number}") for field in fields(cls)))
 
 
 def stored_name(name: str) -> str:

@@ -7,45 +7,48 @@ from psycopg2.extensions import cursor as Cursor
 
 from sync.spec import Table
 from sync.targets.base import Extent
-from sync.targets.postgresql_names import stored_name
-from sync.targets.postgresql_staging import GONE, REJECTED, STAGED, rejected_key
+from sync.targets.postgresql_names import WorkTables, stored_name
+from sync.targets.postgresql_staging import rejected_key
 
 _QUARANTINE = sql.Identifier("quarantine", "rejected_rows")
 
 
-def differs(cursor: Cursor, table: Table, extent: Extent) -> bool:
+def differs(cursor: Cursor, table: Table, work: WorkTables, extent: Extent) -> bool:
     """Whether this load rejected other rows than the quarantine holds."""
     if extent is Extent.PARTIAL:
         cursor.execute(
             sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE table_name = {}) OR EXISTS (SELECT FROM {})").format(
-                _QUARANTINE, sql.Literal(table.qualified), REJECTED
+                _QUARANTINE, sql.Literal(table.qualified), work.rejected
             )
         )
         if cursor.fetchone() == (False,):
             return False
     cursor.execute(
-        sql.SQL("SELECT EXISTS {} OR EXISTS {}").format(_new_rows(table, extent), _old_rows(table, extent))
+        sql.SQL("SELECT EXISTS {} OR EXISTS {}").format(
+            _new_rows(table, work, extent), _old_rows(table, work, extent)
+        )
     )
     return cursor.fetchone() == (True,)
 
 
-def replace(cursor: Cursor, table: Table, extent: Extent, batch: int) -> None:
+def replace(cursor: Cursor, table: Table, work: WorkTables, extent: Extent, batch: int) -> None:
     """Let the quarantine hold what this load rejected; a row rejected as before stays as it is.
 
     After a partial reading the rows that it did not touch stay too.
     """
     cursor.execute(
         sql.SQL(
-            "CREATE TEMP TABLE newly_rejected ON COMMIT DROP AS {new};"
+            "CREATE TEMP TABLE {newly} ON COMMIT DROP AS {new};"
             " DELETE FROM {quarantine} WHERE table_name = {name} AND (key, reason, raw) IN {gone};"
             " INSERT INTO {quarantine} (table_name, key, reason, raw, batch)"
-            " SELECT {name}, key, reason, raw, {batch} FROM pg_temp.newly_rejected"
+            " SELECT {name}, key, reason, raw, {batch} FROM {newly}"
         ).format(
+            newly=work.newly_rejected,
             quarantine=_QUARANTINE,
             name=sql.Literal(table.qualified),
             batch=sql.Literal(batch),
-            gone=_old_rows(table, extent),
-            new=_new_rows(table, extent),
+            gone=_old_rows(table, work, extent),
+            new=_new_rows(table, work, extent),
         )
     )
 
@@ -56,24 +59,24 @@ def count(cursor: Cursor, table: Table) -> int:
     return int(row[0]) if row else 0
 
 
-def _new_rows(table: Table, extent: Extent) -> sql.Composed:
-    return sql.SQL("({} EXCEPT {})").format(_rejected(table), _held(table, extent))
+def _new_rows(table: Table, work: WorkTables, extent: Extent) -> sql.Composed:
+    return sql.SQL("({} EXCEPT {})").format(_rejected(table, work), _held(table, work, extent))
 
 
-def _old_rows(table: Table, extent: Extent) -> sql.Composed:
-    return sql.SQL("({} EXCEPT {})").format(_held(table, extent), _rejected(table))
+def _old_rows(table: Table, work: WorkTables, extent: Extent) -> sql.Composed:
+    return sql.SQL("({} EXCEPT {})").format(_held(table, work, extent), _rejected(table, work))
 
 
-def _rejected(table: Table) -> sql.Composed:
+def _rejected(table: Table, work: WorkTables) -> sql.Composed:
     """What this load rejected. A key that the target's types can hold is shown as they print it, so that it
     is found again among loaded rows."""
     keys = rejected_key(table)
     loadable = sql.SQL("CASE WHEN {} IS NULL THEN key ELSE {} END")
     text = loadable.format(keys[0], _key_text(keys)) if keys else sql.SQL("key")
-    return sql.SQL("SELECT {} AS key, reason, raw FROM {}").format(text, REJECTED)
+    return sql.SQL("SELECT {} AS key, reason, raw FROM {}").format(text, work.rejected)
 
 
-def _held(table: Table, extent: Extent) -> sql.Composed:
+def _held(table: Table, work: WorkTables, extent: Extent) -> sql.Composed:
     """What the quarantine holds of the rows that this load read."""
     held = sql.SQL("SELECT key, reason, raw FROM {} WHERE table_name = {}").format(
         _QUARANTINE, sql.Literal(table.qualified)
@@ -82,9 +85,9 @@ def _held(table: Table, extent: Extent) -> sql.Composed:
         return held
     keys = [sql.Identifier(stored_name(part)) for part in table.key]
     return held + sql.SQL(
-        " AND key IN (SELECT {text} FROM {staged} UNION ALL SELECT {text} FROM {gone}"
+        " AND key IN (SELECT {text} FROM {staged} UNION ALL SELECT {text} FROM {touched}"
         " UNION ALL SELECT key FROM ({rejected}) AS r)"
-    ).format(text=_key_text(keys), staged=STAGED, gone=GONE, rejected=_rejected(table))
+    ).format(text=_key_text(keys), staged=work.staged, touched=work.touched, rejected=_rejected(table, work))
 
 
 def _key_text(keys: list[sql.Identifier]) -> sql.Composed:

@@ -12,11 +12,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from sync.copytext import NULL, Rejected, escape, fields_of, line, reject
 from sync.spec import Column, Table
-from sync.targets.postgresql_names import column_list, identifier
+from sync.targets.postgresql_names import WorkTables, column_list, identifier
 
-STAGED = sql.Identifier("pg_temp", "staged")
-REJECTED = sql.Identifier("pg_temp", "rejected")
-GONE = sql.Identifier("pg_temp", "gone")
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
 ROW_ERRORS = ("22", "23", "54")
 SHRINK = 8
@@ -29,27 +26,32 @@ class Staging:
     takes back itself alone."""
 
     def __init__(
-        self, cursor: Cursor, table: Table, columns: Sequence[Column], into: sql.Identifier = STAGED
+        self,
+        cursor: Cursor,
+        table: Table,
+        columns: Sequence[Column],
+        work: WorkTables,
+        into: sql.Identifier | None = None,
     ) -> None:
         self._cursor = cursor
+        self._work = work
         self._table = table
         self._columns = columns
-        self._into = into
-        if into is STAGED:
-            definitions = column_definitions(table, columns)
-            cursor.execute(sql.SQL("CREATE TEMP TABLE staged ({})").format(definitions))
-            gone = column_definitions(table, [column for column in columns if column.name in table.key])
-            cursor.execute(sql.SQL("CREATE TEMP TABLE gone ({})").format(gone))
+        self._into = into or work.staged
+        if into is None:
+            keys = [column for column in columns if column.name in table.key]
+            self._create(work.staged, column_definitions(table, columns))
+            self._create(work.touched, column_definitions(table, keys))
         types = {column.name: sql.SQL(column.type) for column in columns}
-        keys = [
+        typed = [
             sql.SQL("{} {}, ").format(key, types[part])
             for part, key in zip(table.key, rejected_key(table), strict=True)
         ]
-        cursor.execute(
-            sql.SQL("CREATE TEMP TABLE rejected ({} key text, reason text, raw text)").format(
-                sql.SQL("").join(keys)
-            )
-        )
+        texts = sql.SQL("key text, reason text, raw text")
+        self._create(work.rejected, sql.Composed([*typed, texts]))
+
+    def _create(self, table: sql.Identifier, definitions: sql.Composed) -> None:
+        self._cursor.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(table, definitions))
 
     def add(self, lines: bytes) -> list[Rejected]:
         """Stage rows; returns those that the columns' types refuse."""
@@ -67,14 +69,16 @@ class Staging:
         keyless = (NULL,) * len(self._table.key)
         described = [(row, (escape(row.key_text), escape(row.reason), escape(row.raw))) for row in rows]
         lines = b"".join(line((*(row.key or keyless), *texts)) for row, texts in described)
-        refused = [row for row, _ in _copy_rows(self._cursor, REJECTED, names, lines)]
+        refused = [row for row, _ in _copy_rows(self._cursor, self._work.rejected, names, lines)]
         again = b"".join(line((*keyless, *fields_of(row)[len(keyless) :])) for row in refused)
         if again:
-            _copy(self._cursor, REJECTED, names, again)
+            _copy(self._cursor, self._work.rejected, names, again)
 
-    def add_gone(self, keys: bytes) -> None:
-        """Keep keys, in the order of the declared key, of rows that the source no longer has."""
-        _copy(self._cursor, GONE, column_list(self._table.key), keys)
+    def add_touched(self, keys: bytes) -> None:
+        """Keep keys, in the order of the declared key; one that the target's types cannot hold is none of a
+        row that was loaded."""
+        for _ in _copy_rows(self._cursor, self._work.touched, column_list(self._table.key), keys):
+            pass
 
     def greatest(self, column: str) -> str | None:
         """The greatest value of a column, as text."""
@@ -88,7 +92,8 @@ class Staging:
 
     def clear(self) -> None:
         """Forget what was staged."""
-        self._cursor.execute(sql.SQL("TRUNCATE {}, {}, {}").format(STAGED, REJECTED, GONE))
+        tables = self._work.staged, self._work.touched, self._work.rejected
+        self._cursor.execute(sql.SQL("TRUNCATE {}, {}, {}").format(*tables))
 
 
 def column_definitions(table: Table, columns: Sequence[Column]) -> sql.Composed:
