@@ -1,13 +1,12 @@
 {#-
     The change logs of all collections of the catalog as one, a row an applied version of a document. `member` is
-    the product it speaks for: its product_id, or the document itself where it has none. A category that is missing
-    is the collection's own.
+    the product that it speaks for. A category that is missing is the collection's own.
 -#}
 {% macro catalog_log() %}
 {%- for collection in var('collections') %}
 select
     '{{ collection }}/' || _id as document,
-    coalesce(product_id::text, '{{ collection }}/' || _id) as member,
+    {{ catalog_member(collection) }} as member,
     product_id,
     type,
     model,
@@ -22,3 +21,8 @@ union all
 {%- endif %}
 {%- endfor %}
 {% endmacro %}
+
+{#- The product that a document of the collection speaks for: its product_id, or itself where it has none. -#}
+{% macro catalog_member(collection) -%}
+    coalesce(product_id::text, '{{ collection }}/' || _id)
+{%- endmacro %}

@@ -3,10 +3,11 @@
     valid_from, valid_to)`.
 
     Expects `log(member, document, changed_at, deleted, <attributes>)`, every change ever applied to the documents
-    concerned, and `touched(member)`. A document's version holds until its next change. Where several documents
-    claim a member, the one that spoke last speaks for it. Neighbours that agree in all attributes are one version,
-    the first is valid from the beginning, the last without end has valid_to NULL. While a member is deleted no
-    version is valid.
+    concerned, and `touched(member)`. A document's version holds until its next change, a spell in which it speaks
+    for one member. At any moment the spell that began last speaks for the member, of spells that began together that
+    of the greatest document; where it ends, the one that began last of those that still hold speaks again. Neighbours
+    that agree in all attributes are one version, the first is valid from the beginning, the last without end has
+    valid_to NULL. While no document speaks for a member no version is valid.
 -#}
 {% macro versions(attributes) %}
 spells as (
@@ -15,19 +16,41 @@ spells as (
         select log.*, lead(changed_at) over (partition by document order by changed_at) as ends_at
         from log
     ) as log
-    where not deleted
+    where not deleted and member in (select member from touched)
+),
+
+-- Where a spell ends and none begins. Everywhere else the one that begins speaks, whatever else holds.
+silences as (
+    select member, ends_at as falls_at
+    from spells
+    where ends_at is not null
+    except
+    select member, changed_at from spells
+),
+
+speakers as (
+    select distinct on (member, changed_at)
+        member, changed_at as starts_at, true as speaks, {{ attributes | join(', ') }}
+    from spells
+    order by member, changed_at, document desc
+),
+
+-- Nobody, where the last one fell silent.
+survivors as (
+    select distinct on (silence.member, silence.falls_at)
+        silence.member, silence.falls_at as starts_at, spell.member is not null as speaks
+        {%- for attribute in attributes %}, spell.{{ attribute }}{% endfor %}
+    from silences as silence
+    left join spells as spell
+        on spell.member = silence.member
+        and spell.changed_at < silence.falls_at
+        and coalesce(spell.ends_at, 'infinity') > silence.falls_at
+    order by silence.member, silence.falls_at, spell.changed_at desc, spell.document desc
 ),
 
 heard as (
-    select
-        member, {{ attributes | join(', ') }},
-        changed_at as starts_at,
-        least(
-            coalesce(ends_at, 'infinity'),
-            coalesce(lead(changed_at) over (partition by member order by changed_at, document), 'infinity')
-        ) as ends_at
-    from spells
-    where member in (select member from touched)
+    select *, coalesce(lead(starts_at) over (partition by member order by starts_at), 'infinity') as ends_at
+    from (select * from speakers union all select * from survivors) as spoken
 ),
 
 compared as (
@@ -38,7 +61,7 @@ compared as (
         or {{ attribute }} is distinct from lag({{ attribute }}) over earlier
         {%- endfor %} as is_change
     from heard
-    where ends_at > starts_at
+    where speaks
     window earlier as (partition by member order by starts_at)
 ),
 

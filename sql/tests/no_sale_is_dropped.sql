@@ -1,17 +1,13 @@
 -- Live sales as they were landed and synchronised against live sales in the fact, count and sum of each origin. Raw
 -- rows that changed after the fact was built are left out on both sides, so a working shop does not turn this red.
-with built as (
-    select batch from {{ source('sync', 'models') }} where model = 'fact_sales'
-),
-
-landed as (
+with landed as (
     select 'shop' as origin, count(*) as sales, coalesce(sum(price * quantity), 0) as amount
     from {{ source('raw', 'sales_data') }}
-    where not _deleted and _batch <= (select batch from built)
+    where not _deleted and _batch <= {{ built_batch('fact_sales') }}
     union all
     select 'history', count(*), coalesce(sum(amount), 0)
     from {{ source('raw', 'fact_sales') }}
-    where not _deleted and _batch <= (select batch from built)
+    where not _deleted and _batch <= {{ built_batch('fact_sales') }}
 ),
 
 -- Looked up one by one: there are few of them, if any.
@@ -20,11 +16,11 @@ newer as (
     from (
         select 'shop' as origin, rowid as source_id
         from {{ source('raw', 'sales_data') }}
-        where _batch > (select batch from built)
+        where _batch > {{ built_batch('fact_sales') }}
         union all
         select 'history', orderid
         from {{ source('raw', 'fact_sales') }}
-        where _batch > (select batch from built)
+        where _batch > {{ built_batch('fact_sales') }}
     ) as source
     inner join {{ ref('fact_sales') }} as fact
         on fact.sale_key = source.source_id::numeric * 2 + case source.origin when 'shop' then 1 else 0 end

@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('dim_product') }}
--- Items of the catalog that claim the same product_id now. Their sales cannot be told apart.
+-- Items of the catalog that claim the same product_id now. Their sales cannot be told apart: see macro versions.
 with latest as (
     select distinct on (document) document, product_id, deleted
     from ({{ catalog_log() }}) as catalog

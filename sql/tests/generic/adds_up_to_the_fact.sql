@@ -18,5 +18,5 @@ from report
 cross join fact
 where report.sales <> fact.sales
     and (select max(_batch) from {{ ref('fact_sales') }})
-        <= (select batch from {{ source('sync', 'models') }} where model = '{{ model.identifier }}')
+        <= {{ built_batch(model.identifier) }}
 {% endtest %}

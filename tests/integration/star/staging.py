@@ -47,6 +47,7 @@ SOUND = (
 )
 SCHEMAS = ("raw", "history", "star", "reports", "quarantine", "sync")
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # from when on the first version of a member is valid
 
 
 def day(number: int) -> datetime:
@@ -169,3 +170,12 @@ class Batch:
             ),
             list(stamped.values()),
         )
+
+
+def product_versions(warehouse: Staging) -> list[tuple[Any, ...]]:
+    """(product_id, catalog_id, category, valid_from, valid_to) of all versions, in the order of time."""
+    rows = warehouse.rows(
+        "SELECT product_id, catalog_id, category, valid_from, valid_to FROM star.dim_product"
+        " WHERE NOT _deleted AND product_key <> 0 ORDER BY product_id, valid_from, catalog_id"
+    )
+    return [tuple(row.values()) for row in rows]

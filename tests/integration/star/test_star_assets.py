@@ -70,15 +70,28 @@ def test_a_run_shows_rows_seconds_and_the_verdict_of_every_test(warehouse: Stagi
 
 
 def test_a_failed_blocking_test_stops_what_depends_on_its_model(warehouse: Staging) -> None:
-    warehouse.put("toys", _id="t1", product_id=1)
-    warehouse.put("books", _id="b1", product_id=1)
+    with warehouse.batch() as batch:
+        item = {"_id": "t1", "product_id": 1, "_changed_at": day(0), "_deleted": False}
+        batch.append("raw", "toys", item)  # and the change log does not learn of it
     result = materialize(warehouse)
     assert not result.success
     assert {"dim_product", "dim_customer"} <= set(figures(result))
     assert not {"fact_sales", "sales_cube"} & set(figures(result))
     [failed] = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    assert (failed.check_name, failed.severity) == ("product_ids_are_unique", dg.AssetCheckSeverity.ERROR)
-    assert failed.metadata["first_rows"].records[0].data["claimed_by"] == "books/b1, toys/t1"
+    assert (failed.check_name, failed.severity) == ("products_are_current", dg.AssetCheckSeverity.ERROR)
+    assert failed.metadata["first_rows"].records[0].data == {
+        "member": "1", "live_rows": "1", "current_versions": "0"
+    }  # fmt: skip
+
+
+def test_a_sale_that_the_fact_lost_stops_the_reports(warehouse: Staging) -> None:
+    warehouse.put("sales_data", rowid=1, product_id=1, price=1, quantity=1, timestamp=day(1))
+    assert materialize(warehouse).success
+    warehouse.execute("UPDATE star.fact_sales SET _deleted = true")
+    result = materialize(warehouse)
+    [failed] = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert failed.check_name == "no_sale_is_dropped"
+    assert set(figures(result)) == set(STAR)
 
 
 def test_a_model_that_fails_is_named_with_what_the_database_said(warehouse: Staging) -> None:

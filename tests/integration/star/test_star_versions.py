@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from tests.integration.star.staging import STAR, Staging, day
+from tests.integration.star.staging import BEGINNING, Staging, day, product_versions
 
-BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 CUSTOMER_MODELS = ("dim_date", "dim_customer", "dim_country", "customer_versions_are_sound")
 
 
@@ -15,14 +14,6 @@ def customer_versions(warehouse: Staging) -> list[tuple[Any, ...]]:
     rows = warehouse.rows(
         "SELECT customer_id, country, valid_from, valid_to, is_current, is_inferred FROM star.dim_customer"
         " WHERE NOT _deleted AND customer_key <> 0 ORDER BY customer_id, valid_from"
-    )
-    return [tuple(row.values()) for row in rows]
-
-
-def product_versions(warehouse: Staging) -> list[tuple[Any, ...]]:
-    rows = warehouse.rows(
-        "SELECT product_id, catalog_id, category, valid_from, valid_to FROM star.dim_product"
-        " WHERE NOT _deleted AND product_key <> 0 ORDER BY product_id, catalog_id, valid_from"
     )
     return [tuple(row.values()) for row in rows]
 
@@ -173,36 +164,3 @@ def test_a_product_without_category_is_in_that_of_its_collection(warehouse: Stag
         (2, "toys/t2", "Sports", BEGINNING, None),
         (None, "toys/t3", "Toys", BEGINNING, None),
     ]
-
-
-def test_a_document_that_gets_another_product_id_leaves_its_former_product(warehouse: Staging) -> None:
-    warehouse.put("toys", day(0), _id="t1", product_id=1, model="Kite")
-    warehouse.build("dim_product", "product_versions_are_sound")
-    warehouse.put("toys", day(10), _id="t1", product_id=2, model="Kite")
-    warehouse.build("dim_product", "product_versions_are_sound")
-    assert product_versions(warehouse) == [
-        (1, "toys/t1", "Toys", BEGINNING, day(10)),
-        (2, "toys/t1", "Toys", BEGINNING, None),
-    ]
-
-
-def test_a_product_that_moves_to_another_collection_stays_one_product(warehouse: Staging) -> None:
-    warehouse.put("toys", day(0), _id="t1", product_id=1, model="Kite")
-    warehouse.put("sports", day(10), _id="s1", product_id=1, model="Kite")
-    warehouse.remove("toys", "t1", day(11))
-    warehouse.build("dim_product", "product_versions_are_sound", "product_ids_are_unique")
-    assert product_versions(warehouse) == [
-        (1, "sports/s1", "Sports", day(10), None),
-        (1, "toys/t1", "Toys", BEGINNING, day(10)),
-    ]
-
-
-def test_two_items_with_one_product_id_stop_the_fact_by_name(warehouse: Staging) -> None:
-    warehouse.put("toys", day(0), _id="t1", product_id=1, model="Kite")
-    warehouse.put("books", day(1), _id="b1", product_id=1, model="Kites")
-    results = warehouse.dbt(*STAR, "product_ids_are_unique")
-    assert results["product_ids_are_unique"].status == "fail"
-    assert warehouse.rows(results["product_ids_are_unique"].sql) == [
-        {"product_id": 1, "claimed_by": "books/b1, toys/t1"}
-    ]
-    assert results["fact_sales"].status == "skipped"
