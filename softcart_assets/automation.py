@@ -5,9 +5,15 @@ takes longer than the step's work.
 """
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from softcart_assets.raw import SyncConfig, asset_key, hop_name
+from sync.passes import Compare
+from sync.spec import Table
 
 LANDED = dg.AssetSelection.groups("landing")
 FRESH_GROUPS = {"raw", "star", "reports", "production", "exports"}
@@ -33,6 +39,29 @@ sync = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="One pass of what changed, from the shop's databases to production.",
 )
+
+
+def reconcile(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
+    """A job that compares every row of the synced tables with its source and repairs what differs."""
+    hops = sorted({hop_name(table.source, table.target) for table in tables})
+    return dg.define_asset_job(
+        "reconcile",
+        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
+        config=dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops}),
+        executor_def=dg.in_process_executor,
+        description="Compare every row of the synced tables with its source, and repair what differs.",
+    )
+
+
+def weekly_reconciliation(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """The thorough comparison on Sundays at three, in the business's time zone."""
+    return dg.ScheduleDefinition(
+        name="weekly_reconciliation",
+        job=job,
+        cron_schedule="0 3 * * 0",
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        description="Every row of the synced tables against its source, on Sundays at three.",
+    )
 
 
 def daily_refresh() -> dg.ScheduleDefinition:

@@ -9,7 +9,14 @@ from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
-from softcart_assets.automation import daily_refresh, refresh, sync, with_freshness
+from softcart_assets.automation import (
+    daily_refresh,
+    reconcile,
+    refresh,
+    sync,
+    weekly_reconciliation,
+    with_freshness,
+)
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
@@ -71,10 +78,11 @@ def build_defs(
         *build_production_assets(mirrored(project)),
         *build_export_assets(project),
     ]
+    comparison = reconcile(tables)
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
-        jobs=[refresh, sync],
-        schedules=[daily_refresh()],
+        jobs=[refresh, sync, comparison],
+        schedules=[daily_refresh(), weekly_reconciliation(comparison)],
         sensors=[source_changes],
         resources={**resources(), **(resource_overrides or {})},
         loggers={"progress": progress},

@@ -8,12 +8,13 @@ from itertools import groupby
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, column_schema, copied_columns
 from sync.engine import run_pass
 from sync.errors import SyncError
-from sync.passes import PassResult
+from sync.passes import Compare, Options, PassResult
 from sync.spec import Column, Table
 
 RECONCILIATION = "reconciliation"
@@ -22,6 +23,19 @@ BOOKKEEPING = (
     Column("_changed_at", "timestamptz", "when the row's present content came to be, by the source's clock"),
     Column("_deleted", "boolean", "whether the row is gone from the source"),
 )
+
+
+NAMED_KEYS = 20
+
+
+class SyncConfig(dg.Config):
+    """How a pass is run; the job `reconcile` compares everything."""
+
+    compare: Compare = Field(
+        default=Compare.COUNTS,
+        description="what to compare beyond the rows that may have changed: TOUCHED (nothing), COUNTS (the"
+        " numbers of rows, and the whole table where they differ) or ALL (the whole table)",
+    )
 
 
 def asset_key(table: Table) -> dg.AssetKey:
@@ -71,18 +85,22 @@ def build_raw_assets(tables: Sequence[Table], seeds: Sequence[dg.AssetKey]) -> l
         return table.source, table.target
 
     return [
-        _build_hop(source, target, list(group), seeds)
+        _build_hop(hop_name(source, target), list(group), seeds)
         for (source, target), group in groupby(sorted(tables, key=hop), key=hop)
     ]
 
 
-def _build_hop(
-    source: str, target: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey]
-) -> dg.AssetsDefinition:
+def hop_name(source: str, target: str) -> str:
+    """The op that syncs the tables of one source into one target."""
+    return f"sync_{source}_to_{target}"
+
+
+def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+    source, target = tables[0].source, tables[0].target
     specs = [asset_spec(table, seeds if table.adopt else ()) for table in tables]
 
     @dg.multi_asset(
-        name=f"sync_{source}_to_{target}",
+        name=name,
         specs=specs,
         check_specs=[
             dg.AssetCheckSpec(
@@ -97,7 +115,9 @@ def _build_hop(
         can_subset=True,
         pool=target,
     )
-    def sync_tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    def sync_tables(
+        context: dg.AssetExecutionContext, config: SyncConfig
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         selected = [table for table in tables if asset_key(table) in context.selected_asset_keys]
         failed: list[SyncError] = []
         with (
@@ -105,8 +125,10 @@ def _build_hop(
             getattr(context.resources, target).target() as writer,
         ):
             for table in selected:
+                named = NAMED_KEYS if table.adopt or config.compare is Compare.ALL else 0
+                options = Options(config.compare, name_differing=named)
                 try:
-                    result = run_pass(table, reader, writer, context.run.run_id)
+                    result = run_pass(table, reader, writer, context.run.run_id, options)
                 except SyncError as error:
                     context.log.error(str(error))
                     failed.append(error)
@@ -122,8 +144,15 @@ def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[An
     """What a pass shows of itself: its figures, and its reconciliation as a check."""
     # Dagster reads lineage from materializations; what is not declared is known only now anyway.
     found = column_metadata(table, result.columns)
+    notes = list(result.notes)
     if not result.source_exists:
-        found["note"] = f"{table.source} has no {table.database}.{table.source_name} yet"
+        notes.append(f"{table.source} has no {table.database}.{table.source_name} yet")
+    if result.paused:
+        notes.append("the table is paused by its declaration; nothing was read")
+    if notes:
+        found["note"] = "; ".join(notes)
+    if result.differing:
+        found["differed"] = ", ".join(map(str, result.differing))
     return dg.MaterializeResult(
         asset_key=asset_key(table),
         metadata={
@@ -133,6 +162,8 @@ def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[An
             "updated": result.updated,
             "deleted": result.deleted,
             "quarantined": result.quarantined,
+            "strategy": str(result.strategy),
+            "compared": result.compared,
             "batch": result.batch,
             "position_before": result.position_before,
             "position_after": result.position_after,
