@@ -1,0 +1,124 @@
+"""The tables that are followed: their layouts, the keys touched, and what statements did to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+
+from sync.errors import SyncError
+from sync.sources.binlog.columns import read_columns
+from sync.sources.binlog.layout import Layout, UnknownLayout
+from sync.sources.binlog.queries import Query
+from sync.sources.binlog.statements import Effect, Kind, effects, mentions, reorders
+from sync.sources.binlog.table_map import read_table_map, table_names
+from sync.sources.binlog.touched import KeyGroup, TouchedKeys
+from sync.spec import Table
+
+SPILL_KEYS = 250_000  # of one table, about 25 MB: more of them in one transaction go to disk
+STATEMENT_LENGTH = 500  # characters of a statement that are kept for messages
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What became of a followed table, by which statement. `other` is the name that it has or had."""
+
+    table: Table
+    kind: Kind
+    text: str
+    other: str = ""
+
+
+Followed = tuple[Layout, KeyGroup]  # a table's layout, and the group that its keys are collected in
+
+
+class FollowedTables:
+    """`fold` says that the server ignores the case of names. `connect` opens a connection for the catalog."""
+
+    def __init__(
+        self, tables: Sequence[Table], fold: bool, connect: Callable[[], pymysql.Connection[Any]]
+    ) -> None:
+        self._fold = fold
+        self._connect = connect
+        self._connection: pymysql.Connection[Any] | None = None
+        self._tables: dict[tuple[str, str], list[Table]] = {}
+        for table in tables:
+            self._tables.setdefault(self._name(table.database, table.source_name), []).append(table)
+        self._databases = {database for database, _ in self._tables}
+        self._described: dict[bytes, list[Followed]] = {}
+        self._unnamed: set[Table] = set()
+        self.keys = {table: TouchedKeys(table) for table in tables}
+        self.statements: list[Statement] = []
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def described(self, body: bytes) -> list[Followed]:
+        """Who reads the rows of a TABLE_MAP event, nobody for a table that is not followed."""
+        known = self._described.get(body)
+        if known is None:
+            known = self._described[body] = self._describe(body)
+        return known
+
+    def count(self) -> int:
+        return sum(map(len, self.keys.values()))
+
+    def statement(self, query: Query) -> None:
+        """Note what a statement did to followed tables.
+
+        Raises `SyncError` for one that may have written to them without naming rows in the log.
+        """
+        found = effects(query)
+        if found is None:
+            self._refuse(query)
+            return
+        for effect in found:
+            for table in self._affected(effect):
+                self._note(table, effect.kind, query.text, effect.other)
+                if effect.kind is Kind.ALTERED and table in self._unnamed and reorders(query):
+                    self._note(table, Kind.UNREADABLE, query.text)
+
+    def _describe(self, body: bytes) -> list[Followed]:
+        database, name, _ = table_names(body)
+        followed = self._tables.get(self._name(database, name), [])
+        if not followed:
+            return []
+        event = read_table_map(body)
+        if self._connection is None:
+            self._connection = self._connect()
+        catalog = read_columns(self._connection, database, name)
+        readers: list[Followed] = []
+        for table in followed:
+            try:
+                layout = Layout(table, event, catalog)
+            except UnknownLayout as error:
+                self._note(table, Kind.UNREADABLE, str(error))
+                continue
+            if not layout.named:
+                self._unnamed.add(table)
+            readers.append((layout, self.keys[table].group(layout.key_columns)))
+        return readers
+
+    def _note(self, table: Table, kind: Kind, text: str, other: str = "") -> None:
+        self.statements.append(Statement(table, kind, text[:STATEMENT_LENGTH], other))
+
+    def _refuse(self, query: Query) -> None:
+        for database in sorted(self._databases):
+            if mentions(query, database):
+                raise SyncError(
+                    f"the binlog holds a statement in place of its rows: {query.text[:STATEMENT_LENGTH]!r} in"
+                    f" database {query.database!r}, which may have changed tables of {database}. Set"
+                    f" binlog_format=ROW for every session, then reload the tables of this source"
+                )
+
+    def _affected(self, effect: Effect) -> list[Table]:
+        if effect.table is not None:
+            return self._tables.get(self._name(effect.database, effect.table), [])
+        whole = self._name(effect.database, "")[0]
+        return [table for (database, _), each in self._tables.items() if database == whole for table in each]
+
+    def _name(self, database: str, table: str) -> tuple[str, str]:
+        return (database.lower(), table.lower()) if self._fold else (database, table)

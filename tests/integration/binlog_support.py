@@ -1,0 +1,58 @@
+"""What the tests of the binlog's reader share: a server whose log is read, and positions in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+
+from sync.connections import connect_mysql
+from sync.sources.binlog.changes import Changes, read_changes
+from sync.sources.binlog.layout import Key
+from sync.sources.binlog.position import Position
+from sync.sources.binlog_position import open_snapshot
+from sync.spec import Table
+from sync.urls import parse
+
+NO_LIMIT = 1_000_000
+
+
+@dataclass
+class Log:
+    """A server's log, read by the user that can only read. `admin` writes."""
+
+    admin: pymysql.Connection[Any]
+    url: str
+
+    def run(self, *statements: str) -> list[tuple[Any, ...]]:
+        with self.admin.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def position(self) -> Position:
+        connection = connect_mysql(self.url)
+        try:
+            text = open_snapshot(connection)
+        finally:
+            connection.close()
+        assert text
+        return Position.parse(text)
+
+    def read(
+        self, start: Position, *tables: Table, bound: Position | None = None, limit: int = NO_LIMIT
+    ) -> Changes:
+        return read_changes(parse(self.url), tables, start, bound or self.position(), limit)
+
+    def keys(self, start: Position, table: Table) -> set[Key]:
+        """The keys that the log names from a position to its end."""
+        changes = self.read(start, table)
+        assert changes.complete
+        keys = list(changes.keys[table])
+        assert len(set(keys)) == len(keys) == len(changes.keys[table])
+        return set(keys)
+
+
+def table(name: str, *key: str) -> Table:
+    return Table(name, source="mysql", database="shop", key=key or ("id",))
