@@ -72,6 +72,7 @@ class _Pass:
         table, before = self._table, self._load.state
         description = self._source.describe(table)
         _refuse_vanished(table, description, before)
+        _refuse_unknown_key(table, description)
         shape = self._load.shape(description, self._options.reload)
         watermark = None
         if table.strategy is Strategy.WATERMARK:
@@ -172,4 +173,12 @@ def _refuse_vanished(table: Table, description: Description, before: TableState 
             f"{table.qualified}: {table.database}.{table.source_name} is gone from {table.source}, but"
             f" {before.rows} rows came from it. Nothing was deleted: restore it, correct source_table in the"
             f" declaration, or delete the rows there before you drop the collection"
+        )
+
+
+def _refuse_unknown_key(table: Table, description: Description) -> None:
+    names = [column.name for column in description.columns]
+    if unknown := [part for part in table.key if part not in names]:
+        raise SyncError(
+            f"{table.qualified}: its key column {unknown[0]!r} is not among its columns {', '.join(names)}"
         )

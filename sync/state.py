@@ -64,13 +64,18 @@ UPGRADES: tuple[str, ...] = (
     COMMENT ON COLUMN sync.tables.compared_at IS 'When the whole table was last compared with its source';
     COMMENT ON COLUMN sync.tables.read IS 'Rows that the last pass read; beside it what it did with them';
     """,
+    """
+    ALTER TABLE sync.tables ADD declaration text;
+    COMMENT ON COLUMN sync.tables.declaration IS 'The table as the last pass had it declared, as JSON';
+    """,
 )
 
 
 @dataclass(frozen=True)
 class TableState:
     """Where a table's last pass ended, and what it did. `source` names where its rows come from, without any
-    password; `retry` asks the next pass to read again what is in quarantine."""
+    password; `retry` asks the next pass to read again what is in quarantine; `declaration` is the table's, as
+    JSON."""
 
     source: str
     strategy: str
@@ -88,6 +93,7 @@ class TableState:
     updated: int | None = None
     deleted: int | None = None
     seconds: float | None = None
+    declaration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,12 @@ def prepare(connection: Connection, schemas: Sequence[str] = ("raw", "history"))
             cursor.execute(upgrade)
         cursor.execute("DELETE FROM sync.version")
         cursor.execute("INSERT INTO sync.version VALUES (%s)", (len(UPGRADES),))
+
+
+def is_prepared(cursor: Cursor) -> bool:
+    """Whether the database has state tables, of whichever version."""
+    cursor.execute("SELECT to_regclass('sync.version') IS NOT NULL")
+    return _value(cursor) is True
 
 
 def _version(cursor: Cursor) -> int:
@@ -179,6 +191,15 @@ def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:
     )
     row = cursor.fetchone()
     return TableState(*row) if row else None
+
+
+def read_states(cursor: Cursor) -> dict[tuple[str, str], TableState]:
+    """The states of all tables by schema and name."""
+    cursor.execute(
+        f"SELECT table_schema, table_name, {', '.join(STATE_COLUMNS)} FROM sync.tables"
+        " ORDER BY table_schema, table_name"
+    )
+    return {(schema, name): TableState(*state) for schema, name, *state in cursor}
 
 
 def write_state(cursor: Cursor, schema: str, name: str, state: TableState) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sync.connections import postgresql_errors
-from sync.targets import postgresql
+from sync.targets import postgresql_sessions
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 # Both sides have to spell a value alike, whatever their databases and roles are set to. An empty search_path
 # makes the catalogs' definitions qualified; just-in-time compilation costs more than these queries take.
-SETTINGS = {**postgresql.SETTINGS, "search_path": "", "bytea_output": "hex", "lc_monetary": "C", "jit": "off"}
+SETTINGS = {
+    **postgresql_sessions.SETTINGS,
+    "search_path": "",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "jit": "off",
+}
 
 
 @contextmanager

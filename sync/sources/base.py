@@ -86,6 +86,9 @@ class Source(Protocol):
     def describe(self, table: Table) -> Description:
         """Raises `SyncError` for a table or a column that is not there."""
 
+    def primary_key(self, table: Table) -> tuple[str, ...]:
+        """The columns of the table's primary key, none where it has no such key."""
+
     def estimate(self, table: Table) -> int | None:
         """About how many rows the table has, None where it takes long to tell."""
 

@@ -16,7 +16,7 @@ from sync.connections import connect_mongodb, mongodb_errors
 from sync.copytext import Chunk
 from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.change_stream import last_change
-from sync.sources.mongodb_cursor import cursor_filter, greatest_number
+from sync.sources.mongodb_cursor import cursor_column, cursor_filter, greatest_number
 from sync.sources.mongodb_rows import CODEC, ID, DocumentReader, column_converter, document_column
 from sync.spec import Column, Strategy, Table
 from sync.urls import parse
@@ -44,8 +44,9 @@ class MongoDBSource:
         return f"MongoDBSource({self._url})"
 
     def describe(self, table: Table) -> Description:
-        """The declared fields (`_id` where none are) and the document. A collection need not exist."""
-        columns = table.columns or (Column(ID, "text", "The document's id"),)
+        """The declared fields and the document; where none are declared, `_id` and the cursor. A collection
+        need not exist."""
+        columns = table.columns or (Column(ID, "text", "The document's id"), *self._cursor(table))
         document = document_column(table)
         if document and document not in {column.name for column in columns}:
             columns = (*columns, Column(document, "jsonb", "The whole document as Extended JSON"))
@@ -55,6 +56,15 @@ class MongoDBSource:
         with mongodb_errors(f"{table.qualified} from {self._url}"):
             names = self._client()[table.database].list_collection_names(filter={"name": table.source_name})
         return Description(columns, exists=bool(names))
+
+    def _cursor(self, table: Table) -> tuple[Column, ...]:
+        if not table.cursor:
+            return ()
+        with mongodb_errors(f"{table.qualified} from {self._url}"):
+            return (cursor_column(self._client()[table.database][table.source_name], table, table.cursor),)
+
+    def primary_key(self, table: Table) -> tuple[str, ...]:
+        return (ID,)
 
     def estimate(self, table: Table) -> int | None:
         with mongodb_errors(str(self._url)):

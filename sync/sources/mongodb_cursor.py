@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
+from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.types import parse_type
 
@@ -17,6 +18,28 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
 
 NUMBER_TYPES = ["int", "long", "double", "decimal"]
+# Of a cursor that is not declared, by the first of these that a document has.
+CURSOR_TYPES = {
+    "date": "timestamptz",
+    "long": "bigint",
+    "int": "bigint",
+    "double": "numeric",
+    "decimal": "numeric",
+}
+
+
+def cursor_column(collection: Collection[dict[str, Any]], table: Table, field: str) -> Column:
+    """The column of a cursor that is not declared, with the type that the documents show.
+
+    Raises `SyncError` where no document has a date or a number in that field.
+    """
+    for bson_type, column_type in CURSOR_TYPES.items():
+        if collection.find_one({field: {"$type": bson_type}}, {"_id": 1}):
+            return Column(field, column_type, "The time or number that grows with every change")
+    raise SyncError(
+        f"{table.qualified}: no document of {collection.full_name} has a date or a number in {field!r}, the"
+        f" cursor. Name another one, or use the strategy full"
+    )
 
 
 def cursor_filter(table: Table, columns: Sequence[Column], since: str) -> dict[str, Any]:

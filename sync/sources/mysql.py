@@ -19,7 +19,7 @@ from sync.errors import UnknownTableError
 from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.binlog_position import binlog_position, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions
-from sync.sources.mysql_catalog import column_of, read_table
+from sync.sources.mysql_catalog import column_of, primary_key, read_table
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
 from sync.sources.mysql_types import natural_type
 from sync.spec import Column, Strategy, Table
@@ -63,6 +63,10 @@ class MySQLSource:
             else:
                 render(source, table, column)
         return Description(columns)
+
+    def primary_key(self, table: Table) -> tuple[str, ...]:
+        with mysql_errors(f"{table.qualified} from {self._url}"):
+            return primary_key(self._connection(), table)
 
     def estimate(self, table: Table) -> int | None:
         with mysql_errors(str(self._url)), self._connection().cursor() as cursor:

@@ -82,6 +82,17 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
     return SourceTable(*exact, columns)
 
 
+def primary_key(connection: pymysql.Connection[Any], table: Table) -> tuple[str, ...]:
+    """The columns of the table's primary key in their order, none where it has no such key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_name FROM information_schema.statistics"
+            " WHERE table_schema = %s AND table_name = %s AND index_name = 'PRIMARY' ORDER BY seq_in_index",
+            (table.database, table.source_name),
+        )
+        return tuple(name for (name,) in cursor.fetchall())
+
+
 def _integer(value: Any) -> int | None:
     return None if value is None else int(value)
 

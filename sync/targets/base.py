@@ -123,4 +123,7 @@ class Target(Protocol):
     def load(self, table: Table, wait_seconds: float = LEASE_WAIT_SECONDS) -> AbstractContextManager[Load]:
         """Take the table's lease; raises `LeaseTaken` when another pass keeps it."""
 
+    def states(self) -> dict[tuple[str, str], TableState]:
+        """The state of every table by schema and name; empty where no pass ever committed."""
+
     def close(self) -> None: ...

@@ -7,18 +7,21 @@ from contextlib import ExitStack, contextmanager
 
 from psycopg2.extensions import connection as Connection
 
-from sync.connections import connect_postgresql, postgresql_errors
+from sync.connections import postgresql_errors
 from sync.copytext import Chunk
+from sync.declaration import as_json
 from sync.sources.base import Description
 from sync.spec import Column, Table
 from sync.state import (
     LEASE_WAIT_SECONDS,
     Lease,
     TableState,
+    is_prepared,
     lease,
     next_batch,
     prepare,
     read_state,
+    read_states,
     write_state,
 )
 from sync.targets import postgresql_quarantine as quarantine
@@ -27,34 +30,21 @@ from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_merge import Counts, Merge
 from sync.targets.postgresql_names import WorkTables
+from sync.targets.postgresql_sessions import Sessions
 from sync.targets.postgresql_staging import Staging
 from sync.targets.postgresql_tables import Plan, existing_columns, plan_own
 from sync.urls import parse
 
-# Text forms in which values are compared and hashed must not depend on a server's or user's defaults. A merge
-# compares whole tables by a hash join, which the default memory would send to disk. What is staged need not
-# survive a crash; the applying transaction sets its own durability back. The last setting, new in PostgreSQL
-# 14, makes the server notice within a second that a killed pass is gone.
-SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "1",
-    "work_mem": "64MB",
-    "jit": "off",
-    "synchronous_commit": "off",
-    "client_connection_check_interval": "1s",
-}
-
 
 class PostgreSQLTarget:
-    """A PostgreSQL database (14 or newer is recommended). Every load has a connection of its own, which holds
-    its lease and its temporary tables."""
+    """A PostgreSQL database (14 or newer is recommended). A load has a connection for itself, which holds its
+    lease and its temporary tables; afterwards the next load may have it."""
 
     system = "postgresql"
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
+        self._sessions = Sessions(self._url)
         self._prepared = False
 
     def __repr__(self) -> str:
@@ -70,36 +60,35 @@ class PostgreSQLTarget:
         self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS
     ) -> Iterator[PostgreSQLBatch]:
         names = ", ".join(table.qualified for table in tables)
-        connection = connect_postgresql(self._url, client_encoding="UTF8")
-        try:
-            with postgresql_errors(f"{names} in {self._url}"), ExitStack() as held:
-                self._open(connection)
-                # In one order, or two passes could wait for each other.
-                leases = {
-                    table: held.enter_context(lease(connection, table.qualified, wait_seconds))
-                    for table in sorted(tables, key=lambda table: table.qualified)
-                }
-                loads = [
-                    PostgreSQLLoad(connection, table, leases[table], number)
-                    for number, table in enumerate(tables)
-                ]
-                yield PostgreSQLBatch(connection, loads)
-        finally:
-            connection.close()
+        with (
+            postgresql_errors(f"{names} in {self._url}"),
+            self._sessions.use() as connection,
+            ExitStack() as held,
+        ):
+            if not self._prepared:
+                prepare(connection, schemas=())
+                self._prepared = True
+            # In one order, or two passes could wait for each other.
+            leases = {
+                table: held.enter_context(lease(connection, table.qualified, wait_seconds))
+                for table in sorted(tables, key=lambda table: table.qualified)
+            }
+            loads = [
+                PostgreSQLLoad(connection, table, leases[table], number)
+                for number, table in enumerate(tables)
+            ]
+            yield PostgreSQLBatch(connection, loads)
+
+    def states(self) -> dict[tuple[str, str], TableState]:
+        with postgresql_errors(str(self._url)), self._sessions.use() as connection:
+            cursor = connection.cursor()
+            if not is_prepared(cursor):
+                return {}
+            prepare(connection, schemas=())
+            return read_states(cursor)
 
     def close(self) -> None:
-        """Nothing is left open between loads."""
-
-    def _open(self, connection: Connection) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config(name, wanted.value, false) FROM pg_settings"
-                " JOIN unnest(%s, %s) AS wanted(name, value) USING (name)",
-                (list(SETTINGS), list(SETTINGS.values())),
-            )
-        if not self._prepared:
-            prepare(connection, schemas=())
-            self._prepared = True
+        self._sessions.close()
 
 
 class PostgreSQLBatch:
@@ -246,5 +235,6 @@ class PostgreSQLLoad:
             updated=applied.updated,
             deleted=applied.deleted,
             seconds=moment.seconds,
+            declaration=as_json(self._table),
         )
         write_state(self._cursor, self._table.schema, self._table.name, self.state)

@@ -14,6 +14,13 @@ from sync.spec import Table
 from sync.targets.postgresql import PostgreSQLTarget
 
 
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """The rows of a statement, none for one that returns none."""
+    with closing(connect_postgresql(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
 @dataclass
 class Pipeline:
     """One source and one target database."""
@@ -28,9 +35,7 @@ class Pipeline:
         return result
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        with closing(connect_postgresql(self.target_url)) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
+        return query(self.target_url, statement)
 
     def rejected(self) -> list[tuple[Any, ...]]:
         return self.query("SELECT table_name, key, reason FROM quarantine.rejected_rows ORDER BY 1, 2")

@@ -1,0 +1,1 @@
+"""The command line of the sync engine: `python -m sync`. One module a command."""

@@ -1,0 +1,106 @@
+"""`copy`: one pass over each table, up to a bound."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import closing
+
+import click
+
+from sync.cli.declare import Asked, declare
+from sync.cli.main import Command, report
+from sync.cli.parameters import (
+    KeyType,
+    TableName,
+    json_option,
+    schema_option,
+    source_argument,
+    tables_argument,
+    target_option,
+)
+from sync.cli.progress import progress
+from sync.cli.rendering import as_json, result_fields, result_lines
+from sync.engine import run_pass
+from sync.errors import SyncError
+from sync.passes import Compare, Options
+from sync.spec import Strategy
+from sync.systems import open_source, open_target
+
+
+@click.command(cls=Command)
+@source_argument
+@tables_argument
+@target_option
+@schema_option
+@click.option(
+    "--strategy",
+    type=click.Choice([each.value for each in Strategy]),
+    help="How to find what changed: full reads everything, watermark what lies above a cursor, log follows"
+    " the source's log. As last time where it is not given; full at first, since it needs nothing of the"
+    " table and sees deletes too.",
+)
+@click.option(
+    "--key",
+    type=KeyType(),
+    default=(),
+    help="Columns that are unique together. As last time where it is not given; the source's primary key at"
+    " first, and whole rows where it has none.",
+)
+@click.option(
+    "--cursor", help="The column that grows with every change of a row, for the watermark strategy."
+)
+@click.option("--reconcile", is_flag=True, help="Compare the whole table, which finds deletes too.")
+@click.option(
+    "--reload", is_flag=True, help="Disregard where the last pass ended, and accept a column of another type."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@json_option
+@click.pass_context
+def copy(
+    context: click.Context,
+    source_url: str,
+    tables: tuple[TableName, ...],
+    target_url: str,
+    schema: str,
+    strategy: str | None,
+    key: tuple[str, ...],
+    cursor: str | None,
+    reconcile: bool,
+    reload: bool,
+    dry_run: bool,
+    in_json: bool,
+) -> None:
+    """Bring each TABLE of SOURCE_URL, as database.table or database.collection, into the target.
+
+    Each is created under its own name and gets one pass up to the source's state now. Where it ended is kept
+    in the target, and the next pass goes on from there. A table that fails does not stop the others; the exit
+    code is 1 then.
+    """
+    asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, reload)
+    run_id = str(uuid.uuid4())
+    failed = False
+    with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
+        states = target.states()
+        for name in tables:
+            qualified = f"{schema}.{name.table}"
+            try:
+                table = declare(name, source, asked, states.get((schema, name.table)))
+                with progress(qualified) as observe:
+                    options = Options(
+                        compare=Compare.ALL if reconcile else Compare.TOUCHED,
+                        reload=reload,
+                        dry_run=dry_run,
+                        observe=observe,
+                    )
+                    result = run_pass(table, source, target, run_id, options)
+            except SyncError as error:
+                failed = True
+                said = report(error)
+                lines = [as_json({"table": qualified, "error": said})] if in_json else []
+            else:
+                failed = failed or bool(result.differences)
+                fields = result_fields(result, dry_run)
+                lines = [as_json(fields)] if in_json else result_lines(result, dry_run)
+            for line in lines:
+                click.echo(line)
+    context.exit(int(failed))

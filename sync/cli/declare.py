@@ -1,0 +1,85 @@
+"""What a command declares a table to be: what the command line says, else what it was last time, else what
+the source's catalog says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sync import declaration
+from sync.cli.parameters import TableName
+from sync.errors import SyncError, UnknownTableError
+from sync.sources.base import Source
+from sync.spec import SpecError, Strategy, Table
+from sync.state import TableState
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of a table; None or empty: as before."""
+
+    schema: str
+    strategy: Strategy | None = None
+    key: tuple[str, ...] = ()
+    cursor: str | None = None
+    reload: bool = False
+
+
+def declare(name: TableName, source: Source, asked: Asked, state: TableState | None) -> Table:
+    """The table to copy; `state` is the one that the target keeps for it.
+
+    Raises `SyncError` for a table that the source does not have, one that another source's rows are in, and
+    a key, cursor or strategy that do not go together.
+    """
+    last = None if state is None else last_declared(state)
+    if state and state.source != source_label(source, name):
+        if not asked.reload:
+            raise SyncError(
+                f"{asked.schema}.{name.table}: its rows come from {state.source}, not from"
+                f" {source_label(source, name)}. Choose another --schema, or replace them with --reload"
+            )
+        last = None
+    table = last or _first(name, source, asked)
+    strategy = asked.strategy or table.strategy
+    cursor = asked.cursor or table.cursor
+    key = asked.key or table.key
+    if strategy is Strategy.WATERMARK:
+        _refuse_incomplete(table, key, cursor)
+    elif asked.cursor:
+        raise SyncError(f"{table.qualified}: --cursor goes with --strategy watermark, and this is {strategy}")
+    try:
+        return replace(table, key=key, cursor=cursor, strategy=strategy)
+    except SpecError as error:
+        raise SyncError(str(error)) from error
+
+
+def last_declared(state: TableState) -> Table | None:
+    """The declaration that the last pass went by."""
+    return declaration.from_json(state.declaration) if state.declaration else None
+
+
+def source_label(source: Source, name: TableName) -> str:
+    """The source of a table as its state has it."""
+    return f"{source.system} {name.database}.{name.table}"
+
+
+def _first(name: TableName, source: Source, asked: Asked) -> Table:
+    table = Table(name.table, source.system, name.database, key=(), schema=asked.schema)
+    if not source.describe(table).exists:
+        raise UnknownTableError(
+            f"{table.qualified}: {source.system} has no {name.database}.{name.table} that this user may read."
+            f" Correct the name, or grant the right to read it"
+        )
+    return table if asked.key else replace(table, key=source.primary_key(table))
+
+
+def _refuse_incomplete(table: Table, key: tuple[str, ...], cursor: str | None) -> None:
+    if not key:
+        raise SyncError(
+            f"{table.qualified}: {table.database}.{table.source_name} has no primary key, which the watermark"
+            f" strategy needs. Name columns that are unique together with --key, or use --strategy full"
+        )
+    if not cursor:
+        raise SyncError(
+            f"{table.qualified}: the watermark strategy needs a --cursor, a time or a number that grows with"
+            f" every change of a row"
+        )

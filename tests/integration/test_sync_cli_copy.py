@@ -1,0 +1,168 @@
+"""`python -m sync copy`, on real servers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pymysql
+import pytest
+from pymongo.database import Database
+
+from tests.integration.sync_command import Command
+from tests.integration.sync_support import query
+
+Shop = pymysql.Connection
+TO = ("--to", "env:TARGET")
+WATERMARK = ("--strategy", "watermark", "--cursor", "updated_at")
+
+
+@pytest.fixture
+def command(urls: dict[str, str], staging: str) -> Command:
+    return Command(
+        {"SHOP": urls["SOFTCART_MYSQL_URL"], "CATALOG": urls["SOFTCART_MONGO_URL"], "TARGET": staging}
+    )
+
+
+@pytest.fixture
+def sales(shop: Shop) -> Shop:
+    execute(
+        shop,
+        "CREATE TABLE sales_data (rowid BIGINT PRIMARY KEY, price DECIMAL(12,2), updated_at TIMESTAMP(6)"
+        " DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6))",
+        "INSERT INTO sales_data (rowid, price) VALUES (1, 10.50), (2, NULL), (3, 3)",
+    )
+    return shop
+
+
+def execute(connection: Shop, *statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def test_a_table_is_copied_by_its_primary_key_and_goes_on_from_there(
+    command: Command, sales: Shop, staging: str
+) -> None:
+    (first,) = command.lines("copy", "env:SHOP", "shop.sales_data", *TO)
+    execute(
+        sales,
+        "UPDATE sales_data SET price = 4 WHERE rowid = 3",
+        "DELETE FROM sales_data WHERE rowid = 2",
+        "INSERT INTO sales_data (rowid) VALUES (4)",
+    )
+    said = command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+
+    assert first.pop("seconds") > 0
+    assert "file" in first.pop("position")
+    assert first == {
+        "table": "raw.sales_data", "strategy": "full", "read": 3, "inserted": 3, "updated": 0, "deleted": 0,
+        "quarantined": 0, "rows": 3, "dry_run": False, "notes": [], "differences": [],
+    }  # fmt: skip
+    assert said.stdout.startswith("raw.sales_data: 1 inserted, 1 updated, 1 deleted; 3 rows; ")
+    assert said.stderr == ""
+    live = "SELECT rowid, price::text FROM raw.sales_data WHERE NOT _deleted ORDER BY 1"
+    assert query(staging, live) == [(1, "10.50"), (3, "4.00"), (4, None)]
+    key = "SELECT pg_get_indexdef(indexrelid) ~ '\\(rowid\\)' FROM pg_index WHERE indisprimary"
+    assert query(staging, f"{key} AND indrelid = 'raw.sales_data'::regclass") == [(True,)]
+
+
+def test_a_table_keeps_its_strategy_cursor_and_key(command: Command, sales: Shop) -> None:
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO, *WATERMARK)
+    execute(
+        sales, "UPDATE sales_data SET price = 4 WHERE rowid = 3", "DELETE FROM sales_data WHERE rowid = 2"
+    )
+    (second,) = command.lines("copy", "env:SHOP", "shop.sales_data", *TO)
+    (third,) = command.lines("copy", "env:SHOP", "shop.sales_data", *TO, "--reconcile")
+
+    figures = [(each["updated"], each["deleted"], each["rows"]) for each in (second, third)]
+    assert figures == [(1, 0, 3), (0, 1, 2)]
+    assert third["strategy"] == "watermark"
+    assert third["position"]["cursor"] == "updated_at"
+
+
+def test_a_collection_is_copied_by_its_ids_and_by_a_cursor(
+    command: Command, catalog: Database[dict[str, Any]], staging: str
+) -> None:
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    catalog["items.v2"].insert_many([{"_id": 1, "at": day}, {"_id": "1", "at": day, "n": {"m": 2}}])
+    by_date = ("--strategy", "watermark", "--cursor", "at")
+    (first,) = command.lines("copy", "env:CATALOG", "catalog.items.v2", *TO, *by_date)
+    catalog["items.v2"].insert_one({"_id": 2, "at": day.replace(year=2025)})
+    (second,) = command.lines("copy", "env:CATALOG", "catalog.items.v2", *TO)
+
+    assert (first["table"], first["inserted"], second["inserted"]) == ("raw.items.v2", 2, 1)
+    arrived = "SELECT at::date::text, document->'n' FROM raw.\"items.v2\" ORDER BY 1, 2"
+    assert query(staging, arrived) == [("2024-05-01", {"m": 2}), ("2024-05-01", None), ("2025-05-01", None)]
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    command: Command, sales: Shop, staging: str
+) -> None:
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+    execute(sales, "UPDATE sales_data SET price = 4", "DELETE FROM sales_data WHERE rowid = 2")
+    before = query(staging, "SELECT rowid, price, xmin::text FROM raw.sales_data ORDER BY 1")
+
+    said = command.run("copy", "env:SHOP", "shop.sales_data", *TO, "--dry-run").stdout
+
+    assert said.startswith("raw.sales_data: would be 2 updated, 1 deleted; nothing was written; 2 rows")
+    assert query(staging, "SELECT rowid, price, xmin::text FROM raw.sales_data ORDER BY 1") == before
+
+
+def test_a_table_that_fails_is_named_and_does_not_stop_the_others(command: Command, sales: Shop) -> None:
+    done = command.run("copy", "env:SHOP", "shop.nowhere", "shop.sales_data", *TO, "--json", exit_code=1)
+
+    (error,) = done.stderr.splitlines()
+    assert "MySQL has no table shop.nowhere that this user may read" in error
+    assert "GRANT SELECT" in error
+    failed, copied = done.stdout.splitlines()
+    assert '"error": "raw.nowhere: ' in failed
+    assert '"inserted": 3' in copied
+
+
+def test_a_collection_that_is_not_there_is_refused_by_name(command: Command) -> None:
+    done = command.run("copy", "env:CATALOG", "catalog.nowhere", *TO, exit_code=1)
+    assert "mongodb has no catalog.nowhere" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--strategy", "watermark"), "the watermark strategy needs a --cursor"),
+        (("--cursor", "updated_at"), "--cursor goes with --strategy watermark"),
+        (("--key", "rowid,sku"), "its key column 'sku' is not among its columns rowid, price, updated_at"),
+        (("--strategy", "watermark", "--cursor", "sold"), "it has no cursor column 'sold'"),
+    ],
+)
+def test_what_does_not_go_together_is_said_in_one_line(
+    command: Command, sales: Shop, arguments: tuple[str, ...], said: str
+) -> None:
+    done = command.run("copy", "env:SHOP", "shop.sales_data", *TO, *arguments, exit_code=1)
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_rows_of_another_source_are_not_mixed_in(
+    command: Command, sales: Shop, catalog: Database[dict[str, Any]]
+) -> None:
+    catalog["sales_data"].insert_one({"_id": 1})
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+    done = command.run("copy", "env:CATALOG", "catalog.sales_data", *TO, exit_code=1)
+    assert "its rows come from mysql shop.sales_data, not from mongodb catalog.sales_data" in done.stderr
+    (copied,) = command.lines("copy", "env:CATALOG", "catalog.sales_data", *TO, "--schema", "other")
+    assert (copied["table"], copied["rows"]) == ("other.sales_data", 1)
+
+
+def test_a_wrong_password_is_one_line_and_debug_shows_where(command: Command, urls: dict[str, str]) -> None:
+    wrong = urls["SOFTCART_MYSQL_URL"].replace("@", "geheim@")
+    done = command.run("copy", wrong, "shop.sales_data", *TO, exit_code=1)
+    assert done.stderr.count("\n") == 1
+    assert "check user and password" in done.stderr
+    assert "Traceback" in command.run("copy", wrong, "shop.sales_data", *TO, "--debug", exit_code=1).stderr
+
+
+def test_usage_errors_exit_with_2_and_show_no_url(command: Command, staging: str) -> None:
+    assert "No such command" in command.run("paste", exit_code=2).stderr
+    assert "--to" in command.run("copy", "env:SHOP", "shop.a", exit_code=2).stderr
+    assert "is no database.table" in command.run("copy", "env:SHOP", "sales", *TO, exit_code=2).stderr
+    assert "a URL is no database.table" in command.run("copy", "env:SHOP", staging, *TO, exit_code=2).stderr
