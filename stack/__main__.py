@@ -14,7 +14,6 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from stack.cluster import Cluster
-from stack.environment import lands_demo
 from stack.home import Home, StackError
 from stack.ui import serve
 
@@ -60,20 +59,26 @@ def down(cluster: Cluster) -> None:
 def status(cluster: Cluster) -> None:
     """Show each server's state, port, process, version, size and log."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("server", "state", "port", "pid", "version", "data", "log"):
+    for heading in ("server", "state", "port", "pid", "version", "data"):
         table.add_column(heading, overflow="fold")
-    for row in cluster.status():
+    rows = cluster.status()
+    for row in rows:
         port, pid, size = str(row.port or ""), str(row.pid or ""), decimal(row.data_bytes)
-        log = row.log.relative_to(Path.cwd()) if row.log.is_relative_to(Path.cwd()) else row.log
-        table.add_row(row.title, row.state, port, pid, row.version.partition("-")[0], size, str(log))
+        table.add_row(row.title, row.state, port, pid, row.version.partition("-")[0], size)
     Console().print(table)
+    click.echo()
+    for row in rows:  # below the table, which would cut a path to the terminal's width
+        log = row.log.relative_to(Path.cwd()) if row.log.is_relative_to(Path.cwd()) else row.log
+        click.echo(f"log of {row.title:<11} {log}")
 
 
 @main.command()
 @click.pass_obj
 def env(cluster: Cluster) -> None:
-    """Print export lines for eval: the servers' URLs, DAGSTER_HOME, PATH."""
+    """Print lines for eval that export the servers' URLs, DAGSTER_HOME and PATH."""
     cluster.home.prepare()
+    for name in cluster.left_out():
+        click.echo(f"unset {name}")
     for name, value in cluster.variables().items():
         click.echo(f"export {name}={shlex.quote(value)}")
     if missing := cluster.not_running():
@@ -97,7 +102,10 @@ def sync(cluster: Cluster) -> None:
 def _enter(cluster: Cluster) -> None:
     """Start the servers and make this process one that works with them."""
     cluster.up(say)
-    os.environ.update(cluster.variables())
+    variables, left_out = cluster.variables(), cluster.left_out()
+    for name in left_out:
+        del os.environ[name]
+    os.environ.update(variables)
     if cluster.stores_runs:
         from stack.runs import forget_dead_runs  # noqa: PLC0415  (Dagster takes seconds to import)
 
@@ -108,8 +116,8 @@ def _execute(cluster: Cluster, job: str) -> None:
     _enter(cluster)
     from stack.run import demo_landing, run_job  # noqa: PLC0415  (likewise)
 
-    if lands_demo(os.environ):
-        os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.root / "landing"))
+    if cluster.lands_demo:
+        os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.demo))
     if not run_job(job, Console()):
         sys.exit(1)
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.environment import foreign, lands_demo, urls, users_own
+from stack.environment import NAMES, foreign, lands_demo, urls, users_landing, users_own
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
 from stack.mongodb import MongoDB
@@ -92,10 +92,22 @@ class Cluster:
         }
         if java := Toolbox(home.tools).java_home():
             variables["JAVA_HOME"] = str(java)
-        landing = home.root / "landing"
-        if landing.is_dir() and lands_demo({**self._environment, **variables}):
-            variables["SOFTCART_LANDING"] = str(landing)
+        if landing := users_landing(home, self._environment):
+            variables["SOFTCART_LANDING"] = landing
+        elif home.demo.is_dir() and self.lands_demo:
+            variables["SOFTCART_LANDING"] = str(home.demo)
         return variables
+
+    def left_out(self) -> list[str]:
+        """What the caller's environment has of our servers and must not pass on: rights to write to them
+        beside a server of his own, and the demo shop where it is not landed.
+        """
+        ours = {*NAMES, "SOFTCART_LANDING"} - self.variables().keys()
+        return sorted(name for name in ours if name in self._environment)
+
+    @property
+    def lands_demo(self) -> bool:
+        return lands_demo(self.home, self._environment)
 
     def not_running(self) -> list[str]:
         return [server.title for server in self.servers if not server.process()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from stack.home import Home, StackError
@@ -19,6 +20,9 @@ COMPANIONS = {
     "SOFTCART_MONGO_URL": ("SOFTCART_MONGO_ADMIN_URL",),
     "SOFTCART_PRODUCTION_URL": ("SOFTCART_BI_URL",),
 }
+SHOP = ("SOFTCART_MYSQL_URL", "SOFTCART_MONGO_URL")
+SHOP_ADMIN = ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MONGO_ADMIN_URL")
+WAREHOUSE = ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL")
 NAMES = {name for group in (SERVES, COMPANIONS) for names in group.values() for name in names}
 
 
@@ -41,7 +45,7 @@ def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
 
 
 def users_own(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
-    """The URLs that the user set, as opposed to ours that ``make env`` left in his shell."""
+    """The URLs that the user set, as opposed to ours that ``make env`` left in a shell."""
     ours = set(home.passwords.values())
     set_by_anyone = {name: url for name in sorted(NAMES) if (url := environment.get(name))}
     return {name: url for name, url in set_by_anyone.items() if urlsplit(url).password not in ours}
@@ -68,9 +72,19 @@ def urls(home: Home, ports: Mapping[str, int], environment: Mapping[str, str]) -
     return {name: url for name, url in local.items() if name not in left_out} | own
 
 
-def lands_demo(environment: Mapping[str, str]) -> bool:
-    """Whether the demo shop stands in for a landing folder: none is named, and both databases of the shop may
-    be filled. Beside a shop that is only read, the demo's invented history would be taken for its own.
+def users_landing(home: Home, environment: Mapping[str, str]) -> str | None:
+    """The landing folder that the user named, as opposed to the demo's that ``make env`` left in a shell."""
+    named = environment.get("SOFTCART_LANDING")
+    return named if named and Path(named) != home.demo else None
+
+
+def lands_demo(home: Home, environment: Mapping[str, str]) -> bool:
+    """Whether the demo shop stands in for a landing folder: none is named, and each system that it ends in is
+    ours, or a shop whose both databases the user gave the right to write to.
+
+    Anywhere else its invented customers, sales and history would be taken for real ones.
     """
-    admin = ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MONGO_ADMIN_URL")
-    return not environment.get("SOFTCART_LANDING") and all(environment.get(name) for name in admin)
+    own = users_own(home, environment).keys()
+    if users_landing(home, environment) or not own.isdisjoint(WAREHOUSE):
+        return False
+    return own.isdisjoint(SHOP) or own >= {*SHOP, *SHOP_ADMIN}

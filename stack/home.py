@@ -66,6 +66,11 @@ class Home:
         return self.root / "dagster"
 
     @property
+    def demo(self) -> Path:
+        """The demo shop's landing files, once they were generated."""
+        return self.root / "landing"
+
+    @property
     def is_home(self) -> bool:
         """Whether this folder was made by SoftCart (and may be thrown away)."""
         return any((self.root / lock).is_file() for lock in LOCKS)

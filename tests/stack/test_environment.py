@@ -11,6 +11,7 @@ from stack.__main__ import main
 from stack.cluster import Cluster
 from stack.environment import foreign, lands_demo, urls
 from stack.home import Home, StackError
+from stack.ports import Ports
 
 PORTS = {"mysql": 21000, "mongodb": 21001, "postgres": 21002, "ui": 21003}
 THEIRS = "mysql://me:mine@db.example/shop"
@@ -57,12 +58,87 @@ def test_postgresql_runs_while_one_of_its_databases_is_still_ours(home: Home) ->
     assert "127.0.0.1:21002/staging" in got["SOFTCART_STAGING_URL"]
 
 
-def test_the_demo_shop_is_landed_only_where_both_databases_may_be_filled_and_no_folder_is_named(
+def test_the_demo_shop_is_landed_where_all_that_it_ends_in_is_ours_and_no_folder_is_named(
     home: Home,
 ) -> None:
-    assert lands_demo(urls(home, PORTS, {}))
-    assert not lands_demo(urls(home, PORTS, {}) | {"SOFTCART_LANDING": "files"})
-    assert not lands_demo(urls(home, PORTS, {"SOFTCART_MYSQL_URL": THEIRS}))
+    assert lands_demo(home, {})
+    assert not lands_demo(home, {"SOFTCART_LANDING": "files"})
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"SOFTCART_MYSQL_URL": THEIRS},
+        {"SOFTCART_MYSQL_URL": THEIRS, "SOFTCART_MYSQL_ADMIN_URL": THEIRS},
+        {"SOFTCART_MONGO_URL": "mongodb://me:mine@db.example/catalog"},
+        {"SOFTCART_STAGING_URL": "postgresql://me:mine@db.example/staging"},
+        {"SOFTCART_PRODUCTION_URL": "postgresql://me:mine@db.example/dwh"},
+    ],
+)
+def test_the_demo_shop_is_not_landed_beside_a_system_of_the_users_own(
+    home: Home, theirs: dict[str, str]
+) -> None:
+    assert not lands_demo(home, theirs)
+    assert not lands_demo(home, {**urls(home, PORTS, {}), **theirs})
+
+
+def test_the_demo_shop_is_landed_in_a_shop_of_the_users_own_when_he_gives_both_rights_to_write(
+    home: Home,
+) -> None:
+    catalog = "mongodb://me:mine@db.example/catalog"
+    both = {
+        "SOFTCART_MYSQL_URL": THEIRS,
+        "SOFTCART_MYSQL_ADMIN_URL": THEIRS,
+        "SOFTCART_MONGO_URL": catalog,
+        "SOFTCART_MONGO_ADMIN_URL": catalog,
+    }
+    assert lands_demo(home, both)
+    assert not lands_demo(home, {**both, "SOFTCART_STAGING_URL": "postgresql://me:mine@db.example/staging"})
+
+
+@pytest.fixture
+def used(home: Home) -> Home:
+    """A home that has chosen its ports and made its demo shop."""
+    home.prepare()
+    home.demo.mkdir()
+    Ports(home).wanted()
+    return home
+
+
+def test_what_a_shell_still_has_of_our_servers_is_taken_back_where_the_user_sets_his_own(used: Home) -> None:
+    shell = {**Cluster(used, {}).variables(), "SOFTCART_MYSQL_URL": THEIRS}
+    assert shell["SOFTCART_LANDING"] == str(used.demo)
+    cluster = Cluster(used, shell)
+    left_out = {"SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MYSQL_RESTORE_URL", "SOFTCART_LANDING"}
+    assert set(cluster.left_out()) == left_out
+    assert left_out.isdisjoint(cluster.variables())
+
+
+def test_a_folder_of_landing_files_that_the_user_named_stays(used: Home) -> None:
+    cluster = Cluster(used, {"SOFTCART_LANDING": "files", "SOFTCART_MYSQL_URL": THEIRS})
+    assert cluster.variables()["SOFTCART_LANDING"] == "files"
+    assert cluster.left_out() == []
+
+
+def test_a_shell_that_takes_the_environment_again_loses_what_is_left_out(
+    used: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOFTCART_HOME", str(used.root))
+    for name, value in Cluster(used, {}).urls().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SOFTCART_MYSQL_URL", THEIRS)
+    lines = CliRunner().invoke(main, ["env"]).stdout.splitlines()
+    assert lines[:2] == ["unset SOFTCART_MYSQL_ADMIN_URL", "unset SOFTCART_MYSQL_RESTORE_URL"]
+    assert f"export SOFTCART_MYSQL_URL={THEIRS}" in lines
+
+
+def test_a_log_is_named_in_full_however_narrow_the_terminal(
+    used: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOFTCART_HOME", str(used.root))
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = CliRunner().invoke(main, ["status"]).stdout
+    assert all(str(used.logs / f"{name}.log") in shown for name in ("mysql", "mongodb", "postgres"))
 
 
 def test_a_folder_that_holds_other_things_is_neither_used_nor_thrown_away(
