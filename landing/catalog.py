@@ -6,6 +6,7 @@ process that only looks at the definitions need not pay.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,13 @@ def catalog_file(folder: Path | None, collection: str) -> tuple[str, Path | None
     if len(there) > 1:
         raise LandingError(f"{names[0]} and {names[1]} both go to collection {collection}; keep one of them")
     return there[0] if there else (names[-1], None)
+
+
+def undeclared(folder: Path | None, collections: Collection[str]) -> dict[str, str]:
+    """The catalog files of other collections than these, which nothing lands, and the collection of each."""
+    there = sorted(path.name for path in folder.glob("catalog_*.json")) if folder else []
+    found = {name: name.removeprefix("catalog_").removesuffix(".json") for name in there}
+    return {name: collection for name, collection in found.items() if collection not in collections}
 
 
 def land_catalog(

@@ -5,14 +5,14 @@ with their lineage and nothing ever writes to them.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from landing.catalog import land_catalog
+from landing.catalog import land_catalog, undeclared
 from landing.dump import restore_dump
 from landing.files import HISTORY_FILES, SALES_SEED, SHOP_FILES
 from landing.history import land_history, raw_table
@@ -32,7 +32,7 @@ HISTORY = tuple(raw_table(spec) for spec in HISTORY_FILES)
 
 # What lands each asset of a step, once its connections are open.
 Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
-OpenLandings = Callable[[Any, Sequence[dg.AssetKey]], AbstractContextManager[Landings]]
+OpenLandings = Callable[[dg.AssetExecutionContext, Sequence[dg.AssetKey]], AbstractContextManager[Landings]]
 
 
 def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -43,9 +43,10 @@ def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | 
     sources: dict[str, list[dg.AssetSpec]] = {"shop": [], "catalog": [], "sales": [], "elsewhere": []}
     for table in {source_key(table): table for table in tables}.values():
         sources[_landed_by(table)].append(source_spec(table))
+    catalog = partial(_catalog, {spec.key.path[-1] for spec in sources["catalog"]})
     return [
         *_unless_external("SOFTCART_MYSQL_ADMIN_URL", "land_shop", sources["shop"], _shop),
-        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", sources["catalog"], _catalog),
+        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", sources["catalog"], catalog),
         *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sources["sales"], _sales),
         *sources["elsewhere"],
         _step("land_history", [history_spec(table) for table in HISTORY], _history),
@@ -130,7 +131,7 @@ def _step(
         failed: list[SyncError] = []
         keys = sorted(context.selected_asset_keys)
         try:
-            with open_landings(context.resources, keys) as landings:
+            with open_landings(context, keys) as landings:
                 for key in keys:
                     try:
                         yield materialization(key, landings[key]())
@@ -167,9 +168,9 @@ def materialization(key: dg.AssetKey, result: LandingResult) -> dg.MaterializeRe
 
 
 @contextmanager
-def _shop(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
-    landing = resources.landing
-    with landing.mysql() as shop, resources.staging.connect() as staging:
+def _shop(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+    landing = context.resources.landing
+    with landing.mysql() as shop, context.resources.staging.connect() as staging:
         yield {
             dg.AssetKey(spec.target.split(".")): partial(
                 land_csv, spec, landing.path, shop, staging, landing.max_rejected_share
@@ -179,9 +180,16 @@ def _shop(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
 
 
 @contextmanager
-def _catalog(resources: Any, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
-    landing = resources.landing
-    with landing.mongodb() as catalog, resources.staging.connect() as staging:
+def _catalog(
+    collections: Collection[str], context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]
+) -> Iterator[Landings]:
+    landing = context.resources.landing
+    for name, collection in undeclared(landing.path, collections).items():
+        context.log.warning(
+            f"{name} is not landed, since no table declares collection {collection}:"
+            " declare it in softcart_assets/tables.py"
+        )
+    with landing.mongodb() as catalog, context.resources.staging.connect() as staging:
         yield {
             key: partial(
                 land_catalog, key.path[-1], landing.path, catalog, staging, landing.max_rejected_share
@@ -191,15 +199,15 @@ def _catalog(resources: Any, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
 
 
 @contextmanager
-def _sales(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
-    landing = resources.landing
+def _sales(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+    landing = context.resources.landing
     yield {source_key(SALES): partial(restore_dump, landing.path, landing.restore)}
 
 
 @contextmanager
-def _history(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
-    landing = resources.landing
-    with resources.staging.connect() as staging:
+def _history(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+    landing = context.resources.landing
+    with context.resources.staging.connect() as staging:
         yield {
             dg.AssetKey(spec.target.split(".")): partial(
                 land_history, spec, landing.path, staging, landing.max_rejected_share
@@ -209,7 +217,7 @@ def _history(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]
 
 
 @contextmanager
-def _seed(resources: Any, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
-    landing = resources.landing
-    with resources.production.connect() as production, resources.staging.connect() as staging:
+def _seed(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+    landing = context.resources.landing
+    with context.resources.production.connect() as production, context.resources.staging.connect() as staging:
         yield {SEED: partial(seed_production, landing.path, production, staging, landing.max_rejected_share)}
