@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -30,7 +31,7 @@ from sync.mirror import TableName
 from sync.spec import Column, Table
 
 
-def resources() -> dict[str, dg.ConfigurableResource]:
+def resources() -> dict[str, dg.ConfigurableResource[Any]]:
     """The systems, each at the URL that its environment variable has when a run opens it."""
     return {
         "mysql": MySQLResource(url=dg.EnvVar("SOFTCART_MYSQL_URL")),

@@ -85,7 +85,7 @@ class ProgressHandler(logging.Handler):
             self.stream.flush()
 
 
-@dg.logger(description="One line an asset: rows, seconds and what changed.")
+@dg.logger(config_schema=None, description="One line an asset: rows, seconds and what changed.")
 def progress(_context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("softcart.progress", level=logging.DEBUG)
     logger.addHandler(ProgressHandler(sys.stderr))

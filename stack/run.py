@@ -78,8 +78,8 @@ def summarize(definitions: dg.Definitions, result: dg.ExecuteInProcessResult, co
         if event.is_step_materialization:
             materialization = event.step_materialization_data.materialization
             stage = graph.get(materialization.asset_key).group_name
-            count = materialization.metadata.get("dagster/row_count")
-            rows[stage] += count.value if count else 0  # type: ignore[operator]
+            counted = materialization.metadata.get("dagster/row_count")
+            rows[stage] += (counted.value or 0) if isinstance(counted, dg.IntMetadataValue) else 0
             assets[stage] += 1
     table = Table(box=None, pad_edge=False, title_justify="left", header_style="dim")
     for heading in ("stage", "assets", "rows"):

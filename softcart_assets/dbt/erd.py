@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from pathlib import Path
 
 from softcart_assets.dbt.graph import Column, ForeignKey, Model, Project, load_project
@@ -156,7 +155,8 @@ def table(box: Box) -> Iterator[str]:
         f' H{right - 6:g} q6 0 6 6 V{box.y + HEADER:g} Z"/>'
     )
     yield f'<text class="name" x="{box.x + PADDING:g}" y="{box.y + 22:g}">{escape(model.name)}</text>'
-    for column, following in pairwise([*shown_columns(model), None]):
+    columns = shown_columns(model)
+    for column in columns:
         y = box.line(column.name)
         badge = key_badge(model, column.name)
         if badge:
@@ -167,7 +167,7 @@ def table(box: Box) -> Iterator[str]:
             f"<title>{escape(column.description)}</title></text>"
         )
         yield f'<text class="type" x="{right - PADDING:g}" y="{y + 4:g}">{escape(column.type)}</text>'
-        if following and y + ROW / 2 < bottom:
+        if column is not columns[-1] and y + ROW / 2 < bottom:
             line = y + ROW / 2
             yield f'<path class="rule" d="M{box.x + 1:g} {line:g} H{right - 1:g}"/>'
     yield "</g>"

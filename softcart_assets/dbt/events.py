@@ -47,10 +47,11 @@ def run(
     Raises `SyncError` at the end when a model could not be built or a test not be asked: it names them, what
     the database said, and what was skipped for it; `TransientError` when that may pass.
     """
-    nodes = {node.unique_id: node for node in (*models, *tests)}
+    built: list[Model | Test] = [*models, *tests]
+    nodes = {node.unique_id: node for node in built}
     errors, skipped = [], []
     try:
-        for result in build(url, [node.name for node in nodes.values()], timezone):
+        for result in build(url, [node.name for node in built], timezone):
             node = nodes[result.unique_id]
             if result.status == "error":
                 errors.append(f"{node.name}: {' '.join(result.message.split())}")
@@ -94,7 +95,10 @@ def _counts(model: Model, connection: Connection) -> Mapping[str, int]:
         cursor.execute(
             "SELECT batch, inserted, updated, deleted, total FROM sync.models WHERE model = %s", (model.name,)
         )
-        return cursor.fetchone()
+        counts: Mapping[str, int] | None = cursor.fetchone()
+    if counts is None:
+        raise SyncError(f"sync.models has no row of {model.name}: its materialization has to be `tracked`")
+    return counts
 
 
 def check_result(test: Test, model: Model, result: Result, connection: Connection) -> dg.AssetCheckResult:

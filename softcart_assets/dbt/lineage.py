@@ -21,7 +21,7 @@ def column_lineage(sql: str, database: str, tables: Tables) -> dict[str, list[tu
     Follows common table expressions, unions and windows down to `tables`; a column that is made of nothing
     but constants has an empty list. Raises `sqlglot.errors.SqlglotError` where the SQL cannot be understood.
     """
-    schema = {database: {name: dict(columns) for name, columns in tables.items()}}
+    schema: dict[str, object] = {database: {name: dict(columns) for name, columns in tables.items()}}
     query = qualify(
         parse_one(sql, dialect=DIALECT),
         schema=schema,
