@@ -1,13 +1,23 @@
 {{ config(pre_hook="{{ ensure_index(source('raw', 'sales_data'), 'timestamp') }}") }}
 
-with sold as (
-    select min("timestamp")::date as first_date, max("timestamp")::date as last_date
-    from {{ source('raw', 'sales_data') }}
-    where not _deleted
-    union all
-    select min(date), max(date)
+{#- Whole years, in which a sale is taken at its word: one of the year 9999 must not make millions of days. -#}
+{%- set from_date = "date '" ~ var('calendar_from_year') ~ "-01-01'" -%}
+{%- set before_date = "date '" ~ (run_started_at.year + var('calendar_years_ahead') + 1) ~ "-01-01'" %}
+
+with landed as (
+    select date, date >= {{ from_date }} and date < {{ before_date }} as is_within
     from {{ source('raw', 'dim_date') }}
     where not _deleted
+),
+
+sold as (
+    select min("timestamp")::date as first_date, max("timestamp")::date as last_date
+    from {{ source('raw', 'sales_data') }}
+    where not _deleted and "timestamp" >= {{ from_date }} and "timestamp" < {{ before_date }}
+    union all
+    select min(date), max(date)
+    from landed
+    where is_within
 ),
 
 span as (
@@ -21,6 +31,10 @@ calendar as (
     select span.first_day + passed.days as date
     from span
     cross join lateral generate_series(0, span.end_day - span.first_day - 1) as passed (days)
+    union all
+    select distinct date
+    from landed
+    where not is_within
 )
 
 select

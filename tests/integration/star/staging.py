@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg2 import sql
@@ -179,3 +180,17 @@ def product_versions(warehouse: Staging) -> list[tuple[Any, ...]]:
         " WHERE NOT _deleted AND product_key <> 0 ORDER BY product_id, valid_from, catalog_id"
     )
     return [tuple(row.values()) for row in rows]
+
+
+def land_history(warehouse: Staging) -> None:
+    """Two days, two countries, two categories and three sales, one of them of an unknown day and country."""
+    with warehouse.batch() as batch:
+        batch.put("dim_date", dateid=1, date=date(2021, 3, 31), quarter=2)
+        batch.put("dim_date", dateid=2, date=date(2021, 4, 1), quarter=2)
+        batch.put("dim_country", countryid=1, country="Spain")
+        batch.put("dim_country", countryid=2, country="South Korea")
+        batch.put("dim_category", categoryid=1, category="Toys")
+        batch.put("dim_category", categoryid=2, category="Books")
+        batch.put("fact_sales", orderid=1, dateid=1, countryid=1, categoryid=1, amount=100)
+        batch.put("fact_sales", orderid=2, dateid=2, countryid=2, categoryid=2, amount=Decimal("20.50"))
+        batch.put("fact_sales", orderid=3, dateid=99, countryid=99, categoryid=2, amount=3)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.star.staging import STAR, Batch, Staging, day
+from tests.integration.star.staging import STAR, Batch, Staging, day, land_history
 
 ZONE = "Asia/Tokyo"  # nine hours before UTC
 
@@ -23,20 +23,6 @@ def sale(warehouse: Staging, source_id: int, origin: str = "shop") -> dict[str, 
         [origin, source_id],
     )
     return row
-
-
-def land_history(warehouse: Staging) -> None:
-    """Two days, two countries, two categories and three sales, one of them of an unknown day and country."""
-    with warehouse.batch() as batch:
-        batch.put("dim_date", dateid=1, date=date(2021, 3, 31), quarter=2)
-        batch.put("dim_date", dateid=2, date=date(2021, 4, 1), quarter=2)
-        batch.put("dim_country", countryid=1, country="Spain")
-        batch.put("dim_country", countryid=2, country="South Korea")
-        batch.put("dim_category", categoryid=1, category="Toys")
-        batch.put("dim_category", categoryid=2, category="Books")
-        batch.put("fact_sales", orderid=1, dateid=1, countryid=1, categoryid=1, amount=100)
-        batch.put("fact_sales", orderid=2, dateid=2, countryid=2, categoryid=2, amount=Decimal("20.50"))
-        batch.put("fact_sales", orderid=3, dateid=99, countryid=99, categoryid=2, amount=3)
 
 
 def test_a_shop_sale_has_its_local_date_and_the_instant_it_was_made(warehouse: Staging) -> None:
@@ -88,34 +74,6 @@ def test_history_and_shop_share_members_however_they_are_spelled(warehouse: Stag
     assert [tuple(country.values()) for country in countries] == [
         ("Spain", 1), ("South Korea", 2), ("Unknown", None)
     ]  # fmt: skip
-
-
-def test_the_calendar_covers_whole_years_and_derives_everything_from_the_date(warehouse: Staging) -> None:
-    land_history(warehouse)
-    warehouse.put("sales_data", rowid=1, timestamp=datetime(2023, 2, 1))
-    warehouse.build("dim_date", "dim_customer", "dim_product", "dim_country", "dim_category")
-    days = warehouse.rows("SELECT * FROM star.dim_date WHERE date_key <> 0 ORDER BY date")
-    assert (days[0]["date"], days[-1]["date"], len(days)) == (date(2021, 1, 1), date(2023, 12, 31), 3 * 365)
-    [contradicted] = [row for row in days if row["date"] == date(2021, 3, 31)]
-    assert (contradicted["date_key"], contradicted["quarter"], contradicted["quarter_name"]) == (
-        20210331,
-        1,
-        "Q1",
-    )
-    assert (contradicted["month_name"], contradicted["weekday"], contradicted["weekday_name"]) == (
-        "March", 4, "Wednesday"
-    )  # fmt: skip
-
-
-def test_what_the_landed_calendar_says_against_its_dates_is_a_warning_that_names_the_days(
-    warehouse: Staging,
-) -> None:
-    land_history(warehouse)
-    result = warehouse.dbt("dim_date", "calendar_contradictions")["calendar_contradictions"]
-    assert (result.status, result.failures) == ("warn", 1)
-    assert warehouse.rows(result.sql) == [
-        {"dateid": 1, "date": date(2021, 3, 31), "contradiction": "quarter 2"}
-    ]
 
 
 def test_a_corrected_and_a_cancelled_sale_reach_the_fact(warehouse: Staging) -> None:
