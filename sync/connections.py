@@ -6,8 +6,10 @@ Every driver error that leaves `sync` passes through one of the `…_errors` con
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -66,7 +68,25 @@ def connect_mysql(url: str | DatabaseUrl, **overrides: Any) -> pymysql.Connectio
     """
     parsed = parse(url) if isinstance(url, str) else url
     with mysql_errors(str(parsed)):
-        return pymysql.connect(**{**mysql_arguments(parsed), **overrides})
+        return _MySQLConnection(**{**mysql_arguments(parsed), **overrides})
+
+
+class _MySQLConnection(pymysql.Connection):
+    """Where TLS is used if the server has it, and nothing is verified, PyMySQL yet reads all certificates of
+    the system for every connection, which takes longer than a pass with nothing to do."""
+
+    def _create_ssl_ctx(self, options: dict[str, Any]) -> ssl.SSLContext:
+        if not options:
+            return _unverified()
+        context: ssl.SSLContext = super()._create_ssl_ctx(options)  # type: ignore[misc]
+        return context
+
+
+@cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def connect_postgresql(url: str | DatabaseUrl, **overrides: Any) -> PostgresConnection:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pymysql
 
@@ -56,24 +57,25 @@ def read_changes(
     Raises `TransientError` when the server goes away, and `SyncError` with the way out when the log does not
     lead from `start` to `bound`, or holds something that cannot be followed.
     """
-    with mysql_errors(str(url)), closing(connect_mysql(url, autocommit=True)) as connection:
-        server = Server.ask(connection)
-    if _nothing_between(server, start, bound):
-        return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
-    _check(server, start)
-    gtids_known = bool(start.gtids) and server.gtids is not None
-    if start.file and start.offset <= LARGEST_OFFSET and (start.server == server.identity or not gtids_known):
-        if start.server not in ("", server.identity):
-            raise SyncError(
-                f"binlog position {start} is one of another server than {server.identity}, and means nothing"
-                f" here without GTIDs. {RELOAD}"
-            )
-        try:
-            return _read(url, server, tables, start, bound, limit, by_gtids=False)
-        except (StartMismatch, _Refused):
-            if not gtids_known:
-                raise
-    return _read(url, server, tables, start, bound, limit, by_gtids=True)
+    with mysql_errors(str(url)):
+        with closing(_connect(url)) as connection:
+            server = Server.ask(connection)
+            if _nothing_between(server, start, bound):
+                return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
+            read = _Read(url, server, tables, start, bound, limit)
+            if not _by_file(server, start):
+                return read.by_gtids(connection)
+            try:
+                return read.by_file(connection)
+            except (StartMismatch, _Refused):
+                if not _knows_gtids(server, start):
+                    raise
+        with closing(_connect(url)) as connection:
+            return read.by_gtids(connection)
+
+
+def _connect(url: DatabaseUrl) -> pymysql.Connection[Any]:
+    return connect_mysql(url, autocommit=True, read_timeout=SILENCE_SECONDS)
 
 
 class _Refused(SyncError):
@@ -87,35 +89,51 @@ def _nothing_between(server: Server, start: Position, bound: Position) -> bool:
     return start.server == server.identity and start.order >= bound.order
 
 
-def _check(server: Server, start: Position) -> None:
-    if server.gtids is None or not start.gtids:
-        return
-    executed = (MariaDBGtids if server.mariadb else MySQLGtids)(server.gtids)
-    if missing := executed.missing(start.gtids):
-        raise refused(str(start), f"its log does not hold {missing}", AHEAD)
+def _knows_gtids(server: Server, start: Position) -> bool:
+    return bool(start.gtids) and server.gtids is not None
 
 
-def _read(
-    url: DatabaseUrl,
-    server: Server,
-    tables: Sequence[Table],
-    start: Position,
-    bound: Position,
-    limit: int,
-    by_gtids: bool,
-) -> Changes:
-    followed = FollowedTables(tables, server.fold_names, lambda: connect_mysql(url, autocommit=True))
-    reader = LogReader(server, followed, start, bound, limit, proven=by_gtids)
-    with (
-        closing(followed),
-        mysql_errors(str(url)),
-        closing(connect_mysql(url, autocommit=True, read_timeout=SILENCE_SECONDS)) as connection,
-    ):
+def _by_file(server: Server, start: Position) -> bool:
+    """Whether to enter the log by file and offset.
+
+    Raises `SyncError` where neither these nor GTIDs can find the start in this server's log.
+    """
+    if _knows_gtids(server, start):
+        executed = (MariaDBGtids if server.mariadb else MySQLGtids)(server.gtids or "")
+        if missing := executed.missing(start.gtids):
+            raise refused(str(start), f"transactions {missing} are not in its log", AHEAD)
+        return start.server == server.identity and bool(start.file) and start.offset <= LARGEST_OFFSET
+    if start.server not in ("", server.identity):
+        raise SyncError(
+            f"binlog position {start} is one of another server than {server.identity}, and means nothing here"
+            f" without GTIDs. {RELOAD}"
+        )
+    if start.offset > LARGEST_OFFSET:
+        raise SyncError(f"binlog position {start} lies beyond 4 GiB, where no read can begin. {RELOAD}")
+    return True
+
+
+@dataclass(frozen=True)
+class _Read:
+    url: DatabaseUrl
+    server: Server
+    tables: Sequence[Table]
+    start: Position
+    bound: Position
+    limit: int
+
+    def by_file(self, connection: pymysql.Connection[Any]) -> Changes:
+        dump_file(connection, self.server, self.start.file, self.start.offset)
+        return self._read(connection, proven=False)
+
+    def by_gtids(self, connection: pymysql.Connection[Any]) -> Changes:
+        dump_gtids(connection, self.server, self.start.gtids)
+        return self._read(connection, proven=True)
+
+    def _read(self, connection: pymysql.Connection[Any], proven: bool) -> Changes:
+        followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url))
+        reader = LogReader(self.server, followed, self.start, self.bound, self.limit, proven)
         try:
-            if by_gtids:
-                dump_gtids(connection, server, start.gtids)
-            else:
-                dump_file(connection, server, start.file, start.offset)
             for event in events(connection, reader.wanted):
                 if reader.take(event):
                     break
@@ -125,11 +143,11 @@ def _read(
             reason = refusal(error)
             if reason is None:
                 raise
-            raise _Refused(str(refused(str(start), str(error.args[-1]), reason))) from error
+            raise _Refused(str(refused(str(self.start), str(error.args[-1]), reason))) from error
         finally:
-            with suppress(OSError):
-                connection._force_close()  # type: ignore[attr-defined]  # in the middle of the stream
-    return Changes(
-        followed.keys, followed.statements, reader.position, not reader.full, reader.rows,
-        reader.transactions, reader.committed_at,
-    )  # fmt: skip
+            followed.close()
+            connection._force_close()  # type: ignore[attr-defined]  # the stream may not be at its end
+        return Changes(
+            followed.keys, followed.statements, reader.position, not reader.full, reader.rows,
+            reader.transactions, reader.committed_at,
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sync.errors import SyncError
 from sync.sources.binlog.columns import CatalogColumn, agrees, decoder
@@ -26,7 +26,14 @@ class KeyColumns:
         self.columns = tuple(columns)
         self._parts = list(zip(columns, decoders, strict=True))
 
-    def decode(self, stored: bytes) -> Key:
+    def decode(self, keys: Iterable[bytes]) -> Iterator[Key]:
+        """The keys' values."""
+        column, decode = self._parts[0]
+        if len(self._parts) == 1 and not column.prefix:
+            return zip(map(decode, keys))
+        return map(self._decode, keys)
+
+    def _decode(self, stored: bytes) -> Key:
         position, key = 0, []
         for column, decode in self._parts:
             start = position + column.prefix

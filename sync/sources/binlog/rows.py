@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sync.errors import SyncError
 from sync.sources.binlog.table_map import JSON, Physical
@@ -22,7 +22,7 @@ ReadRows = Callable[[bytes, int, int, Callable[[bytes], None]], int]
 Columns: TypeAlias = Sequence[Physical]
 Indexes: TypeAlias = Sequence[int]
 
-INDENT = "    "
+GROUP_COLUMNS = 8  # whose lengths are looked up at once, in a table of 256
 
 
 class Change(Enum):
@@ -39,123 +39,134 @@ def present_columns(bitmap: bytes, count: int) -> tuple[int, ...]:
     return tuple(index for index in range(count) if bitmap[index >> 3] >> (index & 7) & 1)
 
 
-def compile_rows(
-    columns: Columns,
-    key: Indexes,
-    change: Change,
-    before: Indexes,
-    after: Indexes,
-) -> ReadRows:
+def compile_rows(columns: Columns, key: Indexes, change: Change, before: Indexes, after: Indexes) -> ReadRows:
     """Code for one table's events of one kind. `key`, `before` and `after` are indexes of columns; an image
     that the kind does not have is ignored.
 
-    A key is the concatenation of its columns' stored bytes, lengths included. The code raises `SyncError`
-    where rows do not end where the event does. `compile_rows` raises it for an image without the key.
+    A key is the concatenation of its columns' stored bytes, lengths included. The code raises `IndexError`
+    where rows do not end where the event does, `compile_rows` a `SyncError` for an image without the key.
     """
-    lines = ["def read_rows(data, position, end, add):", "    count = 0", "    while position < end:"]
-    if change in (Change.DELETE, Change.UPDATE, Change.PARTIAL_UPDATE):
-        _require(key, before)
-        lines += _indented(_image(columns, key, before, "b"), 2)
-        lines.append(f"        before = {_joined('b', key)}")
-        lines.append("        add(before)")
+    code = _Code(columns, key)
     if change is Change.WRITE:
-        _require(key, after)
-        lines += _indented(_image(columns, key, after, "a"), 2)
-        lines.append(f"        add({_joined('a', key)})")
+        code.image(after, "a")
+        code.lines.append(f"add({code.key('a', after)})")
+    else:
+        code.image(before, "b")
+        code.lines.append(f"add({code.key('b', before)})")
     if change is Change.PARTIAL_UPDATE:
-        lines += _indented(_partial(columns), 2)
+        code.partial_update()
     if change in (Change.UPDATE, Change.PARTIAL_UPDATE):
-        lines += _indented(_image(columns, key, after, "a"), 2)
-        if set(key) & set(after):
-            lines.append(f"        after = {_joined('a', key, set(after))}")
-            lines += ["        if after != before:", "            add(after)"]
-    lines += ["        count += 1", "    if position != end:", "        raise IndexError", "    return count"]
-    scope: dict[str, ReadRows] = {}
-    exec(compile("\n".join(lines), "<row images>", "exec"), scope)
-    return scope["read_rows"]
-
-
-def _require(key: Indexes, present: Indexes) -> None:
-    if not set(key) <= set(present):
-        raise SyncError("the row image lacks a column of the key; SET GLOBAL binlog_row_image = FULL")
-
-
-def _image(columns: Columns, key: Indexes, present: Indexes, name: str) -> list[str]:
-    """Code that moves `position` over one image and puts the key's columns into `<name><index>`."""
-    size = (len(present) + 7) // 8
-    nullable = any(columns[index].nullable for index in present)
-    if not nullable:
-        return _values(columns, key, present, name, size, nulls=False)
-    bits = [f"data[position + {byte}] << {8 * byte}" for byte in range(size)] if size < 5 else []
-    read = " | ".join(bits) or f"int.from_bytes(data[position : position + {size}], 'little')"
-    return [
-        f"nulls = {read}",
-        "if nulls:",
-        *_indented(_values(columns, key, present, name, size, nulls=True), 1),
-        "else:",
-        *_indented(_values(columns, key, present, name, size, nulls=False), 1),
+        code.image(after, "a")
+        kept = {f"a{index}" if index in after else f"b{index}" for index in key}
+        if changed := [f"a{index} != b{index}" for index in key if f"a{index}" in kept]:
+            code.lines.append(f"if {' or '.join(changed)}: add({code.key('a', after, 'b')})")
+    source = [
+        "def read_rows(data, position, end, add):",
+        "    count = 0",
+        "    while position < end:",
+        *(f"        {line}" for line in code.lines),
+        "        count += 1",
+        "    if position != end: raise IndexError",
+        "    return count",
     ]
+    scope: dict[str, Any] = dict(code.constants)
+    exec(compile("\n".join(source), "<row images>", "exec"), scope)
+    read_rows: ReadRows = scope["read_rows"]
+    return read_rows
 
 
-def _values(
-    columns: Columns,
-    key: Indexes,
-    present: Indexes,
-    name: str,
-    ahead: int,
-    nulls: bool,
-) -> list[str]:
-    """`ahead` bytes lie between `position` and the next value, added up as long as they are known."""
-    lines: list[str] = []
-    for bit, index in enumerate(present):
-        column = columns[index]
-        if nulls and column.nullable:
-            lines += [f"position += {ahead}"] if ahead else []
-            skip, rest = _skip(column, 0)
-            lines += [f"if not nulls & {1 << bit}:", f"{INDENT}{skip or f'position += {rest}'}"]
-            ahead = 0
-            continue
-        if index in key:
-            lines.append(f"{name}{index} = data[{_at(ahead)} : {_stop(column, ahead)}]")
-        skip, ahead = _skip(column, ahead)
-        lines += [skip] if skip else []
-    return [*lines, f"position += {ahead}"] if ahead or not lines else lines
+class _Code:
+    """The lines for one row. `constants` are the tables that they look lengths up in."""
 
+    def __init__(self, columns: Columns, key: Indexes) -> None:
+        self._columns = columns
+        self._key = key
+        self._ahead = 0  # known bytes between `position` and the next value
+        self.lines: list[str] = []
+        self.constants: dict[str, tuple[int, ...]] = {}
 
-def _skip(column: Physical, ahead: int) -> tuple[str, int]:
-    """The statement that is needed to pass a value, and how many known bytes are left to go."""
-    if not column.prefix:
-        return "", ahead + column.length
-    return f"position += {ahead + column.prefix} + {_length(column, ahead)}", 0
+    def key(self, name: str, present: Indexes, otherwise: str = "") -> str:
+        """The key from the values of one image, and those that it lacks from another one.
 
+        Raises `SyncError` when a column of the key is in neither.
+        """
+        if not (otherwise or set(self._key) <= set(present)):
+            raise SyncError("the row image lacks a column of the key; SET GLOBAL binlog_row_image = FULL")
+        return " + ".join(f"{name if index in present else otherwise}{index}" for index in self._key)
 
-def _length(column: Physical, ahead: int) -> str:
-    parts = [f"data[{_at(ahead)}]"]
-    parts += [f"(data[{_at(ahead + byte)}] << {8 * byte})" for byte in range(1, column.prefix)]
-    return " + ".join(parts)
+    def image(self, present: Indexes, name: str) -> None:
+        """Move `position` over one image and put the key's columns into `<name><index>`."""
+        size = (len(present) + 7) // 8
+        if any(self._columns[index].nullable for index in present):
+            self.lines.append(f"nulls = {self._integer(size)}")
+        self._ahead = size
+        place = 0
+        while place < len(present):
+            column = self._columns[present[place]]
+            group = self._group(present, place)
+            if len(group) > 1 or (column.nullable and not column.prefix):
+                self._skip_group(group, place)
+            elif column.nullable:
+                self._flush()
+                self.lines.append(f"if not nulls & {1 << place}: position += {self._stored(column)}")
+            else:
+                if present[place] in self._key:
+                    value = f"data[{self._at(0)} : {self._at(0)} + {self._stored(column)}]"
+                    self.lines.append(f"{name}{present[place]} = {value}")
+                self._skip(column)
+            place += len(group)
+        self._flush()
 
+    def partial_update(self) -> None:
+        """What stands before the image after: options, and with their lowest bit a bit for each JSON column.
+        A value that holds changes alone has a length of four bytes like a whole one."""
+        size = (sum(column.type == JSON for column in self._columns) + 7) // 8
+        self.lines.append(f"position += 1 + (data[position] & 1) * {size}")
 
-def _stop(column: Physical, ahead: int) -> str:
-    if not column.prefix:
-        return _at(ahead + column.length)
-    return f"{_at(ahead + column.prefix)} + {_length(column, ahead)}"
+    def _group(self, present: Indexes, place: int) -> list[Physical]:
+        """The column at a place, and those of fixed length after it that may be NULL like it."""
+        group = [self._columns[present[place]]]
+        for index in present[place + 1 : place + GROUP_COLUMNS]:
+            if not all(column.nullable and not column.prefix for column in (group[0], self._columns[index])):
+                break
+            group.append(self._columns[index])
+        return group
 
+    def _skip_group(self, group: list[Physical], place: int) -> None:
+        """One look-up by the bits of the group's NULLs."""
+        sizes = tuple(
+            self._ahead + sum(column.length for bit, column in enumerate(group) if not nulls >> bit & 1)
+            for nulls in range(1 << len(group))
+        )
+        name = f"sizes{len(self.constants)}"
+        self.constants[name] = sizes
+        self.lines.append(f"position += {name}[nulls >> {place} & {(1 << len(group)) - 1}]")
+        self._ahead = 0
 
-def _at(ahead: int) -> str:
-    return f"position + {ahead}" if ahead else "position"
+    def _skip(self, column: Physical) -> None:
+        if column.prefix:
+            self.lines.append(f"position += {self._ahead} + {self._stored(column)}")
+            self._ahead = 0
+        else:
+            self._ahead += column.length
 
+    def _stored(self, column: Physical) -> str:
+        """How many bytes a value takes with its length."""
+        return f"{column.prefix} + {self._integer(column.prefix)}" if column.prefix else str(column.length)
 
-def _joined(name: str, key: Indexes, present: set[int] | None = None) -> str:
-    """The key; a column that the image after a change does not have is as it was before."""
-    return " + ".join(f"{name if present is None or index in present else 'b'}{index}" for index in key)
+    def _integer(self, size: int) -> str:
+        if size > 4:
+            return f"int.from_bytes(data[{self._at(0)} : {self._at(size)}], 'little')"
+        bytes_ = [
+            f"data[{self._at(0)}]",
+            *(f"(data[{self._at(byte)}] << {8 * byte})" for byte in range(1, size)),
+        ]
+        return " + ".join(bytes_)
 
+    def _at(self, offset: int) -> str:
+        return f"position + {self._ahead + offset}" if self._ahead + offset else "position"
 
-def _partial(columns: Columns) -> list[str]:
-    """What stands before the image after a partial update: options, and with their lowest bit a bit for each
-    JSON column. A value that holds changes alone has a length of four bytes like a whole one."""
-    size = (sum(column.type == JSON for column in columns) + 7) // 8
-    return ["position += 1 + (data[position] & 1) * " + str(size)]
-
-
-def _indented(lines: list[str], depth: int) -> list[str]:
-    return [INDENT * depth + line for line in lines]
+    def _flush(self) -> None:
+        if self._ahead:
+            self.lines.append(f"position += {self._ahead}")
+        self._ahead = 0

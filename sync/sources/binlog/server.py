@@ -13,7 +13,7 @@ from sync.sources.binlog.position import RELOAD
 
 SETTINGS = (
     "log_bin", "binlog_format", "server_id", "server_uuid", "server_uid", "gtid_mode", "gtid_executed",
-    "gtid_binlog_pos", "lower_case_table_names",
+    "gtid_binlog_pos", "lower_case_table_names", "binlog_row_metadata",
 )  # fmt: skip
 ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236
 # What a server says when it cannot send the log from a position: our word for it, the words it may use.
@@ -32,11 +32,13 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True)
 class Server:
-    """`identity` tells it from other servers. `gtids` are the transactions in its log, None without GTIDs."""
+    """`identity` tells it from other servers. `gtids` are the transactions in its log, None without GTIDs.
+    `names_columns` says that the log names the columns of tables, `fold_names` that their names have no case."""
 
     mariadb: bool
     identity: str
     gtids: str | None
+    names_columns: bool
     fold_names: bool
 
     @classmethod
@@ -60,6 +62,7 @@ class Server:
             mariadb=mariadb,
             identity=values.get("server_uuid") or values.get("server_uid") or values["server_id"],
             gtids=executed if mariadb or values.get("gtid_mode") == "ON" else None,
+            names_columns=values.get("binlog_row_metadata") == "FULL",
             fold_names=values.get("lower_case_table_names", "0") != "0",
         )
 

@@ -12,6 +12,7 @@ from sync.errors import SyncError
 from sync.sources.binlog.columns import read_columns
 from sync.sources.binlog.layout import Layout, UnknownLayout
 from sync.sources.binlog.queries import Query
+from sync.sources.binlog.server import Server
 from sync.sources.binlog.statements import Effect, Kind, effects, mentions, reorders
 from sync.sources.binlog.table_map import read_table_map, table_names
 from sync.sources.binlog.touched import KeyGroup, TouchedKeys
@@ -35,12 +36,12 @@ Followed = tuple[Layout, KeyGroup]  # a table's layout, and the group that its k
 
 
 class FollowedTables:
-    """`fold` says that the server ignores the case of names. `connect` opens a connection for the catalog."""
+    """`connect` opens a connection for the catalog."""
 
     def __init__(
-        self, tables: Sequence[Table], fold: bool, connect: Callable[[], pymysql.Connection[Any]]
+        self, tables: Sequence[Table], server: Server, connect: Callable[[], pymysql.Connection[Any]]
     ) -> None:
-        self._fold = fold
+        self._server = server
         self._connect = connect
         self._connection: pymysql.Connection[Any] | None = None
         self._tables: dict[tuple[str, str], list[Table]] = {}
@@ -78,7 +79,8 @@ class FollowedTables:
         for effect in found:
             for table in self._affected(effect):
                 self._note(table, effect.kind, query.text, effect.other)
-                if effect.kind is Kind.ALTERED and table in self._unnamed and reorders(query):
+                unnamed = not self._server.names_columns or table in self._unnamed
+                if effect.kind is Kind.ALTERED and unnamed and reorders(query):
                     self._note(table, Kind.UNREADABLE, query.text)
 
     def _describe(self, body: bytes) -> list[Followed]:
@@ -121,4 +123,4 @@ class FollowedTables:
         return [table for (database, _), each in self._tables.items() if database == whole for table in each]
 
     def _name(self, database: str, table: str) -> tuple[str, str]:
-        return (database.lower(), table.lower()) if self._fold else (database, table)
+        return (database.lower(), table.lower()) if self._server.fold_names else (database, table)

@@ -58,11 +58,10 @@ class KeyGroup:
         self.stored.clear()
 
     def __iter__(self) -> Iterator[Key]:
-        decode = self.columns.decode
         if not self._runs:
-            return map(decode, self.stored)
+            return self.columns.decode(self.stored)
         merged = heapq.merge(*map(_read, self._runs), sorted(self.stored))
-        return (decode(stored) for stored, _ in groupby(merged))
+        return self.columns.decode(stored for stored, _ in groupby(merged))
 
 
 def _read(run: IO[bytes]) -> Iterable[bytes]:

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from sync.sources.binlog import table_map as physical
 from sync.sources.binlog.table_map import FRACTIONAL, Physical, digit_bytes
@@ -35,7 +36,7 @@ def literal(value: Value) -> str:
 
 
 def integer(unsigned: bool) -> Decode:
-    return lambda data: int.from_bytes(data, "little", signed=not unsigned)
+    return partial(int.from_bytes, byteorder="little", signed=not unsigned)
 
 
 def bits(data: bytes) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pymysql
@@ -20,10 +20,32 @@ NO_LIMIT = 1_000_000
 
 @dataclass
 class Log:
-    """A server's log, read by the user that can only read. `admin` writes."""
+    """A server's log, read by the user that can only read. `admin` writes, `root` changes settings."""
 
     admin: pymysql.Connection[Any]
+    root: pymysql.Connection[Any]
     url: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def set(self, name: str, value: str) -> None:
+        """Change a global variable until the test ends, and begin a new session that has it."""
+        with self.root.cursor() as cursor:
+            cursor.execute(f"SELECT @@global.{name}")
+            self.settings.setdefault(name, (cursor.fetchone() or [None])[0])
+            cursor.execute(f"SET GLOBAL {name} = %s", (value,))
+        self._reconnect()
+
+    def restore(self) -> None:
+        with self.root.cursor() as cursor:
+            for name, value in self.settings.items():
+                cursor.execute(f"SET GLOBAL {name} = %s", (value,))
+
+    def _reconnect(self) -> None:
+        shared = self.root is self.admin
+        self.admin.close()
+        self.admin.connect()
+        if shared:
+            self.root = self.admin
 
     def run(self, *statements: str) -> list[tuple[Any, ...]]:
         with self.admin.cursor() as cursor:

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import random
-from typing import Any
-
-import pymysql
-import pytest
 
 from sync.sources.binlog.statements import Kind
-from tests.integration.binlog_support import Log, table
-
-
-@pytest.fixture
-def log(shop: pymysql.Connection[Any], urls: dict[str, str]) -> Log:
-    return Log(shop, urls["SOFTCART_MYSQL_URL"])
+from tests.integration.binlog.log import Log, table
 
 
 def test_keys_of_inserted_updated_and_deleted_rows_are_named(log: Log) -> None:
@@ -109,8 +100,7 @@ def test_statements_without_rows_are_told_in_order(log: Log) -> None:
     log.run("CREATE TABLE item (id INT PRIMARY KEY)", "CREATE TABLE other (id INT PRIMARY KEY)")
     start = log.position()
     log.run(
-        "INSERT INTO item VALUES (1)",
-        "ALTER TABLE item ADD COLUMN note TEXT FIRST",
+        "ALTER TABLE item ADD COLUMN note TEXT",
         "TRUNCATE item",
         "RENAME TABLE other TO another",
         "ALTER TABLE item RENAME away",
@@ -123,4 +113,4 @@ def test_statements_without_rows_are_told_in_order(log: Log) -> None:
     assert [each.kind for each in changes.statements] == [
         Kind.ALTERED, Kind.TRUNCATED, Kind.ALTERED, Kind.MOVED_AWAY, Kind.CREATED, Kind.DROPPED, Kind.CREATED,
     ]  # fmt: skip
-    assert set(changes.keys[table("item")]) == {(1,), (2,)}
+    assert set(changes.keys[table("item")]) == {(2,)}
