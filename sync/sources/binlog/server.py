@@ -33,7 +33,8 @@ EXPLANATIONS = {
 @dataclass(frozen=True)
 class Server:
     """`identity` tells it from other servers. `gtids` are the transactions in its log, None without GTIDs.
-    `names_columns` says that the log names the columns of tables, `fold_names` that their names have no case."""
+    `names_columns` says that the log names the tables' columns, `fold_names` that tables' names have no case.
+    """
 
     mariadb: bool
     identity: str

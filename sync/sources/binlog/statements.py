@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from sync.sources.binlog.queries import Query
 from sync.sources.binlog.tokens import Tokens, tokens
@@ -53,7 +54,8 @@ OBJECTS = {
 WITHOUT_ROWS = {("TRUNCATE", "PARTITION"), ("DROP", "PARTITION"), ("EXCHANGE", "PARTITION"),
                 ("CONVERT", "PARTITION"), ("CONVERT", "TABLE"), ("IMPORT", "TABLESPACE"),
                 ("DISCARD", "TABLESPACE"), ("DISCARD", "PARTITION"), ("IMPORT", "PARTITION")}  # fmt: skip
-REORDERING = {"FIRST", "AFTER", "DROP", "CHANGE", "MODIFY", "RENAME"}
+MOVES_COLUMNS = {"FIRST", "AFTER", "CHANGE", "MODIFY"}
+DROPS_NO_COLUMN = {"INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "DEFAULT", "PARTITION"}
 
 
 def effects(query: Query) -> list[Effect] | None:
@@ -69,8 +71,14 @@ def effects(query: Query) -> list[Effect] | None:
 
 
 def reorders(query: Query) -> bool:
-    """Whether an ALTER may have changed a column's place; one that adds columns at the end has not."""
-    return bool(REORDERING & tokens(query.text, query.ansi_quotes).all_words())
+    """Whether an ALTER may have changed a place or name of a column; adding some at the end has not."""
+    words = tokens(query.text, query.ansi_quotes).words()
+    return any(
+        word in MOVES_COLUMNS
+        or (word == "RENAME" and following == "COLUMN")
+        or (word == "DROP" and following not in DROPS_NO_COLUMN)
+        for word, following in pairwise([*words, ""])
+    )
 
 
 def mentions(query: Query, database: str) -> bool:

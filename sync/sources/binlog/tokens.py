@@ -94,8 +94,9 @@ class Tokens:
     def ended(self) -> bool:
         return self._peek() in (None, Token(SYMBOL, ";"))
 
-    def all_words(self) -> set[str]:
-        return {token.text.upper() for token in self._tokens if token.kind == WORD}
+    def words(self) -> list[str]:
+        """All words in capitals, and "" for any other token."""
+        return [token.text.upper() if token.kind == WORD else "" for token in self._tokens]
 
     def all_names(self) -> set[str]:
         """All that may be a name, in lower case."""
