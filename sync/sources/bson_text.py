@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import orjson
 from bson import json_util
 from bson.binary import Binary
+from bson.code import Code
+from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.datetime_ms import DatetimeMS
+from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
@@ -20,27 +24,82 @@ _NEEDS_TAG = re.compile(rf"[0-9a-f]{{24}}|(?:{'|'.join(TAGS)}):.*", re.DOTALL)
 _EPOCH_DAYS = 719_468  # from 0000-03-01 to 1970-01-01
 
 
+class JavaScript:
+    """Code in a document, which pymongo shows as a string."""
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+
+    def __repr__(self) -> str:
+        return repr(self.code)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As Extended JSON has it."""
+        scope = {} if self.code.scope is None else {"$scope": self.code.scope}
+        return {"$code": str(self.code), **scope}
+
+
+class _JavaScriptDecoder(TypeDecoder):
+    bson_type = Code
+
+    def transform_bson(self, value: Code) -> JavaScript:
+        return JavaScript(value)
+
+
+# Dates are naive, in UTC: aware ones take a fifth longer to decode.
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, type_registry=TypeRegistry([_JavaScriptDecoder()])
+)
+
+
 def document_json(value: Any) -> bytes:
-    """A value as relaxed Extended JSON
+    """A value, decoded by `CODEC`, as relaxed Extended JSON
     (https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/).
 
     Numbers stay numbers; a double that JSON has no number for (NaN, infinities, -0.0) is
     `{"$numberDouble": "…"}`, an id `{"$oid": "…"}`, a date `{"$date": "…"}`.
     """
     text = _dumps(value)
-    if b"null" in text or b"-0.0" in text:  # orjson writes NaN and infinities as null
+    # orjson writes NaN and infinities as null
+    if (b"null" in text or b"-0.0" in text) and _holds_odd_double(value):
         text = _dumps(_tag_doubles(value))
     return text
 
 
 def _dumps(value: Any) -> bytes:
-    return orjson.dumps(value, default=_extended, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(value, _extended, orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def _extended(value: Any) -> Any:
-    if isinstance(value, ObjectId):
+    kind = type(value)
+    if kind is ObjectId:
         return {"$oid": str(value)}
+    if kind is datetime and value.year >= 1970:
+        digits = "milliseconds" if value.microsecond else "seconds"
+        return {"$date": value.isoformat(timespec=digits) + "Z"}
+    if kind is JavaScript:
+        return value.fields
     return json_util.default(value, json_util.RELAXED_JSON_OPTIONS)
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    """The values within a value."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list):
+        return value
+    if isinstance(value, DBRef):
+        return value.as_doc().values()
+    return value.fields.values() if isinstance(value, JavaScript) else ()
+
+
+def _is_odd(value: float) -> bool:
+    return not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
+
+
+def _holds_odd_double(value: Any) -> bool:
+    return _is_odd(value) if type(value) is float else any(map(_holds_odd_double, _inner(value)))
 
 
 def _tag_doubles(value: Any) -> Any:
@@ -48,22 +107,18 @@ def _tag_doubles(value: Any) -> Any:
         return {name: _tag_doubles(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_tag_doubles(inner) for inner in value]
-    if isinstance(value, float) and (
-        not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
-    ):
+    if isinstance(value, DBRef):
+        return _tag_doubles(value.as_doc())
+    if isinstance(value, JavaScript):
+        return _tag_doubles(value.fields)
+    if isinstance(value, float) and _is_odd(value):
         return {"$numberDouble": double_text(value)}
     return value
 
 
 def holds_nul(value: Any) -> bool:
-    """Whether any string in a document holds a NUL, which PostgreSQL's text and jsonb cannot."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(holds_nul(inner) for inner in value.values())
-    if isinstance(value, list):
-        return any(holds_nul(inner) for inner in value)
-    return False
+    """Whether any string in a value holds a NUL, which PostgreSQL's text and jsonb cannot."""
+    return "\0" in value if isinstance(value, str) else any(map(holds_nul, _inner(value)))
 
 
 def double_text(value: float) -> str:
@@ -103,13 +158,13 @@ def milliseconds(value: datetime | DatetimeMS) -> int:
 
 
 def timestamp_text(value: datetime | DatetimeMS) -> str:
-    """A date in UTC as PostgreSQL reads it; BSON's dates go beyond the years 1 to 9999 of Python's.
+    """A date as PostgreSQL reads it; a naive one is in UTC. BSON's go beyond the years 1 to 9999 of Python's.
 
     The calendar is the proleptic Gregorian one, by the days-to-civil algorithm of
     https://howardhinnant.github.io/date_algorithms.html.
     """
     if isinstance(value, datetime):
-        return value.isoformat(" ")
+        return value.isoformat(" ") + "+00:00"
     days, rest = divmod(int(value), 86_400_000)
     era, day_of_era = divmod(days + _EPOCH_DAYS, 146_097)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365

@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from bson.binary import UUID_SUBTYPE, Binary
@@ -27,6 +27,7 @@ from sync.types import PgType, parse_type
 
 DAY_MILLISECONDS = 86_400_000
 INTEGER_BITS = {"smallint": 16, "integer": 32, "bigint": 64}
+EXACT = Context(prec=400)  # the digits of the greatest double; a Decimal128 has 34
 
 
 class MisfitError(ValueError):
@@ -85,8 +86,8 @@ def _numeric(value: Any, target: PgType) -> str | None:
     number = _decimal(value)
     if number is None:
         return None
-    if target.length is not None:
-        _, digits, exponent = number.normalize().as_tuple()
+    if target.length is not None and number:
+        _, digits, exponent = number.normalize(EXACT).as_tuple()
         assert isinstance(exponent, int)
         if -exponent > (target.scale or 0) or len(digits) + exponent > target.length - (target.scale or 0):
             return None
@@ -110,6 +111,8 @@ def _double(value: Any, target: PgType) -> str | None:
     if isinstance(value, Decimal128):
         value = value.to_decimal()
     elif isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, Decimal) and value.is_snan():
         return None
     number = float(value)
     if number != value and not math.isnan(number):

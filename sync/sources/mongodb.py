@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 from sync.connections import connect_mongodb, mongodb_errors
 from sync.copytext import Chunk
 from sync.sources.base import Bound, Capabilities, Description
+from sync.sources.bson_text import CODEC
 from sync.sources.change_stream import last_change
 from sync.sources.mongodb_cursor import cursor_column, cursor_filter, greatest_number
-from sync.sources.mongodb_rows import CODEC, ID, DocumentReader, column_converter, document_column
+from sync.sources.mongodb_rows import ID, DocumentReader, column_field, document_column
 from sync.spec import Column, Strategy, Table
 from sync.urls import parse
 
@@ -52,7 +53,7 @@ class MongoDBSource:
             columns = (*columns, Column(document, "jsonb", "The whole document as Extended JSON"))
         if not table.adopt:  # the adopted table's types will count, not the declared ones
             for column in columns:
-                column_converter(table, column)
+                column_field(table, column)
         with mongodb_errors(f"{table.qualified} from {self._url}"):
             names = self._client()[table.database].list_collection_names(filter={"name": table.source_name})
         return Description(columns, exists=bool(names))

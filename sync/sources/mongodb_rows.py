@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC
 from hashlib import sha256
+from operator import methodcaller
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import InvalidBSON
 
-from sync.copytext import NULL, Chunk, Rejected, escape, key_text, line
+from sync.copytext import NULL, Chunk, Rejected, key_text, line
 from sync.errors import SyncError
-from sync.sources.bson_text import document_json, id_text
-from sync.sources.bson_types import MisfitError, converter
+from sync.sources.bson_fields import Field, field_of
+from sync.sources.bson_text import CODEC, document_json, id_text
+from sync.sources.bson_types import MisfitError
 from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
 ID = "_id"
-CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
-    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
 LENIENT = CODEC.with_options(unicode_decode_error_handler="replace")
 
 
@@ -30,11 +27,11 @@ def document_column(table: Table) -> str | None:
     return table.document or (None if table.columns else "document")
 
 
-def column_converter(table: Table, column: Column) -> Callable[[Any], str]:
-    """What turns a field's value into text; raises `SyncError`, naming table and column, for a type that no
-    field can have."""
+def column_field(table: Table, column: Column) -> Field:
+    """What turns a document's value into a column's field; raises `SyncError`, naming table and column, for a
+    type that no value can have."""
     try:
-        return converter(column.type, is_id=column.source_name == ID)
+        return field_of(column.type, is_id=column.source_name == ID)
     except SyncError as error:
         raise SyncError(f"{table.qualified}, column {column.name}: {error}") from error
 
@@ -46,9 +43,9 @@ class DocumentReader:
         self._columns = columns
         self._key = [[column.name for column in columns].index(part) for part in table.key]
         document = document_column(table)
-        # Of each column: the field's name or path (None for the document itself) and its converter.
+        # Of each column: how to find its value in a document, and how to write it.
         self._fields = [
-            (None if column.name == document else column.source_name, column_converter(table, column))
+            (_value_of(None if column.name == document else column.source_name), column_field(table, column))
             for column in columns
         ]
         self._masked = [column.source_name for column in columns if column.mask]
@@ -73,24 +70,28 @@ class DocumentReader:
     def _row(self, document: dict[str, Any], flaw: str) -> bytes | Rejected:
         for masked in self._masked:
             _mask(document, masked)
+        if flaw:
+            return self._reject(document, flaw)
+        try:
+            return line([field(value_of(document)) for value_of, field in self._fields])
+        except MisfitError:
+            return self._reject(document)
+
+    def _reject(self, document: dict[str, Any], *flaws: str) -> Rejected:
         fields: list[bytes] = []
         misfits: dict[int, str] = {}
-        for path, convert in self._fields:
-            value = document if path is None else _value_at(document, path)
+        for index, (value_of, field) in enumerate(self._fields):
             try:
-                # A null id is an id like any other.
-                fields.append(NULL if value is None and path != ID else escape(convert(value)))
+                fields.append(field(value_of(document)))
             except MisfitError as error:
-                misfits[len(fields)] = f"column {self._columns[len(fields)].name}: {error}"
+                misfits[index] = f"column {self._columns[index].name}: {error}"
                 fields.append(NULL)
-        if not flaw and not misfits:
-            return line(fields)
         loadable = bool(self._key) and not any(index in misfits for index in self._key)
         key = [_value_at(document, self._columns[index].source_name) for index in self._key]
         return Rejected(
             tuple(fields[index] for index in self._key) if loadable else None,
             key_text([id_text(value) for value in key]),
-            "; ".join([flaw] * bool(flaw) + list(misfits.values())),
+            "; ".join([*flaws, *misfits.values()]),
             document_json(document).decode(),
         )
 
@@ -105,6 +106,15 @@ def _documents(batch: bytes) -> Iterator[tuple[dict[str, Any], str]]:
             yield bson.decode(encoded, CODEC), ""
         except InvalidBSON as error:
             yield bson.decode(encoded, LENIENT), f"not valid BSON: {error}"
+
+
+def _value_of(path: str | None) -> Callable[[dict[str, Any]], Any]:
+    """What finds a field's value; the path None is the document itself."""
+    if path is None:
+        return lambda document: document
+    if "." in path:
+        return lambda document: _value_at(document, path)
+    return methodcaller("get", path)
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from bson import Binary, Decimal128, Int64, ObjectId, Regex, Timestamp, encode
+from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, encode
 from bson.codec_options import CodecOptions
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
@@ -116,28 +116,93 @@ def test_a_value_that_does_not_fit_its_declared_type_is_quarantined_and_never_be
     assert pipeline.run(PRODUCTS).changed == 0
 
 
+# A value of each type that BSON has, and its form in the document.
+FORMS: dict[str, tuple[Any, Any]] = {
+    "null": (None, None),
+    "truth": (True, True),
+    "int": (5, 5),
+    "long": (Int64(1 << 62), 1 << 62),
+    "one": (1.0, 1.0),
+    "nan": (float("nan"), {"$numberDouble": "NaN"}),
+    "inf": (float("-inf"), {"$numberDouble": "-Infinity"}),
+    "zero": ([-0.0], [{"$numberDouble": "-0.0"}]),
+    "decimal": (Decimal128("1.50"), {"$numberDecimal": "1.50"}),
+    "decimal nan": (Decimal128("NaN"), {"$numberDecimal": "NaN"}),
+    "decimal inf": (Decimal128("-Infinity"), {"$numberDecimal": "-Infinity"}),
+    "decimal exponent": (Decimal128("1E-6176"), {"$numberDecimal": "1E-6176"}),
+    "words": ('é "\\u0000\t', 'é "\\u0000\t'),
+    "date": (datetime(2024, 1, 2, 3, 4, 5, 6000, UTC), {"$date": "2024-01-02T03:04:05.006Z"}),
+    "day": (datetime(2024, 1, 2, tzinfo=UTC), {"$date": "2024-01-02T00:00:00Z"}),
+    "old": (datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), {"$date": {"$numberLong": "-1000"}}),
+    "early": (DatetimeMS(-(10**14)), {"$date": {"$numberLong": "-100000000000000"}}),
+    "late": (DatetimeMS(10**15), {"$date": {"$numberLong": "1000000000000000"}}),
+    "time": (Timestamp(5, 6), {"$timestamp": {"t": 5, "i": 6}}),
+    "oid": (ObjectId("0123456789abcdef01234567"), {"$oid": "0123456789abcdef01234567"}),
+    "bytes": (b"\0\xff", {"$binary": {"base64": "AP8=", "subType": "00"}}),
+    **{
+        f"binary {subtype}": (
+            Binary(bytes(16), subtype),
+            {"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "subType": f"{subtype:02x}"}},
+        )
+        for subtype in (1, 2, 3, 4, 5, 8, 128)
+    },
+    "regex": (Regex("^a", "i"), {"$regularExpression": {"pattern": "^a", "options": "i"}}),
+    "code": (Code("f()"), {"$code": "f()"}),
+    "scoped code": (Code("f()", {"x": -0.0}), {"$code": "f()", "$scope": {"x": {"$numberDouble": "-0.0"}}}),
+    "reference": (
+        DBRef("books", ObjectId("0123456789abcdef01234567"), "shop", rate=float("nan")),
+        {"$ref": "books", "$id": {"$oid": "0123456789abcdef01234567"}, "$db": "shop",
+         "rate": {"$numberDouble": "NaN"}},
+    ),
+    "least": (MinKey(), {"$minKey": 1}),
+    "greatest": (MaxKey(), {"$maxKey": 1}),
+    "a.b": ({"$c": {"": [[], {}]}}, {"$c": {"": [[], {}]}}),
+}  # fmt: skip
+
+
 def test_every_bson_type_has_a_form_in_the_document(pipeline: Pipeline, catalog: Catalog) -> None:
-    catalog.electronics.insert_one(
-        {"_id": 1, "nan": float("nan"), "inf": float("-inf"), "zero": -0.0, "null": None, "one": 1.0,
-         "decimal": Decimal128("1.50"), "bytes": b"\0\xff", "regex": Regex("^a", "i"),
-         "early": DatetimeMS(-(10**14)), "late": DatetimeMS(10**15), "time": Timestamp(5, 6),
-         "a.b": {"$c": 1}, "long": Int64(1 << 62), "int": 5}
-    )  # fmt: skip
-    catalog.electronics.update_one({"_id": 1}, {"$set": {"seen": DatetimeMS(10**15)}})
+    catalog.electronics.insert_one({"_id": 1, **{name: value for name, (value, _) in FORMS.items()}})
     pipeline.run(PRODUCTS)
-    ((document, seen),) = pipeline.query("SELECT document::text, seen::text FROM raw.electronics")
-    found = json.loads(document)
-    assert found == {
-        "_id": 1, "nan": {"$numberDouble": "NaN"}, "inf": {"$numberDouble": "-Infinity"},
-        "zero": {"$numberDouble": "-0.0"}, "null": None, "one": 1.0, "decimal": {"$numberDecimal": "1.50"},
-        "bytes": {"$binary": {"base64": "AP8=", "subType": "00"}},
-        "regex": {"$regularExpression": {"pattern": "^a", "options": "i"}},
-        "early": {"$date": {"$numberLong": "-100000000000000"}},
-        "late": {"$date": {"$numberLong": "1000000000000000"}}, "seen": found["late"],
-        "time": {"$timestamp": {"t": 5, "i": 6}}, "a.b": {"$c": 1}, "long": 1 << 62, "int": 5,
-    }  # fmt: skip
+    ((document,),) = pipeline.query("SELECT document::text FROM raw.electronics")
+    assert json.loads(document) == {"_id": 1, **{name: form for name, (_, form) in FORMS.items()}}
     assert '"one": 1.0' in document and '"int": 5' in document
-    assert seen.startswith("33658-09-27")
+    assert pipeline.run(PRODUCTS).changed == 0
+
+
+def test_a_type_is_no_other_types_column(pipeline: Pipeline, catalog: Catalog) -> None:
+    columns = (
+        Column("_id", "text"), Column("note", "text"), Column("price", "numeric"), Column("n", "integer"),
+        Column("at", "timestamptz"), Column("data", "bytea"), Column("guid", "uuid"),
+    )  # fmt: skip
+    table = Table("electronics", "mongodb", "catalog", ("_id",), columns=columns)
+    guid = Binary(bytes(range(16)), 4)
+    catalog.electronics.insert_many(
+        [
+            {"_id": "int here", "n": 7, "price": 1, "at": DatetimeMS(10**15), "data": b"\0", "guid": guid},
+            {"_id": "double there", "n": 7.0, "price": 1.5, "at": DatetimeMS(-62_135_596_800_001)},
+            {"_id": "decimal", "n": Decimal128("7"), "price": Decimal128("1.50")},
+            {"_id": "code", "note": Code("f()")},
+            {"_id": "nan", "price": Decimal128("NaN")},
+            {"_id": "infinite", "price": float("inf")},
+            {"_id": "old uuid", "guid": Binary(bytes(16), 3)},
+            {"_id": "beyond all calendars", "at": DatetimeMS(10**17)},
+            {"_id": "document", "n": {"$numberInt": "7"}},
+        ]
+    )  # fmt: skip
+    assert pipeline.run(table).rows == 3
+    assert pipeline.query(
+        "SET TimeZone = 'UTC'; SELECT _id, n, price::text, at::text, data::text, guid::text"
+        " FROM raw.electronics ORDER BY 1"
+    ) == [
+        ("decimal", 7, "1.50", None, None, None),
+        ("double there", 7, "1.5", "0001-12-31 23:59:59.999+00 BC", None, None),
+        ("int here", 7, "1", "33658-09-27 01:46:40+00", "\\x00", "00010203-0405-0607-0809-0a0b0c0d0e0f"),
+    ]
+    assert [key for _, key, _ in pipeline.rejected()] == [
+        "beyond all calendars", "code", "document", "infinite", "nan", "old uuid",
+    ]  # fmt: skip
+    reasons = {key: reason for _, key, reason in pipeline.rejected()}
+    assert reasons["code"] == 'column note: {"$code":"f()"} (JavaScript) cannot be stored as text'
 
 
 def test_text_that_is_not_utf8_spoils_just_its_own_document(pipeline: Pipeline, catalog: Catalog) -> None:
