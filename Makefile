@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint up down status env sync ui traffic erd lock clean
+.PHONY: help setup run test lint up down status env sync ui traffic bench erd lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -44,6 +44,9 @@ ui: setup ## Dagster's UI and daemon, until Ctrl-C
 
 traffic: setup ## write to the demo shop like customers and staff do, until Ctrl-C
 	@eval "$$($(python) -m stack env)" && exec $(python) -m demo traffic
+
+bench: setup ## measure the sync engine beside the raw pipe and other tools; BENCH="--rows 10000" is quick
+	@$(python) -m benchmarks $(BENCH)
 
 erd: setup ## draw the star schema from its models
 	@$(python) -m softcart_assets.dbt.erd

@@ -1,0 +1,69 @@
+"""``python -m benchmarks`` (``make bench``): measures, and writes what was measured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from benchmarks import workloads
+from benchmarks.peers import BY_DEFAULT, ON_REQUEST
+from benchmarks.report import circumstances, document, show, show_scenes
+from benchmarks.runner import Runner
+from benchmarks.servers import running
+from benchmarks.workloads.base import Sizes
+from stack.home import Home
+
+SCENARIOS = "scenarios"
+RESULTS = Path(__file__).parent / "results.md"
+
+
+@click.command()
+@click.option("--rows", default=1_000_000, show_default=True, help="Rows of the wide table.")
+@click.option("--documents", default=200_000, show_default=True, help="MongoDB documents.")
+@click.option("--rounds", default=5, show_default=True, help="Runs of every contender.")
+@click.option(
+    "--only",
+    type=click.Choice([*(each.name for each in workloads.ALL), SCENARIOS]),
+    multiple=True,
+    help="What to measure; everything by default.",
+)
+@click.option("--peer", type=click.Choice(ON_REQUEST), multiple=True, help="A further peer to measure.")
+@click.option("--no-peers", is_flag=True, help="Measure no other tool.")
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="The file to write.")
+def main(
+    rows: int,
+    documents: int,
+    rounds: int,
+    only: tuple[str, ...],
+    peer: tuple[str, ...],
+    no_peers: bool,
+    results: Path,
+) -> None:
+    """Measure the sync engine beside the raw pipe and other tools, on servers of its own."""
+    console = Console()
+    peers = () if no_peers else (*BY_DEFAULT, *peer)
+    chosen = [each for each in workloads.ALL if not only or each.name in only]
+    scenes = None
+    with running() as servers:
+        runner = Runner(servers, Sizes(rows, documents), rounds, peers, Home.from_environment().root, _say)
+        under = circumstances(rounds, servers.versions())
+        outcomes = []
+        if not only or SCENARIOS in only:
+            scenes = runner.scenarios()
+            show_scenes(scenes, console)
+        for workload in chosen:
+            outcomes.append(runner.measure(workload))
+            show(outcomes[-1], console)
+        results.write_text(document(outcomes, scenes, under))
+    console.print(f"written to {results}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The benchmarks run, small and without other tools: what they say is true and complete."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.measure import ContenderFailed, run
+from benchmarks.report import circumstances, document
+from benchmarks.runner import Runner
+from benchmarks.servers import Servers
+from benchmarks.workloads.base import OURS, Sizes
+from benchmarks.workloads.delta import Replay
+from benchmarks.workloads.first_load import FirstLoad
+from benchmarks.workloads.order_lines import RAW_PIPE
+from stack.cluster import Cluster
+
+ROWS = 2000
+
+
+@pytest.fixture
+def runner(stack: Cluster, shop: Any, tmp_path: Path) -> Runner:
+    return Runner(Servers(stack), Sizes(ROWS, 0), 1, (), tmp_path, lambda line: None)
+
+
+def test_a_first_load_brings_every_row_through_the_pipe_and_through_the_engine(runner: Runner) -> None:
+    outcome = runner.measure(FirstLoad)
+    assert outcome.failures == {}
+    assert {name: found.written for name, found in outcome.summaries.items()} == {RAW_PIPE: ROWS, OURS: ROWS}
+    assert outcome.summaries[OURS].cpu > 0
+    report = document([outcome], None, circumstances(1, {"MariaDB": "10.11"}))
+    assert f"| {RAW_PIPE} |" in report and f"| {OURS} |" in report
+    assert "python -m sync copy" not in report  # the interpreter's path is a variable
+    assert '"$PYTHON" -m sync copy' in report
+
+
+def test_a_replay_writes_no_row(runner: Runner) -> None:
+    outcome = runner.measure(Replay)
+    assert outcome.failures == {}
+    assert outcome.summaries[OURS].written == 0
+
+
+def test_hard_changes_arrive_and_hard_values_are_exact_or_quarantined(runner: Runner) -> None:
+    scenes = runner.scenarios()
+    assert scenes.tools == [OURS]
+    found = dict(scenes.rows)
+    assert found["a row committed after a newer one was read"] == "arrives"
+    assert found["a deleted row"] == "stays, goes with --reconcile"
+    assert found["BIT(8) 10000001"] == "exact"
+    assert found["date 0000-00-00"] == "quarantined, its neighbour loads"
+
+
+def test_a_command_that_fails_in_a_pipe_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(ContenderFailed, match="no such thing"):
+        run("(echo no such thing; exit 3) | cat", {}, tmp_path)
+
+
+def test_memory_is_that_of_all_processes_of_a_command(tmp_path: Path) -> None:
+    hold = f'"{sys.executable}" -c "import time; held = bytearray(60 << 20); time.sleep(1)"'
+    figures = run(f"{hold} & {hold} & wait", {}, tmp_path)
+    assert figures.peak > 60 << 20
+    assert figures.peak_sum > 120 << 20
