@@ -54,6 +54,8 @@ MONGODB_WAY_OUT = {
 # Classes 08 connection, 53 out of resources, 57P shutdown and restart; 40001 serialization, 40P01 deadlock,
 # 55P03 lock timeout, 25P03 idle in transaction for too long.
 POSTGRES_TRANSIENT = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
+# libpq gives no code for a refused or lost connection; psycopg2 says just this of one that is lost in a COPY.
+POSTGRES_LOST = "no message from the libpq"
 POSTGRES_REFUSALS = (
     "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
     "permission denied", "is not permitted to log in", "certificate", "does not support SSL",
@@ -139,7 +141,8 @@ def postgresql_errors(where: str) -> Iterator[None]:
     except psycopg2.Error as error:
         said = (error.diag.message_primary or str(error)).strip()
         if _transient(error, said):
-            raise TransientError(f"{where}: {said}") from error
+            shown = "the connection was lost" if POSTGRES_LOST in said else said
+            raise TransientError(f"{where}: {shown}") from error
         state = f" ({error.pgcode})" if error.pgcode else ""
         hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
         raise SyncError(f"{where}: {said}{state}{hint}") from error
@@ -148,8 +151,8 @@ def postgresql_errors(where: str) -> Iterator[None]:
 def _transient(error: psycopg2.Error, said: str) -> bool:
     if error.pgcode:
         return error.pgcode.startswith(POSTGRES_TRANSIENT)
-    # libpq gives no code for a refused connection and none for a lost one.
-    lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
+    broken = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
+    lost = broken or POSTGRES_LOST in said
     return lost and not any(refusal in said for refusal in POSTGRES_REFUSALS)
 
 

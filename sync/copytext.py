@@ -17,7 +17,7 @@ from sync.spec import Column, Table
 
 NULL = b"\\N"
 SHOWN_CHARACTERS = 200
-_UNESCAPES = {b"t": b"\t", b"n": b"\n", b"r": b"\r"}
+_UNESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 

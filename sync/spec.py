@@ -74,6 +74,9 @@ class Column:
 class Table:
     """One table (or collection) of a source and where it goes.
 
+    `database` is the source's database; for PostgreSQL, whose connections see one database, that of the URL,
+    it is the schema.
+
     Empty `columns` mean: as the source's catalog has them when the pass runs. `document` names the jsonb
     column that keeps a MongoDB document whole. `history` appends every applied version to the change log
     `history.<name>`. `adopt` takes over a table that somebody else made: it gets no column of ours, and only

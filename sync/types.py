@@ -20,6 +20,7 @@ ALIASES = {
     "varchar": "character varying",
     "char": "character",
     "bpchar": "character",
+    "varbit": "bit varying",
     "timestamp without time zone": "timestamp",
     "timestamp with time zone": "timestamptz",
     "time without time zone": "time",
@@ -27,12 +28,13 @@ ALIASES = {
 }
 _TYPE = re.compile(
     r"([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(-?\d+)\s*)?\))?(\s+with(?:out)? time zone)?"
+    r"\s*((?:\[\d*\])*)"
 )
 
 
 @dataclass(frozen=True)
 class PgType:
-    """A base name (`numeric`, `timestamptz`, …) and its modifiers, None where it has none."""
+    """A base name (`numeric`, `timestamptz`, `integer[]`, …) and its modifiers, None where it has none."""
 
     base: str
     length: int | None = (
@@ -42,9 +44,10 @@ class PgType:
 
 
 def parse_type(text: str) -> PgType:
-    """Read `numeric(12,2)`, `varchar(20)`, `timestamp(3) with time zone` and the like.
+    """Read `numeric(12,2)`, `varchar(20)`, `timestamp(3) with time zone`, `text[]` and the like; PostgreSQL
+    disregards how many dimensions an array is declared with.
 
-    Raises `SyncError` for what is no plain type name (arrays, quoted names of user-defined types).
+    Raises `SyncError` for what is no plain type name (quoted names of user-defined types).
     """
     match = _TYPE.fullmatch(text.strip().lower())
     if match is None:
@@ -54,6 +57,5 @@ def parse_type(text: str) -> PgType:
     length = int(match[2]) if match[2] else None
     if base == "character" and length is None:
         length = 1
-    if base == "numeric" and length is not None:
-        return PgType(base, length, int(match[3] or 0))
-    return PgType(base, length)
+    scale = int(match[3] or 0) if base == "numeric" and length is not None else None
+    return PgType(f"{base}[]" if match[5] else base, length, scale)

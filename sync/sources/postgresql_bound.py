@@ -1,0 +1,69 @@
+"""What PostgreSQL's open transactions leave certain about a cursor."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from sync.sources.base import Bound
+from sync.sources.postgresql_catalog import SourceTable, column_of
+from sync.sources.postgresql_types import expression, natural_type
+from sync.spec import Table
+from sync.types import parse_type
+from sync.watermark import EARLIEST, NUMBERS
+
+# A transaction's time is fixed a moment before it shows.
+GRANULARITY = timedelta(milliseconds=10)
+# A standby shows its primary's rows but none of its sessions.
+MAY_TELL = """
+    SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AND NOT pg_is_in_recovery()
+"""
+# A vacuum, which may take hours, writes no row. Some background workers do, and some belong to no database.
+OLDEST = """
+    SELECT min(coalesce(xact_start, CASE state WHEN 'active' THEN query_start END)) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'
+        AND coalesce(nullif(datid, 0), (SELECT oid FROM pg_database WHERE datname = current_database()))
+            = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+# When a prepared transaction began is told nowhere.
+PREPARED = "SELECT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())"
+
+
+def find_bound(cursor: Cursor, source: SourceTable, table: Table) -> Bound:
+    """The bound for `table`'s cursor. The connection is in autocommit mode, and no transaction open on it."""
+    column = column_of(source, table, table.cursor_source_name)
+    natural = natural_type(column)
+    if parse_type(natural).base not in NUMBERS:
+        at = _oldest(cursor)
+        return Bound(at and max(at, EARLIEST + GRANULARITY) - GRANULARITY, _now(cursor))
+    greatest = sql.SQL("SELECT max({})::text FROM {}").format(
+        expression(column, natural, mask=False).value, source.quoted
+    )
+    found = _value(cursor, greatest)
+    # Only now: whoever drew a lesser number has begun before.
+    probed_at = _now(cursor)
+    return Bound(_oldest(cursor), probed_at, found)
+
+
+def _oldest(cursor: Cursor) -> datetime | None:
+    """When the oldest open transaction began, None where this user may not see it."""
+    if not _value(cursor, MAY_TELL):
+        return None
+    now = _now(cursor)
+    oldest: datetime | None = _value(cursor, OLDEST)
+    # Afterwards, for an open transaction may become a prepared one meanwhile.
+    return EARLIEST if _value(cursor, PREPARED) else min(oldest or now, now)
+
+
+def _now(cursor: Cursor) -> datetime:
+    now: datetime = _value(cursor, "SELECT clock_timestamp()")
+    return now
+
+
+def _value(cursor: Cursor, statement: str | sql.Composed) -> Any:
+    cursor.execute(statement)
+    row = cursor.fetchone()
+    return row[0] if row else None

@@ -1,0 +1,88 @@
+"""The rows of one PostgreSQL table as COPY lines.
+
+COPY's text has no room for a mark, so rows with a value that their column cannot hold are read apart, by a
+second query in the same snapshot, which runs only where a declared type makes such values possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from psycopg2 import sql
+
+from sync.copytext import Chunk, Rejected, fields_of, misfit, reject
+from sync.errors import SyncError
+from sync.sources.postgresql_catalog import SourceTable, column_of
+from sync.sources.postgresql_types import Expression, expression
+from sync.spec import Column, Table
+
+MISFITS = b"f"
+NOTHING = sql.SQL("")
+
+
+def render(source: SourceTable, table: Table, column: Column) -> Expression:
+    """The expression of a declared column. Raises `SyncError` with table and column where there is none."""
+    found = column_of(source, table, column.source_name)
+    try:
+        return expression(found, column.type, column.mask)
+    except SyncError as error:
+        raise SyncError(f"{table.qualified}, {error}") from error
+
+
+def cursor_condition(source: SourceTable, table: Table, since: str) -> sql.Composed:
+    """The rows whose cursor is at least `since`, as PostgreSQL writes it, or NULL."""
+    cursor = column_of(source, table, table.cursor_source_name).quoted
+    return sql.SQL("({0} >= {1} OR {0} IS NULL)").format(cursor, sql.Literal(since))
+
+
+class RowReader:
+    """Reads one table through one list of expressions, by `copy`, which runs a COPY."""
+
+    def __init__(
+        self,
+        source: SourceTable,
+        table: Table,
+        columns: Sequence[Column],
+        since: str | None,
+        copy: Callable[[sql.Composed], Iterator[Chunk]],
+    ) -> None:
+        self._source = source
+        self._table = table
+        self._columns = columns
+        self._copy = copy
+        self._expressions = [render(source, table, column) for column in columns]
+        self._where = sql.SQL("true") if since is None else cursor_condition(source, table, since)
+        self._guards = [each.fits for each in self._expressions if each.fits is not None]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The table's rows, those from `since` on if there is one."""
+        if not self._guards:
+            yield from self._copy(self._query(NOTHING))
+            return
+        fits = sql.SQL(" AND ").join(sql.SQL("({})").format(guard) for guard in self._guards)
+        yield from self._copy(self._query(sql.SQL("AND ({}) IS NOT FALSE").format(fits)))
+        verdicts = NOTHING.join(
+            sql.SQL(", ({}) IS NOT FALSE").format(sql.SQL("true") if each.fits is None else each.fits)
+            for each in self._expressions
+        )
+        for chunk in self._copy(self._query(sql.SQL("AND ({}) IS FALSE").format(fits), verdicts)):
+            rejected = tuple(self._reject(row) for row in chunk.lines.split(b"\n")[:-1])
+            yield Chunk(b"", 0, rejected)
+
+    def _query(self, condition: sql.Composable, verdicts: sql.Composable = NOTHING) -> sql.Composed:
+        values = sql.SQL(", ").join(each.value for each in self._expressions)
+        return sql.SQL("COPY (SELECT {}{} FROM {} WHERE {} {}) TO STDOUT").format(
+            values, verdicts, self._source.quoted, self._where, condition
+        )
+
+    def _reject(self, row: bytes) -> Rejected:
+        """A row for the quarantine, from its values and, after them, whether each one fits."""
+        found = fields_of(row)
+        fields, verdicts = found[: len(self._columns)], found[len(self._columns) :]
+        bent = {
+            column.name: misfit(column, field)
+            for column, field, verdict in zip(self._columns, fields, verdicts, strict=True)
+            if verdict == MISFITS
+        }
+        loadable = not any(part in bent for part in self._table.key)
+        return reject(self._table, self._columns, fields, "; ".join(bent.values()), loadable)
