@@ -212,6 +212,15 @@ def write_state(cursor: Cursor, schema: str, name: str, state: TableState) -> No
     )
 
 
+def retry_rejected(cursor: Cursor) -> list[tuple[str, str]]:
+    """Ask the next pass over each table that has rows in quarantine to read these again; returns the tables
+    by schema and name."""
+    cursor.execute(
+        "UPDATE sync.tables SET retry = true WHERE quarantined > 0 RETURNING table_schema, table_name"
+    )
+    return sorted(cursor.fetchall())
+
+
 @contextmanager
 def lease(connection: Connection, name: str, wait_seconds: float = LEASE_WAIT_SECONDS) -> Iterator[Lease]:
     """Hold the lease on `name` (a table's qualified name, or another agreed one) while the block runs.

@@ -8,7 +8,7 @@ from contextlib import closing
 import click
 
 from sync.cli.declare import Asked, declare
-from sync.cli.main import Command, report
+from sync.cli.main import Command
 from sync.cli.parameters import (
     KeyType,
     TableName,
@@ -19,9 +19,9 @@ from sync.cli.parameters import (
     target_option,
 )
 from sync.cli.progress import progress
-from sync.cli.rendering import as_json, result_fields, result_lines
+from sync.cli.rendering import result_fields, result_lines
+from sync.cli.tables import Outcome, each_table
 from sync.engine import run_pass
-from sync.errors import SyncError
 from sync.passes import Compare, Options
 from sync.spec import Strategy
 from sync.systems import open_source, open_target
@@ -78,29 +78,21 @@ def copy(
     """
     asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, reload)
     run_id = str(uuid.uuid4())
-    failed = False
     with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
         states = target.states()
-        for name in tables:
-            qualified = f"{schema}.{name.table}"
-            try:
-                table = declare(name, source, asked, states.get((schema, name.table)))
-                with progress(qualified) as observe:
-                    options = Options(
-                        compare=Compare.ALL if reconcile else Compare.TOUCHED,
-                        reload=reload,
-                        dry_run=dry_run,
-                        observe=observe,
-                    )
-                    result = run_pass(table, source, target, run_id, options)
-            except SyncError as error:
-                failed = True
-                said = report(error)
-                lines = [as_json({"table": qualified, "error": said})] if in_json else []
-            else:
-                failed = failed or bool(result.differences)
-                fields = result_fields(result, dry_run)
-                lines = [as_json(fields)] if in_json else result_lines(result, dry_run)
-            for line in lines:
-                click.echo(line)
-    context.exit(int(failed))
+
+        def work(name: TableName) -> Outcome:
+            table = declare(name, source, asked, states.get((schema, name.table)))
+            with progress(table.qualified) as observe:
+                options = Options(
+                    compare=Compare.ALL if reconcile else Compare.TOUCHED,
+                    reload=reload,
+                    dry_run=dry_run,
+                    observe=observe,
+                )
+                result = run_pass(table, source, target, run_id, options)
+            fields, lines = result_fields(result, dry_run), result_lines(result, dry_run)
+            return Outcome(fields, lines, well=not result.differences)
+
+        well = each_table(tables, schema, in_json, work)
+    context.exit(0 if well else 1)

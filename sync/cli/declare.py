@@ -3,6 +3,7 @@ the source's catalog says."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sync import declaration
@@ -50,6 +51,31 @@ def declare(name: TableName, source: Source, asked: Asked, state: TableState | N
         return replace(table, key=key, cursor=cursor, strategy=strategy)
     except SpecError as error:
         raise SyncError(str(error)) from error
+
+
+def known(
+    name: TableName, source: Source, schema: str, states: Mapping[tuple[str, str], TableState]
+) -> Table:
+    """A table as it was copied last: under its own name, or under the one that its declaration gave it.
+
+    Raises `SyncError` where it never was.
+    """
+    label = source_label(source, name)
+    copied = [
+        (table, state)
+        for (place, table), state in states.items()
+        if place == schema and state.source == label
+    ]
+    for table, state in sorted(copied, key=lambda each: each[0] != name.table):
+        if last := last_declared(state):
+            return last
+        raise SyncError(
+            f"{schema}.{table}: its last pass was an older release's, which did not keep how it was declared."
+            f" Run one pass over it first"
+        )
+    raise SyncError(
+        f"{schema}.{name.table}: {label} was never copied to schema {schema} of this target; copy it first"
+    )
 
 
 def last_declared(state: TableState) -> Table | None:

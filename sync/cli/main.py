@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sync.cli.rendering import say
 from sync.cli.secrets import hide
 from sync.errors import SyncError
 
@@ -64,7 +65,7 @@ def report(error: Exception) -> str:
     if click.get_current_context().meta["debug"]:
         click.echo(hide("".join(traceback.format_exception(error))), err=True, nl=False)
     else:
-        click.echo(said, err=True)
+        say(said, err=True)
     return said
 
 

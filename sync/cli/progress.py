@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
+from sync.cli.rendering import say
 
 SILENT_SECONDS = 0.5  # a pass that is over by then shows nothing
 LINE_SECONDS = 10.0
@@ -36,7 +36,7 @@ def _lines(name: str) -> Observe:
         last = now
         rate = rows / (now - started)
         ahead = f", about {(expected - rows) / rate:,.0f} s left" if expected and expected > rows else ""
-        click.echo(f"{name}: {rows:,} rows read, {rate:,.0f} rows/s{ahead}", err=True)
+        say(f"{name}: {rows:,} rows read, {rate:,.0f} rows/s{ahead}", err=True)
 
     return observe
 

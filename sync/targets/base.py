@@ -80,6 +80,19 @@ class Applied:
     differing: tuple[Differing, ...] = ()
 
 
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row in quarantine. `raw` holds its values as JSON, shortened; `of` says how many rows its table has
+    there."""
+
+    table: str
+    key: str
+    reason: str
+    raw: str
+    rejected_at: datetime
+    of: int
+
+
 class Load(Protocol):
     """One pass into one table, under its lease."""
 
@@ -125,5 +138,12 @@ class Target(Protocol):
 
     def states(self) -> dict[tuple[str, str], TableState]:
         """The state of every table by schema and name; empty where no pass ever committed."""
+
+    def rejected(self, limit: int) -> list[RejectedRow]:
+        """The rows in quarantine by table, of each the newest `limit` ones first."""
+
+    def retry_rejected(self) -> list[tuple[str, str]]:
+        """Let each table's next pass read its rows in quarantine again; returns these tables by schema and
+        name."""
 
     def close(self) -> None: ...

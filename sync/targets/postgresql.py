@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
 from sync.connections import postgresql_errors
 from sync.copytext import Chunk
@@ -22,10 +23,11 @@ from sync.state import (
     prepare,
     read_state,
     read_states,
+    retry_rejected,
     write_state,
 )
 from sync.targets import postgresql_quarantine as quarantine
-from sync.targets.base import Applied, Extent, Moment, Shape
+from sync.targets.base import Applied, Extent, Moment, RejectedRow, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_merge import Counts, Merge
@@ -80,12 +82,28 @@ class PostgreSQLTarget:
             yield PostgreSQLBatch(connection, loads)
 
     def states(self) -> dict[tuple[str, str], TableState]:
+        with self._own_tables() as cursor:
+            return read_states(cursor) if cursor else {}
+
+    def rejected(self, limit: int) -> list[RejectedRow]:
+        with self._own_tables() as cursor:
+            return quarantine.newest(cursor, limit) if cursor else []
+
+    def retry_rejected(self) -> list[tuple[str, str]]:
+        with self._own_tables() as cursor:
+            return retry_rejected(cursor) if cursor else []
+
+    @contextmanager
+    def _own_tables(self) -> Iterator[Cursor | None]:
+        """A cursor for the engine's own tables, None where the database has none yet: who looks at it makes
+        none."""
         with postgresql_errors(str(self._url)), self._sessions.use() as connection:
             cursor = connection.cursor()
             if not is_prepared(cursor):
-                return {}
+                yield None
+                return
             prepare(connection, schemas=())
-            return read_states(cursor)
+            yield cursor
 
     def close(self) -> None:
         self._sessions.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from sync.copytext import SHOWN_CHARACTERS
 from sync.spec import Table
-from sync.targets.base import Extent
+from sync.targets.base import Extent, RejectedRow
 from sync.targets.postgresql_names import WorkTables, stored_name
 from sync.targets.postgresql_staging import rejected_key
 
@@ -57,6 +58,18 @@ def count(cursor: Cursor, table: Table) -> int:
     cursor.execute("SELECT count(*) FROM quarantine.rejected_rows WHERE table_name = %s", (table.qualified,))
     row = cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+def newest(cursor: Cursor, limit: int) -> list[RejectedRow]:
+    """The rows of each table that were rejected last."""
+    cursor.execute(
+        "SELECT table_name, key, reason, raw, rejected_at, total FROM (SELECT table_name, key, reason,"
+        " left(coalesce(raw, ''), %(shown)s) AS raw, rejected_at, count(*) OVER (PARTITION BY table_name)"
+        " AS total, row_number() OVER (PARTITION BY table_name ORDER BY rejected_at DESC, key) AS number"
+        " FROM quarantine.rejected_rows) AS r WHERE number <= %(limit)s ORDER BY table_name, number",
+        {"shown": SHOWN_CHARACTERS, "limit": limit},
+    )
+    return [RejectedRow(*row) for row in cursor]
 
 
 def _new_rows(table: Table, work: WorkTables, extent: Extent) -> sql.Composed:
