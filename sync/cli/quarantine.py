@@ -9,7 +9,7 @@ import click
 
 from sync.cli.main import Command
 from sync.cli.parameters import json_option, target_option
-from sync.cli.rendering import as_json, say
+from sync.cli.rendering import as_json, count, say
 from sync.systems import open_target
 from sync.targets.base import RejectedRow
 
@@ -46,7 +46,7 @@ def _fields(row: RejectedRow) -> dict[str, object]:
 
 def _lines(name: str, rows: list[RejectedRow]) -> list[str]:
     total = rows[0].of
-    lines = [f"{name}: {total:,} {'row' if total == 1 else 'rows'} in quarantine"]
+    lines = [f"{name}: {count(total, 'row')} in quarantine"]
     for row in rows:
         lines += [f"  {row.key}  {row.rejected_at:%Y-%m-%d %H:%M:%S}Z  {row.reason}", f"    {row.raw}"]
     return [*lines, f"  and {total - len(rows):,} older ones"] if total > len(rows) else lines

@@ -45,6 +45,10 @@ def result_fields(result: PassResult, dry_run: bool) -> dict[str, Any]:
     }
 
 
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def position_value(position: str | None) -> Any:
     """A position as what it holds: the engine writes JSON, its mirror a text of its own."""
     try:
@@ -58,17 +62,17 @@ def result_lines(result: PassResult, dry_run: bool) -> list[str]:
     if result.paused:
         return [f"{result.table}: paused by its declaration"]
     changes = ", ".join(
-        f"{count:,} {word}"
-        for count, word in (
+        f"{number:,} {word}"
+        for number, word in (
             (result.inserted, "inserted"),
             (result.updated, "updated"),
             (result.deleted, "deleted"),
         )
-        if count
+        if number
     )
     said = f"would be {changes}; nothing was written" if dry_run and changes else changes or "nothing new"
     held = f", {result.quarantined:,} in quarantine" if result.quarantined else ""
-    line = f"{result.table}: {said}; {result.rows:,} rows{held}; {result.seconds:.1f} s"
+    line = f"{result.table}: {said}; {count(result.rows, 'row')}{held}; {result.seconds:.1f} s"
     return [line, *(f"  {note}" for note in (*result.differences, *result.notes))]
 
 

@@ -20,6 +20,7 @@ from sync.cli.parameters import (
     target_option,
 )
 from sync.cli.progress import progress
+from sync.cli.rendering import count
 from sync.cli.tables import Outcome, each_table
 from sync.engine import run_pass
 from sync.passes import Compare, Options, PassResult
@@ -83,7 +84,7 @@ def _fields(result: PassResult, equal: bool, repair: bool) -> dict[str, Any]:
     return {
         "table": result.table,
         "equal": equal,
-        **{finding.name.lower(): count for finding, count in _findings(result).items()},
+        **{finding.name.lower(): rows for finding, rows in _findings(result).items()},
         "differing": [{"key": each.key, "finding": each.finding.value} for each in result.differing],
         "repaired": repair and bool(result.changed),
         "rows": result.rows,
@@ -108,11 +109,11 @@ def _lines(table: Table, result: PassResult, repair: bool) -> list[str]:
         Finding.DIFFERENT: "different",
         Finding.UNEXPECTED: "that should not be there",
     }
-    found = ", ".join(f"{count:,} {words[finding]}" for finding, count in _findings(result).items() if count)
+    found = ", ".join(f"{rows:,} {words[finding]}" for finding, rows in _findings(result).items() if rows)
     held = f", {result.quarantined:,} in quarantine" if result.quarantined else ""
     verdict = "repaired" if repair else "not equal"
     said = f"{verdict}: {found}" if found else "equal"
-    lines = [f"{result.table}: {said}; {result.rows:,} rows{held}; {result.seconds:.1f} s"]
+    lines = [f"{result.table}: {said}; {count(result.rows, 'row')}{held}; {result.seconds:.1f} s"]
     lines += [f"  {each}" for each in result.differing]
     if result.differing and (more := result.changed - len(result.differing)):
         lines.append(f"  and {more:,} more")

@@ -5,40 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import pymysql
 import pytest
 from pymongo.database import Database
 
-from tests.integration.sync_command import Command
+from tests.integration.cli.command import TO, Command, Shop, execute
 from tests.integration.sync_support import query
 
-Shop = pymysql.Connection
-TO = ("--to", "env:TARGET")
 WATERMARK = ("--strategy", "watermark", "--cursor", "updated_at")
-
-
-@pytest.fixture
-def command(urls: dict[str, str], staging: str) -> Command:
-    return Command(
-        {"SHOP": urls["SOFTCART_MYSQL_URL"], "CATALOG": urls["SOFTCART_MONGO_URL"], "TARGET": staging}
-    )
-
-
-@pytest.fixture
-def sales(shop: Shop) -> Shop:
-    execute(
-        shop,
-        "CREATE TABLE sales_data (rowid BIGINT PRIMARY KEY, price DECIMAL(12,2), updated_at TIMESTAMP(6)"
-        " DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6))",
-        "INSERT INTO sales_data (rowid, price) VALUES (1, 10.50), (2, NULL), (3, 3)",
-    )
-    return shop
-
-
-def execute(connection: Shop, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def test_a_table_is_copied_by_its_primary_key_and_goes_on_from_there(

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-CLONE = Path(__file__).parents[2]
+import pymysql
+
+CLONE = Path(__file__).parents[3]
+TO = ("--to", "env:TARGET")
+Shop = pymysql.Connection
+
+
+def execute(connection: Shop, *statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 @dataclass
