@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sync.errors import SyncError
 from sync.sources.binlog import events
+from sync.sources.binlog.compression import transaction_payload
 from sync.sources.binlog.events import ARTIFICIAL, CHECKSUM_BYTES, HEADER, HEADER_BYTES, Event, Gtid, Type
 from sync.sources.binlog.gtids import Gtids, MariaDBGtids, MySQLGtids
 from sync.sources.binlog.position import RELOAD, Position, file_number
@@ -173,6 +174,19 @@ class LogReader:
             )
         before.add(gtid.source, gtid.number)
 
+    def _transaction(self, event: Event) -> bool:
+        """A whole transaction in one event."""
+        self._payload, checksum, seen = event, self._checksum, self._seen
+        self._checksum = 0
+        stop = False
+        for inner in transaction_payload(event):
+            stop = self.take(inner)
+            if stop:
+                break
+            self._seen = seen
+        self._payload, self._checksum = None, checksum
+        return stop
+
     def _xid(self, event: Event) -> bool:
         return self._end(event)
 
@@ -209,8 +223,7 @@ class LogReader:
         return not self._inside and self._end(event)
 
     def _end(self, event: Event) -> bool:
-        if self._payload is not None:
-            event = self._payload
+        event = self._payload or event
         if self._gtid is not None:
             self._gtids.add(self._gtid.source, self._gtid.number)
         self._open = self._inside = False
@@ -289,6 +302,7 @@ HANDLERS: dict[int, Callable[[LogReader, Event], bool]] = {
     int(Type.GTID): LogReader._mysql_gtid,
     int(Type.ANONYMOUS_GTID): LogReader._anonymous,
     int(Type.MARIADB_GTID): LogReader._mariadb_gtid,
+    int(Type.TRANSACTION_PAYLOAD): LogReader._transaction,
     int(Type.XID): LogReader._xid,
     int(Type.XA_PREPARE): LogReader._xa_prepare,
     int(Type.QUERY): LogReader._query,

@@ -17,10 +17,10 @@ GTID_MODES = ("OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON")  # one step at a t
 
 
 @pytest.fixture
-def mariadb_log(request: pytest.FixtureRequest, stack: Cluster, urls: dict[str, str]) -> Iterator[Log]:
-    shop = request.getfixturevalue("shop")
+def mariadb_log(shop: pymysql.Connection[Any], stack: Cluster, urls: dict[str, str]) -> Iterator[Log]:
     with MariaDB(stack.home).connect(stack.ports.known()["mysql"]) as root:
-        log = Log(shop, root, urls["SOFTCART_MYSQL_URL"])
+        root.select_db("shop")
+        log = Log(root, urls["SOFTCART_MYSQL_URL"])
         yield log
         log.restore()
 
@@ -51,21 +51,20 @@ def set_gtid_mode(root: pymysql.Connection[Any], wanted: str, consistency: str) 
 
 @pytest.fixture
 def plain_mysql(request: pytest.FixtureRequest, gtid_mode_put_back: None) -> Iterator[Log]:
-    shop = request.getfixturevalue("mysql_shop")
-    log = Log(shop, shop, request.getfixturevalue("mysql_server").reader)
+    log = Log(request.getfixturevalue("mysql_shop"), request.getfixturevalue("mysql_server").reader)
     yield log
     log.restore()
 
 
 @pytest.fixture
 def mysql_log(plain_mysql: Log) -> Log:
-    set_gtid_mode(plain_mysql.root, "OFF", "OFF")
+    set_gtid_mode(plain_mysql.admin, "OFF", "OFF")
     return plain_mysql
 
 
 @pytest.fixture
 def mysql_gtid_log(plain_mysql: Log) -> Log:
-    set_gtid_mode(plain_mysql.root, "ON", "ON")
+    set_gtid_mode(plain_mysql.admin, "ON", "ON")
     return plain_mysql
 
 

@@ -20,32 +20,28 @@ NO_LIMIT = 1_000_000
 
 @dataclass
 class Log:
-    """A server's log, read by the user that can only read. `admin` writes, `root` changes settings."""
+    """A server's log, written by `admin` and read by the user that can only read."""
 
     admin: pymysql.Connection[Any]
-    root: pymysql.Connection[Any]
     url: str
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def set(self, name: str, value: str) -> None:
+    def set(self, name: str, value: str | int) -> None:
         """Change a global variable until the test ends, and begin a new session that has it."""
-        with self.root.cursor() as cursor:
-            cursor.execute(f"SELECT @@global.{name}")
-            self.settings.setdefault(name, (cursor.fetchone() or [None])[0])
-            cursor.execute(f"SET GLOBAL {name} = %s", (value,))
-        self._reconnect()
-
-    def restore(self) -> None:
-        with self.root.cursor() as cursor:
-            for name, value in self.settings.items():
-                cursor.execute(f"SET GLOBAL {name} = %s", (value,))
-
-    def _reconnect(self) -> None:
-        shared = self.root is self.admin
+        ((before,),) = self.run(f"SELECT @@global.{name}")
+        self.settings.setdefault(name, before)
+        self._set(name, value)
         self.admin.close()
         self.admin.connect()
-        if shared:
-            self.root = self.admin
+        self.admin.select_db("shop")
+
+    def restore(self) -> None:
+        for name, value in self.settings.items():
+            self._set(name, value)
+
+    def _set(self, name: str, value: str | int) -> None:
+        with self.admin.cursor() as cursor:
+            cursor.execute(f"SET GLOBAL {name} = %s", (value,))
 
     def run(self, *statements: str) -> list[tuple[Any, ...]]:
         with self.admin.cursor() as cursor:
