@@ -23,6 +23,9 @@ URLS = {
     "staging": "SOFTCART_STAGING_URL",
     "production": "SOFTCART_PRODUCTION_URL",
 }
+# Dagster's storage would connect anew for each statement, a thousand times a run; its web server keeps some
+# connections, and so does this. In milliseconds, seconds, connections.
+POOL = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
 QUARANTINED = """
     SELECT table_name, count(*) FROM quarantine.rejected_rows GROUP BY 1 ORDER BY 1
 """
@@ -36,8 +39,10 @@ def run_job(name: str, console: Console) -> bool:
     started = time.monotonic()
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
+    instance = dg.DagsterInstance.get()
+    instance.optimize_for_webserver(**POOL)
     result = job.execute_in_process(
-        instance=dg.DagsterInstance.get(),
+        instance=instance,
         run_config={"loggers": {"progress": {}}},
         raise_on_error=False,
     )
