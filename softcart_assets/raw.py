@@ -36,6 +36,10 @@ class SyncConfig(dg.Config):
         description="what to compare beyond the rows that may have changed: TOUCHED (nothing), COUNTS (the"
         " numbers of rows, and the whole table where they differ) or ALL (the whole table)",
     )
+    reload: bool = Field(
+        default=False,
+        description="whether to disregard the stored position, and accept a column of another type",
+    )
 
 
 def asset_key(table: Table) -> dg.AssetKey:
@@ -126,7 +130,7 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
         ):
             for table in selected:
                 named = NAMED_KEYS if table.adopt or config.compare is Compare.ALL else 0
-                options = Options(config.compare, name_differing=named)
+                options = Options(config.compare, config.reload, name_differing=named)
                 try:
                     result = run_pass(table, reader, writer, context.run.run_id, options)
                 except SyncError as error:

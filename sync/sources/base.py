@@ -6,11 +6,11 @@ only, so that a full load, a pass above a watermark and a re-read by key give th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sync.copytext import Chunk
 from sync.spec import Column, Strategy, Table
@@ -75,6 +75,47 @@ class Snapshot(Protocol):
         A row with a value that its column cannot hold exactly comes as `Rejected`. Raises `SyncError` for a
         pair of types that has no exact conversion, or a table that is not there.
         """
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What a log says of one table since a position.
+
+    `keys` are the distinct keys of rows that were written or deleted, in the source's own form, `rows` how
+    many changes there were. `reload` tells what happened that only a complete reading can follow.
+    """
+
+    keys: Iterable[Any]
+    rows: int
+    reload: str | None = None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a log says up to `position`, the end of a transaction. `complete` is False where the limit ended
+    the reading before the snapshot; `committed_at` is the time of the last transaction."""
+
+    touched: dict[Table, Touched]
+    position: str
+    complete: bool
+    committed_at: datetime | None
+
+
+class LogSnapshot(Snapshot, Protocol):
+    """A snapshot of a source whose log can be followed up to it."""
+
+    def changes(self, starts: Mapping[Table, str], limit: int) -> Changes:
+        """What was touched since each table's position, read at once for all.
+
+        After the transaction with which the tables have `limit` distinct keys together the reading ends.
+        Raises `SyncError` where the log does not lead from a position to this snapshot any more.
+        """
+
+    def reread(
+        self, table: Table, columns: Sequence[Column], touched: Touched
+    ) -> Iterator[tuple[bytes, Chunk]]:
+        """The rows of touched keys as they are in this snapshot, in portions: the keys as COPY lines in the
+        order of the declared key, and the rows that were found."""
 
 
 class Source(Protocol):

@@ -6,7 +6,7 @@ binlog stood.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,15 +15,16 @@ import pymysql
 
 from sync.connections import connect_mysql, mysql_errors
 from sync.copytext import Chunk
-from sync.errors import UnknownTableError
-from sync.sources.base import Bound, Capabilities, Description
+from sync.errors import SyncError, UnknownTableError
+from sync.sources.base import Bound, Capabilities, Changes, Description, Touched
 from sync.sources.binlog_position import binlog_position, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions
 from sync.sources.mysql_catalog import column_of, primary_key, read_table
+from sync.sources.mysql_log import reread, touched_since
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
 from sync.sources.mysql_types import natural_type
 from sync.spec import Column, Strategy, Table
-from sync.urls import parse
+from sync.urls import DatabaseUrl, parse
 
 # Expressions rely on backslash escapes and on names in backticks alone; values are read in UTC. A target that
 # is busy for minutes must not make the server hang up.
@@ -34,7 +35,7 @@ class MySQLSource:
     """A MySQL or MariaDB server; opens its connections when they are needed."""
 
     system = "mysql"
-    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK}))
+    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK, Strategy.LOG}))
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
@@ -87,7 +88,7 @@ class MySQLSource:
                 if bound_for:
                     source = read_table(self._connection(), bound_for)
                     bound = self._open_transactions.bound(connection, source, bound_for)
-                snapshot = MySQLSnapshot(connection, bound)
+                snapshot = MySQLSnapshot(self._url, connection, bound)
             yield snapshot
         finally:
             connection.close()
@@ -111,7 +112,8 @@ class MySQLSource:
 class MySQLSnapshot:
     """A repeatable read that began at one moment, on a connection of its own."""
 
-    def __init__(self, connection: pymysql.Connection[Any], bound: Bound | None) -> None:
+    def __init__(self, url: DatabaseUrl, connection: pymysql.Connection[Any], bound: Bound | None) -> None:
+        self._url = url
         self._connection = connection
         self.bound = bound
         with connection.cursor() as cursor:
@@ -126,6 +128,18 @@ class MySQLSnapshot:
             cursor.execute(f"SELECT COUNT(*) FROM {read_table(self._connection, table).quoted}")
             row = cursor.fetchone()
         return int(row[0]) if row else 0
+
+    def changes(self, starts: Mapping[Table, str], limit: int) -> Changes:
+        if self.position is None:
+            raise SyncError(f"{self._url}: the binlog is off, or this user lacks REPLICATION CLIENT")
+        return touched_since(self._url, starts, self.position, limit)
+
+    def reread(
+        self, table: Table, columns: Sequence[Column], touched: Touched
+    ) -> Iterator[tuple[bytes, Chunk]]:
+        with mysql_errors(table.qualified):
+            source = read_table(self._connection, table)
+            yield from reread(self._connection, source, table, columns, touched.keys)
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):

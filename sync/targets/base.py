@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from enum import Enum, StrEnum
 from typing import Protocol
 
 from sync.copytext import Chunk
+from sync.errors import SyncError
 from sync.sources.base import Description
 from sync.spec import Column, Table
 from sync.state import LEASE_WAIT_SECONDS, TableState
@@ -128,6 +130,22 @@ class Load(Protocol):
         """
 
 
+class Batch(Protocol):
+    """Loads of several tables that are applied together."""
+
+    @property
+    def loads(self) -> Sequence[Load]:
+        """One a table, in the tables' order."""
+
+    def apply(
+        self, staged: Sequence[tuple[Load, Moment, Extent]], dry_run: bool = False, name_differing: int = 0
+    ) -> list[Applied | SyncError]:
+        """Apply these loads in one transaction, as `Load.apply` does one.
+
+        A load that fails is left out, with its error as the answer, and the others are applied without it.
+        """
+
+
 class Target(Protocol):
     """A system that rows go to."""
 
@@ -145,5 +163,10 @@ class Target(Protocol):
     def retry_rejected(self) -> list[tuple[str, str]]:
         """Let each table's next pass read its rows in quarantine again; returns these tables by schema and
         name."""
+
+    def batch(
+        self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS
+    ) -> AbstractContextManager[Batch]:
+        """Take the leases of all these tables; raises `LeaseTaken` when another pass keeps one."""
 
     def close(self) -> None: ...

@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from sync.connections import postgresql_errors
 from sync.copytext import Chunk
 from sync.declaration import as_json
+from sync.errors import SyncError, TransientError
 from sync.sources.base import Description
 from sync.spec import Column, Table
 from sync.state import (
@@ -27,7 +28,7 @@ from sync.state import (
     write_state,
 )
 from sync.targets import postgresql_quarantine as quarantine
-from sync.targets.base import Applied, Extent, Moment, RejectedRow, Shape
+from sync.targets.base import Applied, Extent, Load, Moment, RejectedRow, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_merge import Counts, Merge
@@ -117,18 +118,42 @@ class PostgreSQLBatch:
         self.loads = loads
 
     def apply(
-        self, moments: Sequence[tuple[PostgreSQLLoad, Moment, Extent]], dry_run: bool = False
-    ) -> list[Applied]:
-        """Apply loads in one transaction, each with its own moment."""
-        for load, _, _ in moments:
-            load.prepare()
-        with self._connection:
-            applied = [load.write(moment, extent) for load, moment, extent in moments]
-            if dry_run:
-                self._connection.rollback()
-        for load, _, _ in moments:
-            load.finish(dry_run)
-        return applied
+        self, staged: Sequence[tuple[Load, Moment, Extent]], dry_run: bool = False, name_differing: int = 0
+    ) -> list[Applied | SyncError]:
+        failed: dict[int, SyncError] = {}
+        for load, _, _ in staged:
+            self._own(load).prepare()
+        while True:
+            wanted = [number for number in range(len(staged)) if number not in failed]
+            applied, wrong = self._try([staged[number] for number in wanted], dry_run, name_differing)
+            if wrong is None:
+                break
+            failed[wanted[len(applied)]] = wrong
+        for load, _, _ in staged:
+            self._own(load).finish(dry_run)
+        answers = iter(applied)
+        return [failed.get(number) or next(answers) for number in range(len(staged))]
+
+    def _try(
+        self, staged: Sequence[tuple[Load, Moment, Extent]], dry_run: bool, name_differing: int
+    ) -> tuple[list[Applied], SyncError | None]:
+        """One transaction over these loads; what was applied until one failed, and how it did."""
+        applied: list[Applied] = []
+        try:
+            with self._connection:
+                for load, moment, extent in staged:
+                    with postgresql_errors(self._own(load).name):
+                        applied.append(self._own(load).write(moment, extent, name_differing))
+                if dry_run:
+                    self._connection.rollback()
+        except TransientError:
+            raise
+        except SyncError as error:
+            return applied, error
+        return applied, None
+
+    def _own(self, load: Load) -> PostgreSQLLoad:
+        return next(own for own in self.loads if own is load)
 
 
 class PostgreSQLLoad:
@@ -187,6 +212,10 @@ class PostgreSQLLoad:
                 self._connection.rollback()
         self.finish(dry_run)
         return applied
+
+    @property
+    def name(self) -> str:
+        return self._table.qualified
 
     def prepare(self) -> None:
         """What has to be done before the transaction in which `write` is called."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from sync.errors import SyncError
 
-RELOAD = "Clear the positions of this source, so that its tables load anew"  # the way out of a lost position
+# The way out of a lost position.
+RELOAD = "Reload the table: `--reload` on the command line, `reload: true` in the asset's run config"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,200 @@
+"""A table on its way: what a pass over it finds out, reads and stages, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from sync.errors import SyncError
+from sync.passes import Compare, Options, PassResult
+from sync.sources.base import Description, LogSnapshot, Snapshot, Source, Touched
+from sync.spec import Deletes, Strategy, Table
+from sync.state import TableState
+from sync.targets.base import Applied, Extent, Load, Moment
+from sync.watermark import WatermarkReading
+
+NO_BOUND = (
+    "the source does not tell this user which transactions are open (MySQL: GRANT PROCESS; PostgreSQL: GRANT"
+    " pg_read_all_stats): a row that is committed later than the overlap is found by a full comparison alone"
+)
+
+
+class TablePass:
+    """One pass over one table; the caller holds the table's lease.
+
+    `result` grows with every reading that was applied.
+    """
+
+    def __init__(self, table: Table, source: Source, load: Load, run_id: str, options: Options) -> None:
+        self._started = time.monotonic()
+        self.table = table
+        self._source = source
+        self._load = load
+        self._run_id = run_id
+        self._options = options
+        self._before = load.state
+        self._watermark: WatermarkReading | None = None
+        self._incomplete = False
+        self._read = 0  # rows of the reading that is staged now
+        position = self._before.position if self._before else None
+        self.result = PassResult(
+            table.qualified, table.strategy, position_before=position, position_after=position
+        )
+
+    def prepare(self) -> None:
+        """Describe the table and find its shape in the target. Raises `SyncError`."""
+        description = self._source.describe(self.table)
+        self._refuse_vanished(description)
+        self._refuse_unknown_key(description)
+        shape = self._load.shape(description, self._options.reload)
+        if self.table.strategy is Strategy.WATERMARK:
+            self._watermark = WatermarkReading.of(self.table, shape.columns, self._before)
+        self._incomplete = shape.complete
+        self.result = replace(self.result, source_exists=description.exists, columns=shape.columns)
+
+    @property
+    def start(self) -> str | None:
+        """The position in the source's log from which the table can be followed; None: read it whole."""
+        before = self._before
+        if before is None or before.strategy != Strategy.LOG or self._reads_everything():
+            return None
+        return before.position
+
+    def run(self) -> PassResult:
+        """Read the table by itself, above its watermark or whole, and apply what was read."""
+        watermark = self._watermark
+        since = None if watermark is None or self._reads_everything() else watermark.since
+        with self._source.snapshot(bound_for=self.table if watermark else None) as snapshot:
+            if self.table.strategy is Strategy.LOG and snapshot.position is None:
+                raise SyncError(
+                    f"{self.table.qualified}: {self._source.system} keeps no log, or does not tell this user"
+                    f" where it stands; the README says what it needs. Or declare another strategy"
+                )
+            self._move(snapshot, since)
+            if since is not None and not self._counts_agree(snapshot):
+                self._move(snapshot, None)
+        if watermark and (snapshot.bound is None or snapshot.bound.at is None):
+            self.note(NO_BOUND)
+        return self.result
+
+    def note(self, text: str) -> None:
+        """Add what a user should know."""
+        self.result = replace(self.result, notes=(*self.result.notes, text))
+
+    def _reads_everything(self) -> bool:
+        asked = self._options.reload or self._options.compare is Compare.ALL
+        return asked or self._incomplete or self._before is None or self._before.retry
+
+    def _counts_agree(self, snapshot: Snapshot) -> bool:
+        """Whether the numbers of rows leave room for equality; a row in quarantine may be live too."""
+        if self._options.compare is not Compare.COUNTS or self.table.deletes is Deletes.IGNORE:
+            return True
+        return 0 <= snapshot.count(self.table) - self.result.rows <= self.result.quarantined
+
+    def _move(self, snapshot: Snapshot, since: str | None) -> None:
+        self.stage(snapshot, since)
+        position = snapshot.position
+        if self._watermark:
+            position = self._watermark.reached(self._load.greatest(self._watermark.column.name), snapshot)
+        moment = self.moment(snapshot, position)
+        extent = Extent.COMPLETE if since is None else Extent.PARTIAL
+        options = self._options
+        self.record(self._load.apply(moment, extent, options.dry_run, options.name_differing), moment, extent)
+
+    def stage(self, snapshot: Snapshot, since: str | None = None) -> None:
+        """Stage the whole table, or what lies above `since`."""
+        self._read = rejected = 0
+        observe = self._options.observe
+        expected = self._source.estimate(self.table) if observe and since is None else None
+        columns = self.result.columns
+        for chunk in snapshot.read(self.table, columns, since) if self.result.source_exists else ():
+            self._read += chunk.rows + len(chunk.rejected)
+            rejected += self._load.stage(chunk)
+            if observe:
+                observe(self._read, expected)
+        self._refuse_share(rejected)
+
+    def stage_touched(self, snapshot: LogSnapshot, touched: Touched) -> None:
+        """Stage the rows of the keys that a log named."""
+        self._read = rejected = 0
+        for keys, chunk in snapshot.reread(self.table, self.result.columns, touched):
+            self._read += chunk.rows + len(chunk.rejected)
+            self._load.stage_keys(keys)
+            rejected += self._load.stage(chunk)
+            if self._options.observe:
+                self._options.observe(self._read, None)
+        self._refuse_share(rejected)
+
+    def moment(self, snapshot: Snapshot, position: str | None) -> Moment:
+        """What the staged reading shows."""
+        return Moment(
+            taken_at=snapshot.taken_at,
+            position=position,
+            run_id=self._run_id,
+            source=f"{self._source.system} {self.table.database}.{self.table.source_name}",
+            read=self.result.read + self._read,
+            seconds=time.monotonic() - self._started,
+        )
+
+    def record(self, applied: Applied, moment: Moment, extent: Extent) -> None:
+        """Add what a reading came to."""
+        lost = self._read - applied.covered
+        found = f"of {self._read} rows that were read, {lost} are neither live nor quarantined"
+        before = self.result
+        self.result = replace(
+            before,
+            read=moment.read,
+            inserted=before.inserted + applied.inserted,
+            updated=before.updated + applied.updated,
+            deleted=before.deleted + applied.deleted,
+            quarantined=applied.quarantined,
+            rows=applied.rows,
+            batch=applied.batch or before.batch,
+            position_after=moment.position,
+            compared=extent is Extent.COMPLETE,
+            differences=(f"{before.table}: {found}",) if lost else (),
+            differing=before.differing + applied.differing,
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _refuse_share(self, rejected: int) -> None:
+        limit = self.table.max_rejected_share
+        if limit is not None and self._read and rejected / self._read > limit:
+            raise SyncError(
+                f"{self.table.qualified}: {rejected} of {self._read} rows cannot be loaded, more than"
+                f" max_rejected_share = {limit:g} allows. Nothing was written"
+            )
+
+    def _refuse_vanished(self, description: Description) -> None:
+        if description.exists or self.table.deletes is Deletes.IGNORE:
+            return
+        if self._before and (self._before.rows or self._before.quarantined):
+            name = f"{self.table.database}.{self.table.source_name}"
+            rows = self._before.rows
+            raise SyncError(
+                f"{self.table.qualified}: {name} is gone from {self.table.source}, but {rows} rows came from"
+                f" it. Nothing was deleted: restore it, correct source_table in the declaration, or delete"
+                f" the rows there before you drop the collection"
+            )
+
+    def _refuse_unknown_key(self, description: Description) -> None:
+        names = [column.name for column in description.columns]
+        if unknown := [part for part in self.table.key if part not in names]:
+            raise SyncError(
+                f"{self.table.qualified}: its key column {unknown[0]!r} is not among its columns"
+                f" {', '.join(names)}"
+            )
+
+
+def paused(table: Table, state: TableState | None) -> PassResult:
+    """What there is to say of a table that its declaration leaves alone."""
+    result = PassResult(table.qualified, table.strategy, paused=True)
+    if state is None:
+        return result
+    return replace(
+        result,
+        rows=state.rows,
+        quarantined=state.quarantined,
+        position_before=state.position,
+        position_after=state.position,
+    )
