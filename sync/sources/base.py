@@ -128,7 +128,7 @@ class Source(Protocol):
         """Raises `SyncError` for a table or a column that is not there."""
 
     def primary_key(self, table: Table) -> tuple[str, ...]:
-        """The columns of the table's primary key, none where it has no such key."""
+        """The columns of the table's primary key, or of a key that is as good; none where it has neither."""
 
     def estimate(self, table: Table) -> int | None:
         """About how many rows the table has, None where it takes long to tell."""

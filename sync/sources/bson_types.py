@@ -34,6 +34,11 @@ class MisfitError(ValueError):
     """A value has no exact form in its column's type; the message says which value, of which type."""
 
 
+def column_types() -> frozenset[str]:
+    """The types that a field's column can have, without their modifiers."""
+    return frozenset(_CONVERT)
+
+
 def converter(declared: str, is_id: bool = False) -> Callable[[Any], str]:
     """The function that turns a value, never None, into the text of the type `declared`.
 

@@ -83,14 +83,23 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
 
 
 def primary_key(connection: pymysql.Connection[Any], table: Table) -> tuple[str, ...]:
-    """The columns of the table's primary key in their order, none where it has no such key."""
+    """The columns of the table's primary key in their order, else of its shortest unique key whose columns
+    take no NULL; none where it has neither."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT column_name FROM information_schema.statistics"
-            " WHERE table_schema = %s AND table_name = %s AND index_name = 'PRIMARY' ORDER BY seq_in_index",
+            "SELECT index_name, column_name, nullable = 'YES' FROM information_schema.statistics"
+            " WHERE table_schema = %s AND table_name = %s AND non_unique = 0"
+            " ORDER BY index_name, seq_in_index",
             (table.database, table.source_name),
         )
-        return tuple(name for (name,) in cursor.fetchall())
+        rows = cursor.fetchall()
+    keys: dict[str, list[str]] = {}
+    for index, column, _ in rows:
+        keys.setdefault(index, []).append(column)
+    # What is unique by an expression (MySQL) has no column's name there.
+    unfit = {index for index, column, nullable in rows if nullable or column is None}
+    fit = sorted(keys.keys() - unfit, key=lambda index: (index != "PRIMARY", len(keys[index]), index))
+    return tuple(keys[fit[0]]) if fit else ()
 
 
 def _integer(value: Any) -> int | None:
