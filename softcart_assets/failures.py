@@ -4,7 +4,8 @@ There is one layer of retries: what is transient asks Dagster for another try, e
 at once, since the same input would fail again.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -20,3 +21,10 @@ def failure(errors: Sequence[SyncError]) -> dg.Failure | dg.RetryRequested:
     if all(isinstance(error, TransientError) for error in errors):
         return dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=SECONDS_TO_WAIT)
     return dg.Failure("; ".join(str(error) for error in errors), allow_retries=False)
+
+
+def repair_command(key: dg.AssetKey, op: str, config: Mapping[str, object]) -> str:
+    """What to type to materialize an asset with a configuration of its op, in a shell that has `make env`."""
+    run_config = json.dumps({"ops": {op: {"config": config}}})
+    select = f"dagster asset materialize -f definitions.py --select {key.to_user_string()}"
+    return f"{select} --config-json '{run_config}'"

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from softcart_assets.failures import failure
+from softcart_assets.failures import failure, repair_command
 from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import RECONCILIATION
 from sync.errors import SyncError
@@ -26,7 +26,6 @@ from sync.verify import Comparison, verify, verify_view
 READERS = "bi"
 VIEWS = Path(__file__).parents[1] / "sql" / "postgresql" / "production"
 STEP = "mirror_to_production"
-WAY_OUT = f". To repair it, materialize with the configuration compare: true of {STEP}"
 
 FACT, COUNTRY = TableName("star", "fact_sales"), TableName("star", "dim_country")
 TOTALS = TableName("reports", "total_sales_per_country")
@@ -228,12 +227,16 @@ def _materialized(
 
 
 def _check(comparison: Comparison) -> dg.AssetCheckResult:
+    key = production_key(comparison.table)
+    description = str(comparison)
+    if not comparison.equal and not comparison.obstacle:
+        description += f". To repair it: {repair_command(key, STEP, {'compare': True})}"
     return dg.AssetCheckResult(
         check_name=RECONCILIATION,
-        asset_key=production_key(comparison.table),
+        asset_key=key,
         passed=comparison.equal,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=str(comparison) + ("" if comparison.equal or comparison.obstacle else WAY_OUT),
+        description=description,
         metadata={
             "rows_expected": comparison.rows[0],
             "rows": comparison.rows[1],

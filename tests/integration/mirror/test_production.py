@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -148,8 +150,14 @@ def test_a_row_changed_in_production_turns_its_check_red_by_name_and_a_compariso
         "production/total_sales_per_country",
     }
     named = "star.fact_sales: 1 of 10 rows in production are wrong: sale_key=4 differs"
-    assert any(named in str(check.description) for check in red)
+    (fact,) = (check for check in red if check.asset_key == production_key(FACT))
+    found, command = str(fact.description).split(". To repair it: ")
+    assert found == named
     assert "export" not in {event.step_key for event in result.get_step_success_events()}
+    *_, selection, _option, config = shlex.split(command)
+    assert (selection, json.loads(config)) == (
+        "production/fact_sales", {"ops": {STEP: {"config": {"compare": True}}}}
+    )  # fmt: skip
     assert run(warehouse, compare=True).success
     assert warehouse.rows("SELECT amount FROM star.fact_sales WHERE sale_key = 4") == [(8,)]
 
