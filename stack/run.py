@@ -12,11 +12,12 @@ from rich.table import Table
 
 from demo import generate
 from softcart_assets.build import build_defs
-from softcart_assets.progress import failure_reason
+from softcart_assets.progress import check_line, failure_reason, is_failed_check
 from sync.connections import connect_postgresql
 from sync.urls import parse
 
 STAGES = ("landing", "raw", "star", "reports", "production", "exports")
+NAMED = 3  # assets of a stage that did not run, above which their number has to do
 URLS = {
     "MySQL": "SOFTCART_MYSQL_URL",
     "MongoDB": "SOFTCART_MONGO_URL",
@@ -52,7 +53,7 @@ def run_job(name: str, console: Console) -> bool:
         console.print(f"\n[bold]{name} succeeded[/] in {seconds:.1f} s; the servers stay up (make down)")
     else:
         console.print(f"\n[bold red]{name} failed[/] after {seconds:.1f} s:")
-        for line in failures(result):
+        for line in failures(definitions, result):
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     return result.success
 
@@ -66,12 +67,42 @@ def demo_landing(folder: Path) -> Path:
     return folder
 
 
-def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+def failures(definitions: dg.Definitions, result: dg.ExecuteInProcessResult) -> list[str]:
     """What failed and why, then what was not run because of it; one line each."""
-    lines = [f"{e.step_key}: {failure_reason(e)}" for e in result.all_events if e.is_step_failure]
-    if skipped := [e.step_key for e in result.all_events if e.is_step_skipped and e.step_key]:
-        lines.append(f"not run because of it: {', '.join(skipped)}")
-    return lines
+    checks = [
+        check_line(check)
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
+    ]
+    steps = [
+        f"{event.step_key}: {failure_reason(event)}"
+        for event in result.all_events
+        if event.is_step_failure and not is_failed_check(event)
+    ]
+    left_out = not_run(definitions, result)
+    return [*checks, *steps, *([f"not run because of it: {left_out}"] if left_out else [])]
+
+
+def not_run(definitions: dg.Definitions, result: dg.ExecuteInProcessResult) -> str:
+    """The job's assets that no step came to: by name where a stage has few of them, else their number."""
+    graph = definitions.resolve_asset_graph()
+    done_keys = {event.asset_key for event in result.all_events if event.is_step_materialization}
+    # A step that failed by itself has said what became of its assets.
+    done = {
+        event.step_key
+        for event in result.all_events
+        if event.is_step_success or (event.is_step_failure and not is_failed_check(event))
+    }
+    missing: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted(result.job_def.asset_layer.selected_asset_keys - done_keys):
+        node = graph.get(key)
+        if node.is_executable and node.assets_def.op.name not in done:
+            missing[node.group_name].append(key.to_user_string())
+    return ", ".join(
+        ", ".join(missing[stage]) if len(missing[stage]) <= NAMED else f"{len(missing[stage])} of {stage}"
+        for stage in STAGES
+        if stage in missing
+    )
 
 
 def summarize(definitions: dg.Definitions, result: dg.ExecuteInProcessResult, console: Console) -> None:

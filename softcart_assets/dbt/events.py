@@ -19,6 +19,7 @@ from sync.errors import SyncError, TransientError
 UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do
 SHOWN_ROWS = 50
 NAMED_ROWS = 20
+DESCRIBED_ROWS = 3
 # What a server says that is away, starting, stopping or busy; dbt passes on no more than the text.
 PASSING = (
     "connection refused",
@@ -45,7 +46,7 @@ def run(
     """Build models and ask tests in staging, yielding each result as it comes. `connection` is a second one.
 
     Raises `SyncError` at the end when a model could not be built or a test not be asked: it names them, what
-    the database said, and what was skipped for it; `TransientError` when that may pass.
+    the database said, and the models skipped for it; `TransientError` when that may pass.
     """
     built: list[Model | Test] = [*models, *tests]
     nodes = {node.unique_id: node for node in built}
@@ -56,7 +57,8 @@ def run(
             if result.status == "error":
                 errors.append(f"{node.name}: {' '.join(result.message.split())}")
             elif result.status == "skipped":
-                skipped.append(node.name)
+                if isinstance(node, Model):
+                    skipped.append(node.name)
             elif isinstance(node, Model):
                 yield materialization(node, result, connection)
             else:
@@ -129,10 +131,16 @@ def _rows(query: str, connection: Connection) -> list[dict[str, str | None]]:
 
 
 def _summary(failures: int, rows: list[dict[str, str | None]]) -> str:
-    """`12 rows: dateid 90, 181, …`, by the first column that the test returns."""
+    """`12 rows: dateid 90 (contradiction quarter 2), dateid 181 (…), dateid 182 (…), 183, 184, …`: the first
+    rows with all that the test returns, the next ones by its first column."""
     count = f"{failures:,} row{'' if failures == 1 else 's'}"
     if not rows:
         return count
-    name = next(iter(rows[0]))
-    named = ", ".join(str(row[name]) for row in rows[:NAMED_ROWS])
-    return f"{count}: {name} {named}{', …' if failures > NAMED_ROWS else ''}"
+    described = [_described(row) for row in rows[:DESCRIBED_ROWS]]
+    named = [f"{next(iter(row.values()))}" for row in rows[DESCRIBED_ROWS:NAMED_ROWS]]
+    return f"{count}: {', '.join([*described, *named])}{', …' if failures > NAMED_ROWS else ''}"
+
+
+def _described(row: Mapping[str, str | None]) -> str:
+    first, *others = [f"{name} {value}" for name, value in row.items() if value is not None] or ["NULL"]
+    return f"{first} ({', '.join(others)})" if others else first

@@ -29,7 +29,7 @@ judged as (
     from version
 )
 
-select key, member, valid_from, valid_to, fault
+select member, fault, valid_from, valid_to, key
 from judged
 where fault is not null
 {% endmacro %}

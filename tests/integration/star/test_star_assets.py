@@ -62,7 +62,7 @@ def test_a_run_shows_rows_seconds_and_the_verdict_of_every_test(warehouse: Stagi
     ]
     warning = verdicts["dim_date", "calendar_contradictions"]
     assert warning.severity is dg.AssetCheckSeverity.WARN
-    assert warning.description == "1 row: dateid 7"
+    assert warning.description == "1 row: dateid 7 (date 2021-03-31, contradiction quarter 2)"
 
     second = materialize(warehouse)
     assert counted(second, "fact_sales") == [2, 0, 0, 0]
