@@ -13,6 +13,7 @@ from stack.environment import NAMES, foreign, lands_demo, urls, users_landing, u
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
 from stack.mongodb import MongoDB
+from stack.mysql import MySQL
 from stack.packages import Toolbox
 from stack.ports import Ports
 from stack.postgres import PostgreSQL
@@ -72,8 +73,9 @@ class Cluster:
 
     def down(self, say: Say) -> None:
         """Stop every server of this home."""
-        with self.home.locked(), ThreadPoolExecutor(len(self._all)) as pool:
-            for server, stopped in [(server, pool.submit(server.stop)) for server in self._all]:
+        servers = [*self._all, MySQL(self.home)]  # which the tests started, where there is one
+        with self.home.locked(), ThreadPoolExecutor(len(servers)) as pool:
+            for server, stopped in [(server, pool.submit(server.stop)) for server in servers]:
                 if stopped.result():
                     say(f"{server.title} is down")
 

@@ -53,9 +53,10 @@ class Home:
         root = Path(os.environ.get("SOFTCART_HOME") or CLONE / ".softcart").expanduser().resolve()
         return cls(root, root)
 
-    def inner(self, name: str) -> Home:
+    @property
+    def for_tests(self) -> Home:
         """A home of its own inside this one, which shares its downloaded binaries."""
-        return Home(self.root / name, self.tools, INNER_PORT_OFFSET)
+        return Home(self.root / "test", self.tools, INNER_PORT_OFFSET)
 
     @property
     def logs(self) -> Path:

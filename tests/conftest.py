@@ -45,7 +45,7 @@ from sync.connections import connect_mysql
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Cluster]:
-    cluster = Cluster(Home.from_environment().inner("test"), {})
+    cluster = Cluster(Home.from_environment().for_tests, {})
     cluster.up(lambda line: None)
     yield cluster
     cluster.down(lambda line: None)
@@ -65,7 +65,8 @@ class MySQLUrls:
 
 
 @pytest.fixture(scope="session")
-def real_mysql(stack: Cluster) -> Iterator[MySQL]:
+def real_mysql(stack: Cluster) -> MySQL:
+    """The server that `stack` stops with its own."""
     try:
         Toolbox(stack.home.tools).ensure(*MySQL.packages)
     except StackError as error:
@@ -75,8 +76,7 @@ def real_mysql(stack: Cluster) -> Iterator[MySQL]:
     server = MySQL(stack.home)
     with stack.home.locked():
         server.start(stack.ports, lambda line: None)
-    yield server
-    server.stop()
+    return server
 
 
 @pytest.fixture(scope="session")

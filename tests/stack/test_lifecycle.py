@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 from pymongo import MongoClient
 
+from stack.__main__ import main
 from stack.cluster import Cluster
 from stack.home import CLONE, Home, StackError
 from stack.ports import BASE_VARIABLE
@@ -186,6 +188,20 @@ def test_two_set_ups_at_once_start_one_server(mariadb: Cluster, spare: Home) -> 
     both = [subprocess.Popen(command, cwd=CLONE, env=environment) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     assert pid_of(mariadb)
+
+
+def test_servers_that_a_killed_test_run_left_are_stopped_before_their_home_is_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home", Home.from_environment().tools)
+    home.prepare()
+    left = Cluster(home.for_tests, all_but("mongodb"))
+    left.up(quiet)
+    process = psutil.Process(pid_of(left))
+    monkeypatch.setenv("SOFTCART_HOME", str(home.root))
+    assert CliRunner().invoke(main, ["clean", "--yes"]).exit_code == 0
+    assert not home.root.exists()
+    assert not process.is_running()
 
 
 def test_lost_passwords_are_named_and_not_replaced(mariadb: Cluster, spare: Home) -> None:
