@@ -12,7 +12,7 @@ from pydantic import Field
 
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, column_schema, copied_columns
-from sync.engine import run_pass
+from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import Compare, Options, PassResult
 from sync.spec import Column, Table
@@ -124,20 +124,18 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
     ) -> Iterator[dg.MaterializeResult[Any]]:
         selected = [table for table in tables if asset_key(table) in context.selected_asset_keys]
         failed: list[SyncError] = []
+        named = config.compare is Compare.ALL or any(table.adopt for table in selected)
+        options = Options(config.compare, config.reload, name_differing=NAMED_KEYS if named else 0)
         with (
             getattr(context.resources, source).source() as reader,
             getattr(context.resources, target).target() as writer,
         ):
-            for table in selected:
-                named = NAMED_KEYS if table.adopt or config.compare is Compare.ALL else 0
-                options = Options(config.compare, config.reload, name_differing=named)
-                try:
-                    result = run_pass(table, reader, writer, context.run.run_id, options)
-                except SyncError as error:
-                    context.log.error(str(error))
-                    failed.append(error)
+            for table, outcome in run_passes(selected, reader, writer, context.run.run_id, options):
+                if isinstance(outcome, SyncError):
+                    context.log.error(str(outcome))
+                    failed.append(outcome)
                 else:
-                    yield materialization(table, result)
+                    yield materialization(table, outcome)
         if failed:
             raise failure(failed)
 

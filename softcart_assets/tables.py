@@ -4,7 +4,7 @@ To sync one more table, add one `Table` to `SHOP`, `CATALOG` or `SALES`; its ass
 its checks and its metadata follow from it. What a declaration can say is in `sync/spec.py`.
 """
 
-from sync.spec import Column, Deletes, Table
+from sync.spec import Column, Deletes, Strategy, Table
 
 CREATED = Column("created_at", "timestamptz", "when the shop's server first stored the row")
 UPDATED = Column("updated_at", "timestamptz", "when the shop's server last changed the row")
@@ -14,6 +14,7 @@ SHOP = (
         name="sales_data",
         source="mysql",
         database="shop",
+        strategy=Strategy.LOG,
         key=("rowid",),
         columns=(
             Column("rowid", "bigint", "the sale's number"),
@@ -31,6 +32,7 @@ SHOP = (
         name="customers",
         source="mysql",
         database="shop",
+        strategy=Strategy.LOG,
         key=("customer_id",),
         columns=(
             Column("customer_id", "bigint", "the customer's number"),
@@ -49,6 +51,7 @@ SHOP = (
         name="inventory",
         source="mysql",
         database="shop",
+        strategy=Strategy.LOG,
         key=("product_id",),
         columns=(
             Column("product_id", "bigint", "the product stocked"),
