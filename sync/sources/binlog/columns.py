@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any
 from uuid import UUID
 
@@ -112,8 +112,8 @@ def decoder(catalog: CatalogColumn, stored: Physical) -> Decode:
 
 FIXED_STRINGS: dict[str, Decode] = {
     "uuid": lambda data: str(UUID(bytes=data.ljust(16, b"\0"))),
-    "inet6": lambda data: str(IPv6Address(data.ljust(16, b"\0"))),
-    "inet4": lambda data: str(IPv4Address(data.ljust(4, b"\0"))),
+    "inet6": lambda data: inet_ntop(AF_INET6, data.ljust(16, b"\0")),
+    "inet4": lambda data: inet_ntop(AF_INET, data.ljust(4, b"\0")),
 }
 
 

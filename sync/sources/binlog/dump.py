@@ -16,10 +16,12 @@ from typing import Any
 
 import pymysql
 
+from sync.errors import SyncError
 from sync.sources.binlog.gtids import MySQLGtids
 from sync.sources.binlog.server import Server
 
 COM_BINLOG_DUMP, COM_REGISTER_SLAVE, COM_BINLOG_DUMP_GTID = 0x12, 0x15, 0x1E
+ACCESS_DENIED = 1045
 DO_NOT_WAIT = 1
 FIRST_EVENT = 4  # a log file begins with four bytes of magic
 LARGEST_OFFSET = (1 << 32) - 1  # what COM_BINLOG_DUMP can carry
@@ -66,7 +68,12 @@ def _introduce(connection: pymysql.Connection[Any], server: Server) -> int:
         cursor.execute(f"SET {', '.join(settings)}")
     # Host, user and password, all empty, then port, rank and source: for SHOW REPLICAS alone.
     _send(connection, COM_REGISTER_SLAVE, struct.pack("<IBBBHII", number, 0, 0, 0, 0, 0, 0))
-    connection._read_ok_packet()  # type: ignore[attr-defined]
+    try:
+        connection._read_ok_packet()  # type: ignore[attr-defined]
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != ACCESS_DENIED:  # which speaks of the password, though that was right
+            raise
+        raise SyncError("the user may not follow the binlog: GRANT REPLICATION SLAVE ON *.* to it") from error
     return number
 
 

@@ -80,17 +80,17 @@ class MySQLGtids:
         return str(left)
 
     def encoded(self) -> bytes:
-        """The set as COM_BINLOG_DUMP_GTID takes it: intervals with an end that is not in them.
-
-        Raises `SyncError` for tags, which that form has no place for.
-        """
-        parts = [len(self.intervals).to_bytes(8, "little")]
+        """The set as COM_BINLOG_DUMP_GTID takes it: sources, each with its intervals, whose ends are not in
+        them. With tags (MySQL 8.3 and later) the count of sources says so, and each has its tag."""
+        tagged = any(":" in source for source in self.intervals)
+        count = len(self.intervals)
+        parts = [(1 << 56 | count << 8 | 1 if tagged else count).to_bytes(8, "little")]
         for source, intervals in sorted(self.intervals.items()):
-            if ":" in source:
-                raise SyncError(
-                    f"the tagged GTID {source} cannot be resumed from; reload the source's tables"
-                )
-            parts += [uuid.UUID(source).bytes, len(intervals).to_bytes(8, "little")]
+            server, _, tag = source.partition(":")
+            parts.append(uuid.UUID(server).bytes)
+            if tagged:
+                parts.append(bytes([len(tag) << 1]) + tag.encode())
+            parts.append(len(intervals).to_bytes(8, "little"))
             for first, last in intervals:
                 parts += [first.to_bytes(8, "little"), (last + 1).to_bytes(8, "little")]
         return b"".join(parts)

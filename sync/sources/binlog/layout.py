@@ -79,7 +79,10 @@ class Layout:
                     f"{table.qualified}: key column {names[index]} may be NULL; declare it NOT NULL in the"
                     f" source, or declare strategy full"
                 )
-            decoders.append(decoder(found, column))
+            try:
+                decoders.append(decoder(found, column))
+            except SyncError as error:
+                raise SyncError(f"{table.qualified}: {error}") from error
         self.key_columns = KeyColumns(stored, decoders)
         self._code: dict[tuple[Change, bytes], ReadRows] = {}
 

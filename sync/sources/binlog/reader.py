@@ -22,6 +22,7 @@ from sync.sources.binlog.row_events import (
 )
 from sync.sources.binlog.server import Server
 from sync.sources.binlog.tables import Followed, FollowedTables
+from sync.sources.binlog.tagged import tagged_gtid
 
 IRRELEVANT = {
     Type.STOP, Type.INTVAR, Type.RAND, Type.USER_VAR, Type.BEGIN_LOAD_QUERY, Type.APPEND_BLOCK,
@@ -141,7 +142,8 @@ class LogReader:
         return False
 
     def _mysql_gtid(self, event: Event) -> bool:
-        gtid = events.mysql_gtid(event)
+        tagged = event[0][event[1] + events.TYPE] == Type.GTID_TAGGED
+        gtid = tagged_gtid(event) if tagged else events.mysql_gtid(event)
         return self._begin(event, gtid, not self._allowed or self._allowed.holds(gtid.source, gtid.number))
 
     def _anonymous(self, event: Event) -> bool:
@@ -300,6 +302,7 @@ HANDLERS: dict[int, Callable[[LogReader, Event], bool]] = {
     **dict.fromkeys(map(int, IRRELEVANT), LogReader._between),
     int(Type.TABLE_MAP): LogReader._table_map,
     int(Type.GTID): LogReader._mysql_gtid,
+    int(Type.GTID_TAGGED): LogReader._mysql_gtid,
     int(Type.ANONYMOUS_GTID): LogReader._anonymous,
     int(Type.MARIADB_GTID): LogReader._mariadb_gtid,
     int(Type.TRANSACTION_PAYLOAD): LogReader._transaction,

@@ -65,7 +65,8 @@ def decimal(column: Physical) -> Decode:
             plain = bytes(byte ^ 0xFF for byte in plain)
         first, last = whole % 9, scale % 9
         digits = _groups(plain[:middle], first, leading=True) + _groups(plain[middle:], last, leading=False)
-        return Decimal(f"{'-' if negative else ''}{digits}").scaleb(-scale)
+        point = len(digits) - scale
+        return Decimal(f"{'-' if negative else ''}{digits[:point]}.{digits[point:]}")
 
     return decode
 

@@ -59,6 +59,7 @@ def plain_mysql(request: pytest.FixtureRequest, gtid_mode_put_back: None) -> Ite
 @pytest.fixture
 def mysql_log(plain_mysql: Log) -> Log:
     set_gtid_mode(plain_mysql.admin, "OFF", "OFF")
+    plain_mysql.has_gtids = False
     return plain_mysql
 
 
@@ -70,5 +71,12 @@ def mysql_gtid_log(plain_mysql: Log) -> Log:
 
 @pytest.fixture(params=["mariadb_log", "mysql_log", "mysql_gtid_log"])
 def log(request: pytest.FixtureRequest) -> Log:
+    log: Log = request.getfixturevalue(request.param)
+    return log
+
+
+@pytest.fixture(params=["mariadb_log", "mysql_log"])
+def server_log(request: pytest.FixtureRequest) -> Log:
+    """For what GTIDs have nothing to do with."""
     log: Log = request.getfixturevalue(request.param)
     return log

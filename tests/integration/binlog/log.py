@@ -24,6 +24,7 @@ class Log:
 
     admin: pymysql.Connection[Any]
     url: str
+    has_gtids: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
 
     def set(self, name: str, value: str | int) -> None:

@@ -34,13 +34,15 @@ def make(log: Log) -> None:
 
 @pytest.mark.parametrize("image", ["FULL", "MINIMAL", "NOBLOB"])
 @pytest.mark.parametrize("metadata", ["FULL", "MINIMAL"])
-def test_every_row_image_and_kind_of_metadata_names_the_keys(log: Log, image: str, metadata: str) -> None:
-    log.set("binlog_row_image", image)
-    log.set("binlog_row_metadata", metadata)
-    make(log)
-    start = log.position()
-    assert log.keys(start, ITEM) == set()
-    assert change(log) == log.keys(start, ITEM)
+def test_every_row_image_and_kind_of_metadata_names_the_keys(
+    server_log: Log, image: str, metadata: str
+) -> None:
+    server_log.set("binlog_row_image", image)
+    server_log.set("binlog_row_metadata", metadata)
+    make(server_log)
+    start = server_log.position()
+    assert server_log.keys(start, ITEM) == set()
+    assert change(server_log) == server_log.keys(start, ITEM)
 
 
 @pytest.mark.parametrize("checksum", ["CRC32", "NONE"])
@@ -92,20 +94,20 @@ def test_partial_updates_of_json_are_read(mysql_log: Log) -> None:
         assert len(mysql_log.keys(start, table("item", "number"))) == 2
 
 
-def test_a_log_of_statements_is_refused_with_the_way_out(log: Log) -> None:
-    make(log)
-    start = log.position()
-    log.set("binlog_format", "STATEMENT")
+def test_a_log_of_statements_is_refused_with_the_way_out(server_log: Log) -> None:
+    make(server_log)
+    start = server_log.position()
+    server_log.set("binlog_format", "STATEMENT")
     with pytest.raises(SyncError, match=r"binlog_format is STATEMENT.*SET GLOBAL"):
-        log.read(start, ITEM)
+        server_log.read(start, ITEM)
 
 
-def test_a_session_s_statement_that_may_write_to_followed_tables_is_refused(log: Log) -> None:
-    make(log)
-    start = log.position()
-    log.run("SET SESSION binlog_format = STATEMENT", "INSERT INTO item (code, number) VALUES ('a', 1)")
+def test_a_session_s_statement_that_may_write_to_followed_tables_is_refused(server_log: Log) -> None:
+    make(server_log)
+    start = server_log.position()
+    server_log.run("SET SESSION binlog_format = STATEMENT", "INSERT INTO item (code, number) VALUES ('a', 1)")
     with pytest.raises(SyncError, match=r"holds a statement in place of its rows: .INSERT INTO item"):
-        log.read(start, ITEM)
+        server_log.read(start, ITEM)
 
 
 def test_events_of_more_than_a_packet_and_files_that_rotate_in_between_are_read(log: Log) -> None:

@@ -1,0 +1,166 @@
+"""Positions: where a read begins, where it must not, and what is said then."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from sync.errors import SyncError
+from sync.sources.binlog import tables
+from sync.sources.binlog.changes import read_changes
+from sync.sources.binlog.position import Position
+from sync.urls import parse
+from tests.integration.binlog.log import NO_LIMIT, Log, table
+
+ITEM = table("item")
+
+
+@pytest.fixture
+def followed(log: Log) -> Log:
+    log.run("CREATE TABLE item (id INT PRIMARY KEY)", "INSERT INTO item VALUES (1)")
+    return log
+
+
+def after_a_read(log: Log) -> Position:
+    """A position that a reader stored: its file, offset and GTIDs belong together."""
+    start = log.position()
+    log.run("INSERT INTO item VALUES (2)")
+    position = log.read(start, ITEM).position
+    assert position.server
+    return position
+
+
+def test_a_position_survives_as_text(followed: Log) -> None:
+    position = after_a_read(followed)
+    assert Position.parse(str(position)) == position
+    with pytest.raises(SyncError, match=r"is no binlog position.*so that its tables load anew"):
+        Position.parse('{"file": 1}')
+
+
+def test_a_purged_position_is_refused_with_the_way_out(followed: Log) -> None:
+    start = after_a_read(followed)
+    followed.run("INSERT INTO item VALUES (3)", "FLUSH BINARY LOGS", "INSERT INTO item VALUES (4)")
+    followed.run(f"PURGE BINARY LOGS TO '{followed.position().file}'")
+    with pytest.raises(SyncError, match=r"(?s)binlog position .*no longer has the log.*Clear the positions"):
+        followed.read(start, ITEM)
+
+
+def test_a_file_without_new_transactions_may_be_purged_where_there_are_gtids(followed: Log) -> None:
+    start = after_a_read(followed)
+    followed.run("FLUSH BINARY LOGS", "INSERT INTO item VALUES (3)")
+    followed.run(f"PURGE BINARY LOGS TO '{followed.position().file}'")
+    if followed.has_gtids:
+        assert followed.keys(start, ITEM) == {(3,)}
+    else:
+        with pytest.raises(SyncError, match="no longer has the log"):
+            followed.read(start, ITEM)
+
+
+def test_a_position_ahead_of_the_log_is_refused(followed: Log) -> None:
+    start = after_a_read(followed)
+    unknown = f"{uuid.uuid4()}:1-5" if ":" in start.gtids else "7-7-7"
+    ahead = replace(start, offset=start.offset + 10**8, gtids=f"{start.gtids},{unknown}")
+    followed.run("INSERT INTO item VALUES (3)")
+    bound = replace(ahead, offset=ahead.offset + 1, gtids=followed.position().gtids)
+    with pytest.raises(SyncError, match="its log ends before that: it lost transactions"):
+        followed.read(ahead, ITEM, bound=bound)
+
+
+def test_another_server_s_position_counts_by_its_gtids_alone(followed: Log) -> None:
+    start = replace(after_a_read(followed), server="another", file="elsewhere.000001", offset=7)
+    followed.run("INSERT INTO item VALUES (3)")
+    if followed.has_gtids:
+        assert followed.keys(start, ITEM) == {(3,)}
+    else:
+        with pytest.raises(SyncError, match=r"is one of another server.*Clear the positions"):
+            followed.read(start, ITEM)
+
+
+def test_file_and_offset_that_do_not_fit_the_gtids_are_not_trusted(
+    mariadb_log: Log, mysql_gtid_log: Log
+) -> None:
+    for log in (mariadb_log, mysql_gtid_log):
+        log.run("CREATE TABLE item (id INT PRIMARY KEY)")
+        before = log.position()
+        log.run("INSERT INTO item VALUES (2)")
+        start = replace(log.read(before, ITEM).position, offset=before.offset)
+        log.run("INSERT INTO item VALUES (3)")
+        assert log.keys(start, ITEM) == {(3,)}
+
+
+def test_transactions_that_were_executed_but_not_logged_are_a_gap(mysql_gtid_log: Log) -> None:
+    mysql_gtid_log.run("CREATE TABLE item (id INT PRIMARY KEY)")
+    start = after_a_read(mysql_gtid_log)
+    missing = f"{uuid.uuid4()}:1-5"
+    mysql_gtid_log.run(f"SET GLOBAL gtid_purged = '+{missing}'")
+    with pytest.raises(SyncError, match=f"ends without the transactions {missing}"):
+        mysql_gtid_log.read(start, ITEM)
+
+
+def test_tagged_gtids_are_followed(mysql_gtid_log: Log) -> None:
+    log = mysql_gtid_log
+    log.run("CREATE TABLE item (id INT PRIMARY KEY)")
+    start = log.position()
+    log.run("SET SESSION gtid_next = 'AUTOMATIC:night'", "INSERT INTO item VALUES (1)")
+    changes = log.read(start, ITEM)
+    assert set(changes.keys[ITEM]) == {(1,)}
+    assert ":night:1" in changes.position.gtids
+    log.run(
+        "INSERT INTO item VALUES (2)", "SET SESSION gtid_next = 'AUTOMATIC'", "INSERT INTO item VALUES (3)"
+    )
+    assert log.keys(replace(changes.position, server="another"), ITEM) == {(2,), (3,)}
+
+
+def test_a_user_that_may_not_follow_the_log_is_told_the_privilege(followed: Log) -> None:
+    user, start, bound = parse(followed.url), followed.position(), None
+    followed.run("INSERT INTO item VALUES (3)")
+    bound = followed.position()
+    followed.run(f"REVOKE REPLICATION SLAVE ON *.* FROM {user.user}@'%'")
+    try:
+        with pytest.raises(SyncError, match="GRANT REPLICATION SLAVE"):
+            read_changes(user, [ITEM], start, bound, NO_LIMIT)
+    finally:
+        followed.run(f"GRANT REPLICATION SLAVE ON *.* TO {user.user}@'%'")
+
+
+def test_a_transaction_with_more_keys_than_fit_in_memory_comes_whole(
+    followed: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "SPILL_KEYS", 300)
+    start = followed.position()
+    followed.run("BEGIN")
+    for first in range(10, 2000, 100):
+        followed.run(f"INSERT INTO item VALUES {', '.join(f'({n})' for n in range(first, first + 100))}")
+    followed.run("DELETE FROM item WHERE id < 1000", "COMMIT")
+    changes = followed.read(start, ITEM, limit=5)
+    keys = list(changes.keys[ITEM])
+    assert len(keys) == len(set(keys)) == 2001
+    assert len(changes.keys[ITEM]) >= len(keys)
+
+
+def test_prepared_transactions_are_refused_where_they_touch_followed_tables(followed: Log) -> None:
+    followed.run("CREATE TABLE other (id INT PRIMARY KEY)")
+    start = followed.position()
+    for name in ("other", "item"):
+        followed.run(
+            "XA START 'x'", f"INSERT INTO {name} VALUES (9)", "XA END 'x'", "XA COMMIT 'x' ONE PHASE"
+        )
+    followed.run(
+        "XA START 'x'", "INSERT INTO other VALUES (10)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"
+    )
+    assert followed.keys(start, ITEM) == {(9,)}
+    followed.run(
+        "XA START 'x'", "INSERT INTO item VALUES (10)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"
+    )
+    with pytest.raises(SyncError, match="a prepared XA transaction changed followed tables"):
+        followed.read(start, ITEM)
+
+
+def test_the_log_comes_over_tls_where_that_is_asked_for(mysql_log: Log) -> None:
+    mysql_log.url += "?ssl_mode=required"
+    mysql_log.run("CREATE TABLE item (id INT PRIMARY KEY)")
+    start = mysql_log.position()
+    mysql_log.run("INSERT INTO item VALUES (1)")
+    assert mysql_log.keys(start, ITEM) == {(1,)}
