@@ -51,11 +51,13 @@ class FirstLoad:
             key=column_list(table.key),
             definitions=column_definitions(table, columns),
             change_time=identifier(changed or ""),
+            undated=sql.SQL("'-infinity'::timestamptz"),
             batch=identifier(BATCH),
             changed_at=identifier(CHANGED_AT),
             deleted=identifier(DELETED),
         )
         self._dated = changed is not None
+        self._rows = self._undated = 0
 
     def prepare(self) -> None:
         """Make the table that is to be filled, anew if a load that ended early has left one."""
@@ -67,7 +69,10 @@ class FirstLoad:
             )
         create_schemas(self._cursor, [stored_name(self._table.schema)])
         self._sql.run("DROP TABLE IF EXISTS {loading}")
-        generated = ", {changed_at} timestamptz GENERATED ALWAYS AS ({change_time}) STORED"
+        generated = (
+            ", {changed_at} timestamptz NOT NULL"
+            " GENERATED ALWAYS AS (coalesce({change_time}, {undated})) STORED"
+        )
         self._sql.run("CREATE TABLE {loading} ({definitions}" + (generated if self._dated else "") + ")")
 
     def discard(self) -> None:
@@ -85,16 +90,18 @@ class FirstLoad:
         except psycopg2.errors.UniqueViolation as error:
             detail = error.diag.message_detail or ""
             raise duplicate_key(self._table, self._table.key, detail) from error
-        return Counts(self._sql.number("SELECT count(*) FROM {table}"), 0, 0)
+        undated = "count(*) FILTER (WHERE {changed_at} = {undated})" if self._dated else "0"
+        ((self._rows, self._undated),) = self._sql.rows(f"SELECT count(*), {undated} FROM {{table}}")
+        return Counts(self._rows, 0, 0)
 
     def apply(self, batch: int | None, taken_at: datetime) -> None:
         """Stamp the rows; `batch` is None where there are none."""
         moment, number = sql.Literal(taken_at), sql.Literal(batch or 0)
         if self._dated:
             self._sql.run("ALTER TABLE {table} ALTER {changed_at} DROP EXPRESSION")
-            undated = "UPDATE {table} SET {changed_at} = {moment} WHERE {changed_at} IS NULL"
-            self._sql.run(undated, moment=moment)
-            self._sql.run("ALTER TABLE {table} ALTER {changed_at} SET NOT NULL")
+            if self._undated:
+                dated = "UPDATE {table} SET {changed_at} = {moment} WHERE {changed_at} = {undated}"
+                self._sql.run(dated, moment=moment)
         else:
             dated = "ALTER TABLE {table} ADD {changed_at} timestamptz NOT NULL DEFAULT {moment}"
             self._sql.run(dated, moment=moment)
@@ -110,7 +117,7 @@ class FirstLoad:
         self._sql.run("ANALYZE {table}")
 
     def live_rows(self) -> int:
-        return self._sql.number("SELECT count(*) FROM {table}")
+        return self._rows
 
     def differing(self, limit: int) -> tuple[Differing, ...]:
         """None are named: every row is new."""
