@@ -84,8 +84,8 @@ class Statements:
         )
         return tuple(Differing(key_text(values), FINDINGS[operation]) for operation, values in found)
 
-    def number(self, statement: str) -> int:
-        return int(str(self.rows(statement)[0][0]))
+    def number(self, statement: str, **names: sql.Composable) -> int:
+        return int(str(self.rows(statement, **names)[0][0]))
 
     def count_delta(self) -> Counts:
         found = {str(name): int(str(rows)) for name, rows in self.rows(
@@ -102,6 +102,7 @@ class Merge:
 
     def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._table = table
+        self._batch: int | None = None
         names = [column.name for column in columns] + ([] if table.key else [ROW_KEY])
         self._key = key = list(table.key) or [ROW_KEY]
         values = [name for name in names if name not in key]
@@ -196,10 +197,11 @@ class Merge:
 
         Raises `SyncError` when the source shows a key twice.
         """
+        self._batch = batch
         if batch is None:
             return
         stamps: dict[str, sql.Composable] = {"moment": sql.Literal(taken_at), "number": sql.Literal(batch)}
-        self._sql.run("ANALYZE {delta}")
+        self._sql.run("ANALYZE {delta} ({key})")
         try:
             self._sql.run(
                 "INSERT INTO {table} AS t ({columns}, {batch}, {changed_at})"
@@ -237,7 +239,9 @@ class Merge:
 
         Raises `SyncError` when there are fewer since the source shows a key twice.
         """
-        if extent is Extent.PARTIAL or self._table.deletes is Deletes.IGNORE:
+        if extent is Extent.PARTIAL:
+            covered = self._covered_partly()
+        elif self._table.deletes is Deletes.IGNORE:
             # Then the table has further rows, which were not staged.
             covered = self._sql.number(
                 "SELECT count(*) FROM {table} t"
@@ -259,6 +263,17 @@ class Merge:
             if twice:
                 raise duplicate_key(self._table, self._key, f"One is {twice[0][0]}.")
         return covered
+
+    def _covered_partly(self) -> int:
+        """The keys that were staged and not written, which were found to be live, and the written rows that
+        are: this does not read the whole table."""
+        return self._sql.number(
+            "SELECT (SELECT count(*) FROM (SELECT FROM {staged} GROUP BY {key}) AS keys)"
+            " - (SELECT count(*) FROM {delta} WHERE {operation} <> 'delete')"
+            " + (SELECT count(*) FROM {table} WHERE {batch} = {number} AND NOT {deleted})"
+            " + (SELECT count(*) FROM {rejected})",
+            number=sql.Literal(self._batch),
+        )
 
 
 def duplicate_key(table: Table, key: Sequence[str], detail: str) -> SyncError:

@@ -88,7 +88,10 @@ class Staging:
         return row[0] if row else None
 
     def analyze(self) -> None:
-        self._cursor.execute(sql.SQL("ANALYZE {}").format(self._into))
+        """Tell the planner about the keys that it joins by; other columns would cost more than they help."""
+        if self._into == self._work.staged and self._table.key:
+            keys = column_list(self._table.key)
+            self._cursor.execute(sql.SQL("ANALYZE {} ({})").format(self._into, keys))
 
     def clear(self) -> None:
         """Forget what was staged."""
