@@ -38,7 +38,10 @@ MYSQL_WAY_OUT = {
     1049: "check the database's name in the URL",
     1142: "GRANT SELECT on the table to this user",
     1227: "grant the named privilege to this user",
+    2026: "let the server offer TLS, or ask for none with another ssl_mode in the URL",
+    3159: "add ssl_mode=required to the URL",
 }
+UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"
 MONGODB_TRANSIENT = {
     43,  # cursor not found
     89, 91,  # network timeout, shutdown in progress
@@ -56,10 +59,18 @@ MONGODB_WAY_OUT = {
 POSTGRES_TRANSIENT = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
 # libpq gives no code for a refused or lost connection; psycopg2 says just this of one that is lost in a COPY.
 POSTGRES_LOST = "no message from the libpq"
-POSTGRES_REFUSALS = (
-    "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
-    "permission denied", "is not permitted to log in", "certificate", "does not support SSL",
-)  # fmt: skip
+# What a server or libpq says without a code where trying again is pointless, and the way out.
+POSTGRES_REFUSALS = {
+    "password authentication failed": "check user and password",
+    "no password supplied": "give the password in the URL",
+    "does not exist": "check the names in the URL",
+    "no pg_hba.conf entry": "let pg_hba.conf admit this user from here, or add sslmode=require to the URL",
+    "permission denied": "GRANT CONNECT on the database to this user",
+    "is not permitted to log in": "ALTER ROLE it to LOGIN",
+    "certificate": "name the CA's certificate with sslrootcert in the URL",
+    "does not support SSL": "let the server offer TLS, or ask for none with another sslmode in the URL",
+}
+POSTGRES_WAY_OUT = {"42501": "grant this user the right to it"}
 
 
 def connect_mysql(url: str | DatabaseUrl, **overrides: Any) -> pymysql.Connection[Any]:
@@ -127,6 +138,10 @@ def mysql_errors(where: str) -> Iterator[None]:
     except (pymysql.err.MySQLError, OSError) as error:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         said = str(error.args[-1]) if error.args else type(error).__name__
+        if UNVERIFIED in said:
+            raise SyncError(f"{where}: {said}; name its CA's certificate with ssl_ca in the URL") from error
+        if isinstance(error, FileNotFoundError):
+            raise SyncError(f"{where}: {said}; check ssl_ca, ssl_cert and ssl_key in the URL") from error
         if code in MYSQL_TRANSIENT and not isinstance(error, OSError):
             raise TransientError(f"{where}: {said}") from error
         way_out = f"; {MYSQL_WAY_OUT[code]}" if code in MYSQL_WAY_OUT else ""
@@ -144,8 +159,14 @@ def postgresql_errors(where: str) -> Iterator[None]:
             shown = "the connection was lost" if POSTGRES_LOST in said else said
             raise TransientError(f"{where}: {shown}") from error
         state = f" ({error.pgcode})" if error.pgcode else ""
-        hint = f"; {error.diag.message_hint}" if error.diag.message_hint else ""
-        raise SyncError(f"{where}: {said}{state}{hint}") from error
+        hint = error.diag.message_hint or _postgresql_way_out(error, said)
+        raise SyncError(f"{where}: {said}{state}{f'; {hint}' if hint else ''}") from error
+
+
+def _postgresql_way_out(error: psycopg2.Error, said: str) -> str:
+    if error.pgcode:
+        return POSTGRES_WAY_OUT.get(error.pgcode, "")
+    return next((way_out for refusal, way_out in POSTGRES_REFUSALS.items() if refusal in said), "")
 
 
 def _transient(error: psycopg2.Error, said: str) -> bool:
@@ -164,11 +185,18 @@ def mongodb_errors(where: str) -> Iterator[None]:
     try:
         yield
     except ConnectionFailure as error:
-        raise TransientError(f"{where}: {error}") from error
+        # What follows is pymongo's settings and its picture of the replica set.
+        said = str(error).partition(" (configured timeouts")[0].partition(", Timeout: ")[0]
+        if UNVERIFIED in said:
+            raise SyncError(
+                f"{where}: {said}; name its CA's certificate with tlsCAFile in the URL"
+            ) from error
+        raise TransientError(f"{where}: {said}") from error
     except OperationFailure as error:
         said = (error.details or {}).get("errmsg", str(error))
         if error.has_error_label("TransientTransactionError") or error.code in MONGODB_TRANSIENT:
             raise TransientError(f"{where}: {said}") from error
+        said = said.partition(" to execute command ")[0]
         way_out = f"; {MONGODB_WAY_OUT[error.code]}" if error.code in MONGODB_WAY_OUT else ""
         raise SyncError(f"{where}: {said} ({error.code}){way_out}") from error
     except PyMongoError as error:

@@ -9,10 +9,7 @@ from sync.urls import parse
 
 
 def open_source(url: str) -> Source:
-    """The source of a URL; it connects when it is first used.
-
-    Raises `SyncError` for a scheme that no source has.
-    """
+    """The source of a URL; it connects when it is first used. Raises `SyncError` for an unknown scheme."""
     system = parse(url).system
     if system == "mysql":
         from sync.sources.mysql import MySQLSource  # noqa: PLC0415  (a pass loads the drivers that it uses)
@@ -22,7 +19,9 @@ def open_source(url: str) -> Source:
         from sync.sources.mongodb import MongoDBSource  # noqa: PLC0415
 
         return MongoDBSource(url)
-    raise SyncError(f"{system} is no source of the sync engine; its sources are mysql:// and mongodb://")
+    from sync.sources.postgresql import PostgreSQLSource  # noqa: PLC0415
+
+    return PostgreSQLSource(url)
 
 
 def open_target(url: str) -> Target:
@@ -35,4 +34,4 @@ def open_target(url: str) -> Target:
         from sync.targets.postgresql import PostgreSQLTarget  # noqa: PLC0415
 
         return PostgreSQLTarget(url)
-    raise SyncError(f"{system} is no target of the sync engine; its targets are postgresql://")
+    raise SyncError(f"{system} is a source of the sync engine and no target yet; its target is postgresql://")

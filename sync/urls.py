@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from sync.errors import SyncError
 
@@ -58,8 +58,8 @@ class DatabaseUrl:
 def parse(url: str) -> DatabaseUrl:
     """Read a URL.
 
-    Raises `SyncError` for an unknown scheme or a port that is no number; the message never holds the URL
-    itself, since its password would be in there.
+    Raises `SyncError` for an unknown scheme, a port that is no number, or a character that ends the host too
+    early; the message never holds the URL itself, since its password would be in there.
     """
     scheme, separator, rest = url.partition("://")
     system = SYSTEMS.get(scheme.lower()) or SYSTEMS.get(scheme.lower().partition("+")[0])
@@ -68,12 +68,21 @@ def parse(url: str) -> DatabaseUrl:
     plain_scheme = scheme.lower() if scheme.lower() == "mongodb+srv" else system
     plain = f"{plain_scheme}://{rest}"
     parts = urlsplit(plain)
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise SyncError(
+            f"the {system} URL has an @ behind its host. Special characters of a user, a password or a"
+            f" name are percent-encoded: @ as %40, / as %2F, ? as %3F, # as %23"
+        )
+    login, at, address = parts.netloc.rpartition("@")
+    # An @ or a stray percent sign in a password would lead a driver astray, and show it in an error.
+    encoded = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1))
+    plain = urlunsplit(parts._replace(netloc=f"{encoded}{at}{address}"))
     # A MongoDB URL may list several hosts, which is no host and port that urllib would read.
     many = system == "mongodb"
     return DatabaseUrl(
         system=system,
         text=plain,
-        host=parts.netloc.rpartition("@")[2] if many else (parts.hostname or "localhost"),
+        host=address if many else (parts.hostname or "localhost"),
         port=None if many else _port(parts),
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 
 from sync.errors import SyncError
@@ -37,6 +39,14 @@ def test_special_characters_in_user_and_password_are_decoded() -> None:
     )
 
 
+@pytest.mark.parametrize("password", ["p@ss", "50%", "1%2s", "a:b"])
+def test_a_password_that_is_not_encoded_is_understood_where_it_can_be(password: str) -> None:
+    postgresql = parse(f"postgresql://u:{password}@h/db?sslmode=require")
+    assert postgresql.password == password
+    assert postgresql.text == f"postgresql://u:{quote(password, safe='')}@h/db?sslmode=require"
+    assert parse(f"mongodb://u:{password}@a:1,b:2/db").host == "a:1,b:2"
+
+
 def test_options_of_the_query_string_reach_the_driver() -> None:
     tls = mysql_arguments(parse("mysql://h/db?ssl_mode=VERIFY_IDENTITY&ssl_ca=/ca.pem&connect_timeout=3"))
     assert tls["ssl_verify_identity"] and tls["ssl_ca"] == "/ca.pem" and tls["connect_timeout"] == 3
@@ -54,6 +64,10 @@ def test_options_of_the_query_string_reach_the_driver() -> None:
     [
         ("h:3306/shop", "a database URL begins with"),
         ("oracle://u:secret@h/db", "a database URL begins with"),
+        ("mysql://u:12/secret@h/db", "has an @ behind its host"),
+        ("mysql://u:1?secret@h/db", "has an @ behind its host"),
+        ("mysql://u:1#secret@h/db", "has an @ behind its host"),
+        ("mysql://u:1@/secret@h/db", "has an @ behind its host"),
         ("mysql://u:secret@h:99999/db", "the port in the URL of host h"),
         ("mysql://u:secret@h/db?ssl_mod=required", "unknown option 'ssl_mod'"),
         ("mysql://u:secret@h/db?ssl_mode=on", "ssl_mode is one of"),
