@@ -18,12 +18,10 @@ from sync.cli.parameters import (
     tables_argument,
     target_option,
 )
-from sync.cli.progress import progress
 from sync.cli.rendering import result_fields, result_lines
-from sync.cli.tables import Outcome, each_table
-from sync.engine import run_pass
-from sync.passes import Compare, Options
-from sync.spec import Strategy
+from sync.cli.tables import Shown, Work
+from sync.passes import Compare, Options, PassResult
+from sync.spec import Strategy, Table
 from sync.systems import open_source, open_target
 
 
@@ -77,22 +75,17 @@ def copy(
     code is 1 then.
     """
     asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, reload)
-    run_id = str(uuid.uuid4())
+    options = Options(compare=Compare.ALL if reconcile else Compare.TOUCHED, reload=reload, dry_run=dry_run)
     with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
         states = target.states()
 
-        def work(name: TableName) -> Outcome:
-            table = declare(name, source, asked, states.get((schema, name.table)))
-            with progress(table.qualified) as observe:
-                options = Options(
-                    compare=Compare.ALL if reconcile else Compare.TOUCHED,
-                    reload=reload,
-                    dry_run=dry_run,
-                    observe=observe,
-                )
-                result = run_pass(table, source, target, run_id, options)
-            fields, lines = result_fields(result, dry_run), result_lines(result, dry_run)
-            return Outcome(fields, lines, well=not result.differences)
+        def declare_one(name: TableName) -> Table:
+            return declare(name, source, asked, states.get((schema, name.table)))
 
-        well = each_table(tables, schema, in_json, work)
+        def show(table: Table, result: PassResult) -> Shown:
+            fields, lines = result_fields(result, dry_run), result_lines(result, dry_run)
+            return Shown(fields, lines, well=not result.differences)
+
+        work = Work(source, target, str(uuid.uuid4()), options, declare_one, show, in_json)
+        well = work.run(tables, schema)
     context.exit(0 if well else 1)

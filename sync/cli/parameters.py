@@ -26,6 +26,9 @@ class TableName:
     database: str
     table: str
 
+    def __str__(self) -> str:
+        return f"{self.database}.{self.table}"
+
 
 def read_name(text: str) -> TableName:
     """`database.table`. The database ends at the first dot; what follows may hold anything.

@@ -19,10 +19,8 @@ from sync.cli.parameters import (
     tables_argument,
     target_option,
 )
-from sync.cli.progress import progress
 from sync.cli.rendering import count
-from sync.cli.tables import Outcome, each_table
-from sync.engine import run_pass
+from sync.cli.tables import Shown, Work
 from sync.passes import Compare, Options, PassResult
 from sync.spec import Deletes, Table
 from sync.systems import open_source, open_target
@@ -54,26 +52,24 @@ def verify(
     named. The exit code is 0 where both sides are equal, and 1 where they are not. Rows in quarantine are
     counted, they are no difference.
     """
-    run_id = str(uuid.uuid4())
+    options = Options(compare=Compare.ALL, dry_run=not repair, name_differing=NAMED)
     with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
         states = target.states()
 
-        def work(name: TableName) -> Outcome:
-            table = replace(known(name, source, schema, states), paused=False)
-            with progress(table.qualified) as observe:
-                options = Options(
-                    compare=Compare.ALL, dry_run=not repair, name_differing=NAMED, observe=observe
-                )
-                result = run_pass(table, source, target, run_id, options)
-            return _outcome(table, result, repair)
+        def declare(name: TableName) -> Table:
+            return replace(known(name, source, schema, states), paused=False)
 
-        well = each_table(tables, schema, in_json, work)
+        def show(table: Table, result: PassResult) -> Shown:
+            return _shown(table, result, repair)
+
+        work = Work(source, target, str(uuid.uuid4()), options, declare, show, in_json)
+        well = work.run(tables, schema)
     context.exit(0 if well else 1)
 
 
-def _outcome(table: Table, result: PassResult, repair: bool) -> Outcome:
+def _shown(table: Table, result: PassResult, repair: bool) -> Shown:
     equal = not result.changed and not result.differences
-    return Outcome(
+    return Shown(
         fields=_fields(result, equal, repair),
         lines=_lines(table, result, repair),
         well=not result.differences if repair else equal,

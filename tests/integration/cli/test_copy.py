@@ -139,3 +139,33 @@ def test_usage_errors_exit_with_2_and_show_no_url(command: Command, staging: str
     assert "--to" in command.run("copy", "env:SHOP", "shop.a", exit_code=2).stderr
     assert "is no database.table" in command.run("copy", "env:SHOP", "sales", *TO, exit_code=2).stderr
     assert "a URL is no database.table" in command.run("copy", "env:SHOP", staging, *TO, exit_code=2).stderr
+
+
+def test_tables_that_follow_the_log_share_one_read_of_it(command: Command, sales: Shop, staging: str) -> None:
+    execute(
+        sales, "CREATE TABLE stock (id INT PRIMARY KEY, n INT)", "INSERT INTO stock VALUES (1, 1), (2, 2)"
+    )
+    both = ("env:SHOP", "shop.sales_data", "shop.stock")
+    command.run("copy", *both, *TO, "--strategy", "log")
+    execute(sales, "UPDATE stock SET n = 3 WHERE id = 1", "DELETE FROM sales_data WHERE rowid = 2")
+    second = command.lines("copy", *both, *TO)
+
+    assert [(each["table"], each["strategy"], each["updated"], each["deleted"]) for each in second] == [
+        ("raw.sales_data", "log", 0, 1),
+        ("raw.stock", "log", 1, 0),
+    ]
+    assert second[0]["position"] == second[1]["position"]
+    assert query(staging, "SELECT id, n FROM raw.stock ORDER BY 1") == [(1, 3), (2, 2)]
+
+
+def test_a_table_of_postgresql_is_copied_by_its_primary_key(command: Command, staging: str) -> None:
+    query(staging, 'CREATE TABLE public."My table" (a int, b text, PRIMARY KEY (b, a))')
+    query(staging, "INSERT INTO public.\"My table\" VALUES (1, 'x'), (2, 'y')")
+    (copied,) = command.lines("copy", "env:TARGET", "public.My table", *TO)
+    assert (copied["table"], copied["inserted"]) == ("raw.My table", 2)
+    assert query(staging, 'SELECT a, b FROM raw."My table" ORDER BY a') == [(1, "x"), (2, "y")]
+
+
+def test_two_tables_that_would_become_one_are_refused(command: Command) -> None:
+    done = command.run("copy", "env:SHOP", "shop.sales_data", "sales.sales_data", *TO, exit_code=2)
+    assert "raw.sales_data cannot hold both shop.sales_data and sales.sales_data" in done.stderr

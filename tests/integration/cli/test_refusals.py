@@ -1,0 +1,83 @@
+"""What the command says where a server refuses it: one line, with the way out, without a password."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from tests.conftest import MySQLUrls
+from tests.integration.cli.command import TO, Command, Shop
+
+
+def with_option(url: str, option: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, option]))))
+
+
+def with_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def refusal(command: Command, source: str, table: str, *arguments: str) -> str:
+    done = command.run("copy", source, table, *(arguments or TO), exit_code=1)
+    (line,) = done.stderr.splitlines()
+    assert done.stdout == ""
+    return line
+
+
+def test_a_wrong_password_is_said_to_be_one(command: Command, urls: dict[str, str], sales: Shop) -> None:
+    mysql = with_password(urls["SOFTCART_MYSQL_URL"], "ge@heim")
+    assert refusal(command, mysql, "shop.sales_data").endswith("; check user and password")
+    mongodb = with_password(urls["SOFTCART_MONGO_URL"], "geheim")
+    assert refusal(command, mongodb, "catalog.x").endswith("; check user, password and authSource")
+    target = with_password(command.variables["TARGET"], "ge@heim")
+    said = refusal(command, "env:SHOP", "shop.sales_data", "--to", target)
+    assert said.endswith("; check user and password")
+    assert "heim" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "table", "option", "way_out"),
+    [
+        ("SHOP", "shop.sales_data", "ssl_mode=required", "let the server offer TLS"),
+        ("SHOP", "shop.sales_data", "ssl_ca=/none.pem", "check ssl_ca, ssl_cert and ssl_key"),
+        ("CATALOG", "catalog.x", "tls=true&serverSelectionTimeoutMS=500", "SSL handshake failed"),
+    ],
+)
+def test_tls_that_cannot_be_had_is_said(
+    command: Command, sales: Shop, variable: str, table: str, option: str, way_out: str
+) -> None:
+    assert way_out in refusal(command, with_option(command.variables[variable], option), table)
+
+
+def test_a_certificate_that_is_not_trusted_is_said_to_need_its_ca(
+    command: Command, mysql_server: MySQLUrls
+) -> None:
+    said = refusal(command, with_option(mysql_server.reader, "ssl_mode=verify_ca"), "shop.sales_data")
+    assert "name its CA's certificate with ssl_ca in the URL" in said
+
+
+def test_tls_that_the_target_does_not_offer_is_said(command: Command) -> None:
+    target = with_option(command.variables["TARGET"], "sslmode=require")
+    assert "let the server offer TLS" in refusal(command, "env:SHOP", "shop.sales_data", "--to", target)
+
+
+def test_a_missing_right_is_named(command: Command, urls: dict[str, str], sales: Shop) -> None:
+    assert "GRANT SELECT on it" in refusal(command, "env:SHOP", "mysql.user")
+    said = refusal(command, "env:CATALOG", "elsewhere.x")
+    assert "not authorized on elsewhere (13); grant the role read on the database" in said
+    bi = refusal(command, "env:SHOP", "shop.sales_data", "--to", urls["SOFTCART_BI_URL"])
+    assert "permission denied" in bi
+    assert bi.endswith("; grant this user the right to it")
+
+
+def test_a_server_that_is_away_is_said_to_be(command: Command, urls: dict[str, str], sales: Shop) -> None:
+    mongodb = urls["SOFTCART_MONGO_URL"].replace(str(urlsplit(urls["SOFTCART_MONGO_URL"]).port), "1")
+    said = refusal(command, with_option(mongodb, "serverSelectionTimeoutMS=500"), "catalog.x")
+    assert said.endswith("[Errno 111] Connection refused")
+
+
+def test_a_target_that_is_no_target_is_refused(command: Command) -> None:
+    assert "no target yet" in refusal(command, "env:SHOP", "shop.sales_data", "--to", "env:SHOP")
