@@ -12,6 +12,7 @@ import pymysql
 
 from sync.connections import connect_mysql, mysql_errors
 from sync.errors import SyncError
+from sync.sources.binlog.cascades import refuse_cascades
 from sync.sources.binlog.dump import LARGEST_OFFSET, dump_file, dump_gtids
 from sync.sources.binlog.gtids import MariaDBGtids, MySQLGtids
 from sync.sources.binlog.packets import events
@@ -62,6 +63,8 @@ def read_changes(
             server = Server.ask(connection)
             if _nothing_between(server, start, bound):
                 return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
+            if not server.logs_cascades:
+                refuse_cascades(connection, tables)
             read = _Read(url, server, tables, start, bound, limit)
             if not _by_file(server, start):
                 return read.by_gtids(connection)

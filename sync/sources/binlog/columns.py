@@ -58,22 +58,26 @@ class CatalogColumn:
     data_type: str
     definition: str
     charset: str
+    nullable: bool
 
 
 def read_columns(connection: pymysql.Connection[Any], database: str, table: str) -> list[CatalogColumn]:
     """The table's columns in their order; none where there is no such table."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT column_name, lower(data_type), column_type, coalesce(character_set_name, '')"
+            "SELECT column_name, lower(data_type), column_type, coalesce(character_set_name, ''), is_nullable"
             " FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
             " ORDER BY ordinal_position",
             (database, table),
         )
-        return [CatalogColumn(*map(str, row)) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [CatalogColumn(row[0], row[1], row[2], row[3], row[4] == "YES") for row in rows]
 
 
 def agrees(catalog: CatalogColumn, stored: Physical) -> bool:
-    """Whether a column of the log can be this one. Integers of any length can."""
+    """Whether a column of the log can be this one. Integers can, whatever their length."""
+    if catalog.nullable != stored.nullable:
+        return False
     if catalog.data_type in INTEGERS:
         return stored.type in INTEGERS.values()
     return stored.type in PHYSICAL.get(catalog.data_type, set())

@@ -72,7 +72,7 @@ class Layout:
             found = by_name.get(names[index].lower())
             if found is None or not agrees(found, column):
                 raise UnknownLayout(
-                    f"{table.qualified}: key column {names[index]} has another type in the binlog"
+                    f"{table.qualified}: key column {names[index]} has another definition in the binlog"
                 )
             if column.nullable:
                 raise SyncError(

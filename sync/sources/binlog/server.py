@@ -14,6 +14,7 @@ from sync.sources.binlog.position import RELOAD
 SETTINGS = (
     "log_bin", "binlog_format", "server_id", "server_uuid", "server_uid", "gtid_mode", "gtid_executed",
     "gtid_binlog_pos", "lower_case_table_names", "binlog_row_metadata",
+    "innodb_native_foreign_keys",
 )  # fmt: skip
 ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236
 # What a server says when it cannot send the log from a position: our word for it, the words it may use.
@@ -33,13 +34,15 @@ EXPLANATIONS = {
 @dataclass(frozen=True)
 class Server:
     """`identity` tells it from other servers. `gtids` are the transactions in its log, None without GTIDs.
-    `names_columns` says that the log names the tables' columns, `fold_names` that tables' names have no case.
+    `names_columns` says that the log names the tables' columns, `logs_cascades` that it has the rows which
+    foreign keys change, `fold_names` that tables' names have no case.
     """
 
     mariadb: bool
     identity: str
     gtids: str | None
     names_columns: bool
+    logs_cascades: bool
     fold_names: bool
 
     @classmethod
@@ -64,6 +67,7 @@ class Server:
             identity=values.get("server_uuid") or values.get("server_uid") or values["server_id"],
             gtids=executed if mariadb or values.get("gtid_mode") == "ON" else None,
             names_columns=values.get("binlog_row_metadata") == "FULL",
+            logs_cascades=values.get("innodb_native_foreign_keys") == "OFF",
             fold_names=values.get("lower_case_table_names", "0") != "0",
         )
 

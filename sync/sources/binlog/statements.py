@@ -62,7 +62,7 @@ def effects(query: Query) -> list[Effect] | None:
     """What the statement did, nothing if it is none of our business; None where that cannot be told."""
     reader = tokens(query.text, query.ansi_quotes)
     verb = reader.word()
-    if not verb or verb in HARMLESS:
+    if verb is None or verb in HARMLESS:
         return []
     rules = {"CREATE": _create, "DROP": _drop, "ALTER": _alter, "RENAME": _rename, "TRUNCATE": _truncate,
              "DELETE": _delete}  # fmt: skip
@@ -89,7 +89,7 @@ def mentions(query: Query, database: str) -> bool:
 
 def _object(reader: Tokens) -> str:
     """The kind of object that a statement is about, TEMPORARY for a temporary table."""
-    while word := reader.word():
+    while (word := reader.word()) is not None:
         if word in OBJECTS or word == "TEMPORARY":
             return word
     return ""

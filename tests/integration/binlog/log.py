@@ -50,6 +50,10 @@ class Log:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
+    @property
+    def logs_cascades(self) -> bool:
+        return ("innodb_native_foreign_keys", "OFF") in self.run("SHOW VARIABLES LIKE 'innodb_native%'")
+
     def position(self) -> Position:
         connection = connect_mysql(self.url)
         try:
