@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
@@ -104,6 +105,45 @@ def change_order_lines(servers: Servers, number: int, share: int = 10) -> dateti
             (since.replace(tzinfo=None), share, number % share),
         )
     return since
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a round of transactions did: rows updated or inserted have a time of change from `since` on, the
+    keys from `first_gone` to `last_gone` were deleted. `events` counts rows, an update being one."""
+
+    since: datetime
+    first_gone: int
+    last_gone: int
+    events: int
+
+
+def transact_order_lines(servers: Servers, rows: int, number: int) -> Changes:
+    """Transactions of 500 rows each, 300 updated, 150 inserted and 50 deleted, for 30% of the table's `rows`.
+
+    Round `number` (from 0, up to 9) updates other rows than the round before and deletes others than any.
+    """
+    since = FIRST_CHANGE + timedelta(hours=number)
+    stamp = f"'{since:%Y-%m-%d %H:%M:%S}' + INTERVAL {{key}} % 3600 SECOND"
+    transactions = rows * 3 // 10 // 500
+    update_from = 1 + number % 3 * transactions * 300
+    insert_from = rows + 1 + number * transactions * 150
+    delete_from = rows * 7 // 10 + number * transactions * 50
+    values = ", ".join([value for *_, value in COLUMNS[:-1]] + [stamp.format(key="seq")])
+    with servers.shop() as cursor:
+        for transaction in range(transactions):
+            updated = update_from + transaction * 300
+            inserted = insert_from + transaction * 150
+            deleted = delete_from + transaction * 50
+            cursor.execute("START TRANSACTION")
+            cursor.execute(
+                f"UPDATE {TABLE} SET price = price + 1, status = 'returned', {CURSOR} ="
+                f" {stamp.format(key=KEY)} WHERE {KEY} BETWEEN {updated} AND {updated + 299}"
+            )
+            cursor.execute(f"INSERT INTO {TABLE} SELECT {values} FROM seq_{inserted}_to_{inserted + 149}")
+            cursor.execute(f"DELETE FROM {TABLE} WHERE {KEY} BETWEEN {deleted} AND {deleted + 49}")
+            cursor.execute("COMMIT")
+    return Changes(since, delete_from, delete_from + transactions * 50 - 1, transactions * 500)
 
 
 def fill_products(servers: Servers, documents: int) -> None:

@@ -67,10 +67,12 @@ class Runner:
         title = workload.title.format(
             rows=self._sizes.rows,
             changes=self._sizes.rows // CHANGED_SHARE,
+            events=self._sizes.rows * 3 // 10,
             documents=self._sizes.documents,
         )
         self._say(title)
-        contenders = [each for each in workload.contenders() if self._wanted(each)]
+        everyone = workload.contenders()
+        contenders = [each for each in everyone if self._wanted(each)]
         failures = {each.name: why for each in contenders if (why := self._peers.get(each.peer))}
         runs: dict[str, dict[int, Figures]] = {each.name: {} for each in contenders}
         written: dict[str, int] = {}
@@ -82,7 +84,7 @@ class Runner:
             for contender in _rotated(contenders, number - 1):
                 if contender.name not in failures:
                     self._once(workload, contender, number, runs, written, failures)
-        summaries = summarize(runs, written, contenders[0].name)
+        summaries = summarize(runs, written, everyone[0].name)
         return Outcome(title, tuple(contenders), workload.goals, summaries, failures)
 
     def scenarios(self) -> Scenes:

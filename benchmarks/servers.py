@@ -77,6 +77,16 @@ class Servers:
             cursor.execute("SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES'")
             yield cursor
 
+    def log_position(self) -> tuple[str, int]:
+        """The file and the offset where MySQL's log stands."""
+        with (
+            closing(connect_mysql(self.urls["SOFTCART_MYSQL_URL"])) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SHOW MASTER STATUS")
+            file, position, *_ = cursor.fetchone() or ("", 0)
+            return str(file), int(position)
+
     @contextmanager
     def catalog(self) -> Iterator[Database[dict[str, Any]]]:
         """MongoDB's `catalog`, by the login that may write."""

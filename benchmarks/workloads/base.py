@@ -69,7 +69,7 @@ class Workload:
 
     name: ClassVar[str]
     title: ClassVar[str]
-    goals: ClassVar[tuple[Goal, ...]] = ()
+    goals: tuple[Goal, ...] = ()
 
     def __init__(self, servers: Servers, sizes: Sizes) -> None:
         self.servers = servers
