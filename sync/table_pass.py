@@ -182,7 +182,7 @@ class TablePass:
         if unknown := [part for part in self.table.key if part not in names]:
             raise SyncError(
                 f"{self.table.qualified}: its key column {unknown[0]!r} is not among its columns"
-                f" {', '.join(names)}"
+                f" {', '.join(names)}; declare the key that it has, or its columns with this one's source="
             )
 
 

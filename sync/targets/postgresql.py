@@ -30,12 +30,14 @@ from sync.state import (
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Load, Moment, RejectedRow, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
+from sync.targets.postgresql_catalog import existing_columns
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_merge import Counts, Merge
 from sync.targets.postgresql_names import WorkTables
+from sync.targets.postgresql_plan import Plan
 from sync.targets.postgresql_sessions import Sessions
 from sync.targets.postgresql_staging import Staging
-from sync.targets.postgresql_tables import Plan, existing_columns, plan_own
+from sync.targets.postgresql_tables import plan_own
 from sync.urls import parse
 
 
@@ -181,7 +183,7 @@ class PostgreSQLLoad:
             columns = shared_columns(cursor, table, columns, self._plan)
             self._merge = AdoptingMerge(cursor, table, columns, self._work)
         elif existing_columns(cursor, table.schema, table.name) or not table.key:
-            self._plan = plan_own(cursor, table, columns, reload)
+            self._plan = plan_own(cursor, table, columns, self.state, reload)
             self._merge = Merge(cursor, table, columns, self._work)
         else:
             self._merge = FirstLoad(cursor, table, columns, self._work)

@@ -16,9 +16,11 @@ from psycopg2.extensions import cursor as Cursor
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.targets.base import Differing, Extent
+from sync.targets.postgresql_catalog import existing_columns
 from sync.targets.postgresql_merge import Counts, Statements
 from sync.targets.postgresql_names import WorkTables, column_list, equal, identifier, stored_name
-from sync.targets.postgresql_tables import Plan, existing_columns, plan_table
+from sync.targets.postgresql_plan import Plan
+from sync.targets.postgresql_tables import plan_table
 
 
 def shared_columns(cursor: Cursor, table: Table, columns: Sequence[Column], plan: Plan) -> tuple[Column, ...]:

@@ -1,17 +1,17 @@
-"""The target's tables: made from the declaration, followed when it gains columns, refused when it changes
-otherwise."""
+"""The target's tables: made from the declaration, and kept as it and the source want them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError
 from sync.spec import Column, Table
-from sync.state import missing_schemas
+from sync.state import TableState, missing_schemas
+from sync.targets.postgresql_catalog import existing_columns, existing_key, table_description
+from sync.targets.postgresql_drift import plan_columns, reads_anew, refuse_rename
 from sync.targets.postgresql_names import (
     BATCH,
     CHANGED_AT,
@@ -22,7 +22,7 @@ from sync.targets.postgresql_names import (
     identifier,
     stored_name,
 )
-from sync.types import parse_type
+from sync.targets.postgresql_plan import Plan
 
 HISTORY_SCHEMA = "history"
 BOOKKEEPING = (
@@ -32,63 +32,29 @@ BOOKKEEPING = (
 )
 
 
-@dataclass(frozen=True)
-class ExistingColumn:
-    """A column as the target's catalog has it. `default` is its expression, "" for none; `computed` marks
-    identity and generated columns."""
+def plan_own(
+    cursor: Cursor,
+    table: Table,
+    columns: Sequence[Column],
+    before: TableState | None = None,
+    reload: bool = False,
+) -> Plan:
+    """How the raw table and its change log are made, or follow what has changed since the state `before`.
 
-    name: str
-    type: str
-    not_null: bool
-    default: str
-    computed: bool
-    description: str
-
-
-def existing_columns(cursor: Cursor, schema: str, name: str) -> dict[str, ExistingColumn]:
-    """The columns of a table by their stored names, empty where there is no such table."""
-    cursor.execute(
-        "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
-        " coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attidentity <> '' OR a.attgenerated <> '',"
-        " coalesce(col_description(a.attrelid, a.attnum), '')"
-        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)"
-        " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')"
-        " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-        (stored_name(schema), stored_name(name)),
-    )
-    return {row[0]: ExistingColumn(*row) for row in cursor}
-
-
-@dataclass
-class Plan:
-    """What has to be done to a table before its rows are written. `complete` says that rows which are there
-    already lack something that only a complete reading brings."""
-
-    statements: list[sql.Composed] = field(default_factory=list)
-    complete: bool = False
-
-    def add(self, statement: str, **names: sql.Composable) -> None:
-        self.statements.append(sql.SQL(statement).format(**names))
-
-    def run(self, cursor: Cursor) -> None:
-        for statement in self.statements:
-            cursor.execute(statement)
-
-
-def plan_own(cursor: Cursor, table: Table, columns: Sequence[Column], reload: bool = False) -> Plan:
-    """How the raw table and its change log are made, or follow new columns.
-
-    Raises `SyncError` for a reserved name, another key or another type.
+    Raises `SyncError` for a reserved name, another key, what may be a renamed column, or a type that does not
+    hold all of the old one; a `reload` accepts the last two.
     """
     refuse_reserved(table, columns)
     plan = Plan()
+    existing = existing_columns(cursor, table.schema, table.name)
+    if existing and before:
+        refuse_rename(table, columns, existing, before.columns or (), reload)
+        plan.complete = reads_anew(table, columns, before)
     key = table.key or (ROW_KEY,)
     keyed = [*columns, *([] if table.key else [Column(ROW_KEY, "text", "Hash of the row and its number")])]
-    _plan(plan, cursor, table, table.schema, (*keyed, *BOOKKEEPING), key)
+    _plan(plan, cursor, table, table.schema, keyed, key, reload)
     if table.history:
-        created = _plan(plan, cursor, table, HISTORY_SCHEMA, (*keyed, *BOOKKEEPING), (*key, CHANGED_AT))
+        created = _plan(plan, cursor, table, HISTORY_SCHEMA, keyed, (*key, CHANGED_AT), reload)
         if created:
             plan.add(
                 "INSERT INTO {log} ({names}) SELECT {names} FROM {table}",
@@ -109,24 +75,33 @@ def refuse_reserved(table: Table, columns: Sequence[Column]) -> None:
 
 
 def _plan(
-    plan: Plan, cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]
+    plan: Plan,
+    cursor: Cursor,
+    table: Table,
+    schema: str,
+    columns: Sequence[Column],
+    key: Sequence[str],
+    reload: bool,
 ) -> bool:
     """Returns whether the table has to be created."""
     existing = existing_columns(cursor, schema, table.name)
     if not existing:
-        plan_table(plan, cursor, table, schema, columns, key)
+        plan_table(plan, cursor, table, schema, (*columns, *BOOKKEEPING), key)
         return True
+    if lacking := [column.name for column in BOOKKEEPING if column.name not in existing]:
+        raise SyncError(
+            f"{schema}.{table.name}: a table of this name exists that this engine did not make (it has no"
+            f" {lacking[0]}); declare another name or schema, or adopt it"
+        )
+    there = existing_key(cursor, schema, table.name)
+    if there != [stored_name(part) for part in key]:
+        raise SyncError(
+            f"{schema}.{table.name}: its primary key is {there}, the declaration says {list(key)}; drop the"
+            f" table to load it anew, or declare the key that it has"
+        )
     if table_description(cursor, schema, table.name) != table.description:
-        _describe(plan, table, schema)
-    for column in columns:
-        there = existing.get(stored_name(column.name))
-        if there is None:
-            _add(plan, table, schema, column, key)
-        elif there.description != column.description:
-            _comment(plan, table, schema, column)
-        if there is not None:
-            _refuse_other_type(table, schema, column, there)
-    _refuse_other_key(cursor, table, schema, key)
+        plan.describe_table(schema, table.name, table.description)
+    plan_columns(plan, schema, table, columns, existing, reload)
     return False
 
 
@@ -149,78 +124,7 @@ def plan_table(
     if any(column.name == BATCH for column in columns):
         plan.add("CREATE INDEX ON {name} ({batch})", name=name, batch=identifier(BATCH))
     if table.description:
-        _describe(plan, table, schema)
+        plan.describe_table(schema, table.name, table.description)
     for column in columns:
         if column.description:
-            _comment(plan, table, schema, column)
-
-
-def table_description(cursor: Cursor, schema: str, name: str) -> str:
-    """The comment on a table that exists."""
-    relation = identifier(schema, name).as_string(cursor)
-    cursor.execute("SELECT coalesce(obj_description(%s::regclass), '')", (relation,))
-    row = cursor.fetchone()
-    return str(row[0]) if row else ""
-
-
-def _describe(plan: Plan, table: Table, schema: str) -> None:
-    plan.add(
-        "COMMENT ON TABLE {name} IS {text}",
-        name=identifier(schema, table.name),
-        text=sql.Literal(table.description),
-    )
-
-
-def _add(plan: Plan, table: Table, schema: str, column: Column, key: Sequence[str]) -> None:
-    if column in BOOKKEEPING:
-        raise SyncError(
-            f"{schema}.{table.name}: a table of this name exists that this engine did not make (it has no"
-            f" {column.name}); declare another name or schema, or adopt it"
-        )
-    if column.name in key:
-        raise SyncError(
-            f"{schema}.{table.name}: the key column {column.name} is not in the table that exists; drop that"
-            f" table to load it anew, or declare the key that it has"
-        )
-    plan.complete = True
-    plan.add(
-        "ALTER TABLE {table} ADD COLUMN {column} {type}",
-        table=identifier(schema, table.name),
-        column=identifier(column.name),
-        type=sql.SQL(column.type),
-    )
-    if column.description:
-        _comment(plan, table, schema, column)
-
-
-def _comment(plan: Plan, table: Table, schema: str, column: Column) -> None:
-    plan.add(
-        "COMMENT ON COLUMN {column} IS {text}",
-        column=identifier(schema, table.name, column.name),
-        text=sql.Literal(column.description),
-    )
-
-
-def _refuse_other_type(table: Table, schema: str, column: Column, there: ExistingColumn) -> None:
-    if column not in BOOKKEEPING and parse_type(column.type) != parse_type(there.type):
-        raise SyncError(
-            f"{schema}.{table.name}: column {column.name} is {there.type} there and {column.type} by its"
-            f" declaration; ALTER TABLE it to {column.type}, or declare {there.type}"
-        )
-
-
-def _refuse_other_key(cursor: Cursor, table: Table, schema: str, key: Sequence[str]) -> None:
-    cursor.execute(
-        sql.SQL(
-            "SELECT array_agg(a.attname ORDER BY array_position(i.indkey::int[], a.attnum::int))"
-            " FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
-            " WHERE i.indisprimary AND i.indrelid = {}::regclass"
-        ).format(sql.Literal(identifier(schema, table.name).as_string(cursor)))
-    )
-    row = cursor.fetchone()
-    there = row[0] if row else None
-    if there != [stored_name(part) for part in key]:
-        raise SyncError(
-            f"{schema}.{table.name}: its primary key is {there}, the declaration says {list(key)}; drop the"
-            f" table to load it anew, or declare the key that it has"
-        )
+            plan.describe(schema, table.name, column)

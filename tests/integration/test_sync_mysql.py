@@ -217,9 +217,13 @@ def test_a_masked_column_arrives_as_its_hash(pipeline: Pipeline, sales: Shop) ->
             ("rowid",),
             "no exact form in bigint",
         ),
-        ((Column("rowid", "bigint"), Column("price", "numeric")), ("rowid",), "ALTER TABLE it to numeric"),
+        ((Column("rowid", "bigint"), Column("price", "numeric(9,1)")), ("rowid",), "or reload the table"),
         ((Column("rowid", "bigint"), Column("note", "text")), ("rowid", "note"), "its primary key is"),
-        ((Column("rowid", "bigint"), Column("note", "varchar(9)")), ("rowid",), "column note is text there"),
+        (
+            (Column("rowid", "bigint"), Column("note", "varchar(9)")),
+            ("rowid",),
+            "column note is text in the table",
+        ),
         ((Column("rowid", "bigint"), Column("_batch", "text", source="note")), ("rowid",), "uses itself"),
     ],
 )
