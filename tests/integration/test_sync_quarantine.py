@@ -136,6 +136,38 @@ def test_a_share_of_bad_rows_above_the_declared_one_stops_the_load(pipeline: Pip
     assert pipeline.run(lenient).rows == 2
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "share", "loads"),
+    [
+        (0, 0, 0.0, True),
+        (3, 0, 0.0, True),
+        (999, 1, 0.0, False),
+        (9, 1, 0.1, True),
+        (8, 1, 0.1, False),
+        (0, 2, 0.99, False),
+        (0, 2, 1.0, True),
+        (0, 2, None, True),
+    ],
+)
+def test_a_share_of_bad_rows_is_counted_exactly(
+    pipeline: Pipeline, shop: Shop, good: int, bad: int, share: float | None, loads: bool
+) -> None:
+    rows = [
+        f"({number}, '{'2024-01-01' if number < good else '0000-00-00'}')" for number in range(good + bad)
+    ]
+    execute(shop, "SET sql_mode = ''", "CREATE TABLE orders (id INT PRIMARY KEY, day DATE)")
+    if rows:
+        execute(shop, f"INSERT INTO orders VALUES {', '.join(rows)}")
+    table = Table("orders", "mysql", "shop", ("id",), max_rejected_share=share)
+    if loads:
+        result = pipeline.run(table)
+        assert (result.rows, result.quarantined) == (good, bad)
+    else:
+        with pytest.raises(SyncError, match=f"{bad} of {good + bad} rows cannot be loaded"):
+            pipeline.run(table)
+        assert pipeline.query("SELECT to_regclass('raw.orders')") == [(None,)]
+
+
 def test_rows_too_long_for_one_line_of_the_server_arrive_whole(pipeline: Pipeline, shop: Shop) -> None:
     execute(
         shop,
