@@ -38,7 +38,9 @@ def field_of(declared: str, is_id: bool = False) -> Field:
 
 def _id(exact: Field) -> Field:
     def field(value: Any) -> bytes:
-        return str(value).encode() if type(value) is ObjectId else exact(value)
+        if type(value) is ObjectId:
+            return str(value).encode()
+        return b"int:%d" % value if type(value) is int else exact(value)
 
     return field
 

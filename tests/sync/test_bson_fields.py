@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sync.copytext import NULL, escape
 from sync.sources.bson_fields import field_of
+from sync.sources.bson_text import id_text
 from sync.sources.bson_types import MisfitError, converter
 
 TYPES = [
@@ -48,6 +49,16 @@ def test_a_short_way_writes_what_the_exact_one_does(type_: str, value: Any) -> N
     exact = converter(type_)
     wanted = outcome(lambda each: escape(exact(each)), value)
     assert outcome(field_of(type_), value) == wanted
+
+
+@given(value=values)
+@example(value="int:1")
+@example(value=Int64(7))
+@example(value=True)
+def test_an_id_is_written_as_its_text(value: Any) -> None:
+    wanted = id_text(value)
+    if "\0" not in wanted:
+        assert field_of("text", is_id=True)(value) == escape(wanted)
 
 
 @pytest.mark.parametrize("type_", TYPES)
