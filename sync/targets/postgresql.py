@@ -123,8 +123,8 @@ class PostgreSQLBatch:
         self, staged: Sequence[tuple[Load, Moment, Extent]], dry_run: bool = False, name_differing: int = 0
     ) -> list[Applied | SyncError]:
         failed: dict[int, SyncError] = {}
-        for load, _, _ in staged:
-            self._own(load).prepare()
+        for load, _, extent in staged:
+            self._own(load).prepare(extent)
         while True:
             wanted = [number for number in range(len(staged)) if number not in failed]
             applied, wrong = self._try([staged[number] for number in wanted], dry_run, name_differing)
@@ -194,12 +194,14 @@ class PostgreSQLLoad:
         return Shape(columns, complete=into is not None or self._plan.complete)
 
     def stage(self, chunk: Chunk) -> int:
-        refused = self._staging.add(chunk.lines)
-        self._staging.add_rejected([*chunk.rejected, *refused])
-        return len(chunk.rejected) + len(refused)
+        refused = self._staging.add(chunk.lines) if chunk.lines else []
+        if rejected := [*chunk.rejected, *refused]:
+            self._staging.add_rejected(rejected)
+        return len(rejected)
 
     def stage_keys(self, keys: bytes) -> None:
-        self._staging.add_touched(keys)
+        if keys:
+            self._staging.add_touched(keys)
 
     def greatest(self, column: str) -> str | None:
         return self._staging.greatest(column)
@@ -207,7 +209,7 @@ class PostgreSQLLoad:
     def apply(
         self, moment: Moment, extent: Extent, dry_run: bool = False, name_differing: int = 0
     ) -> Applied:
-        self.prepare()
+        self.prepare(extent)
         with self._connection:
             applied = self.write(moment, extent, name_differing)
             if dry_run:
@@ -219,9 +221,15 @@ class PostgreSQLLoad:
     def name(self) -> str:
         return self._table.qualified
 
-    def prepare(self) -> None:
+    def prepare(self, extent: Extent) -> None:
         """What has to be done before the transaction in which `write` is called."""
-        self._staging.analyze()
+        if not self._unchanged(extent):
+            self._staging.make()
+            self._staging.analyze()
+
+    def _unchanged(self, extent: Extent) -> bool:
+        """Whether there is nothing to do but to remember the pass."""
+        return extent is Extent.PARTIAL and self._staging.empty and not self._plan.statements
 
     def finish(self, dry_run: bool) -> None:
         """What is left to do after that transaction."""
@@ -233,9 +241,18 @@ class PostgreSQLLoad:
 
     def write(self, moment: Moment, extent: Extent, name_differing: int = 0) -> Applied:
         """Apply what was staged, inside a transaction of the caller."""
-        self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
         self._lease.check(self._cursor)
-        self._plan.run(self._cursor)
+        if self._unchanged(extent) and self.state:
+            # A server that crashes may forget this, and then the next pass finds nothing new once more.
+            applied = Applied(0, 0, 0, self.state.quarantined, self.state.rows, covered=0, batch=None)
+        else:
+            self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
+            self._plan.run(self._cursor)
+            applied = self._write(moment, extent, name_differing)
+        self._write_state(moment, extent, applied)
+        return applied
+
+    def _write(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
         counts = self._merge.find(extent)
         differing = self._merge.differing(name_differing) if name_differing else ()
         batch = None
@@ -246,7 +263,7 @@ class PostgreSQLLoad:
         rows = self._live_rows(counts, extent)
         covered = self._merge.covered(extent, rows)
         quarantined = quarantine.count(self._cursor, self._table)
-        applied = Applied(
+        return Applied(
             inserted=counts.inserted,
             updated=counts.updated,
             deleted=counts.deleted,
@@ -256,8 +273,6 @@ class PostgreSQLLoad:
             batch=batch,
             differing=differing,
         )
-        self._write_state(moment, extent, applied)
-        return applied
 
     def _live_rows(self, counts: Counts, extent: Extent) -> int:
         if extent is Extent.COMPLETE or self.state is None or self._table.adopt:

@@ -38,23 +38,45 @@ class Staging:
         self._table = table
         self._columns = columns
         self._into = into or work.staged
-        if into is None:
-            keys = [column for column in columns if column.name in table.key]
-            self._create(work.staged, column_definitions(table, columns))
-            self._create(work.touched, column_definitions(table, keys))
-        types = {column.name: sql.SQL(column.type) for column in columns}
+        self._made = self._stale = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was staged since the beginning, or since what was staged was forgotten."""
+        return not self._made or self._stale
+
+    def make(self) -> None:
+        """Make the tables, or empty them. Many a pass finds nothing to stage and needs none."""
+        if not self.empty:
+            return
+        tables = self._definitions()
+        if self._made:
+            names = sql.SQL(", ").join(name for name, _ in tables)
+            self._cursor.execute(sql.SQL("TRUNCATE {}").format(names))
+        else:
+            for name, definitions in tables:
+                self._cursor.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(name, definitions))
+        self._made, self._stale = True, False
+
+    def _definitions(self) -> list[tuple[sql.Identifier, sql.Composed]]:
+        types = {column.name: sql.SQL(column.type) for column in self._columns}
         typed = [
             sql.SQL("{} {}, ").format(key, types[part])
-            for part, key in zip(table.key, rejected_key(table), strict=True)
+            for part, key in zip(self._table.key, rejected_key(self._table), strict=True)
         ]
         texts = sql.SQL("key text, reason text, raw text")
-        self._create(work.rejected, sql.Composed([*typed, texts]))
-
-    def _create(self, table: sql.Identifier, definitions: sql.Composed) -> None:
-        self._cursor.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(table, definitions))
+        tables = [(self._work.rejected, sql.Composed([*typed, texts]))]
+        if self._into == self._work.staged:
+            keys = [column for column in self._columns if column.name in self._table.key]
+            tables += [
+                (self._work.staged, column_definitions(self._table, self._columns)),
+                (self._work.touched, column_definitions(self._table, keys)),
+            ]
+        return tables
 
     def add(self, lines: bytes) -> list[Rejected]:
         """Stage rows; returns those that the columns' types refuse."""
+        self.make()
         names = column_list(column.name for column in self._columns)
         return [
             reject(self._table, self._columns, fields_of(row), reason, key_loadable=True)
@@ -63,6 +85,7 @@ class Staging:
 
     def add_rejected(self, rows: Sequence[Rejected]) -> None:
         """Keep rejected rows, with their keys as values where the key's types hold them."""
+        self.make()
         names = sql.SQL(", ").join(
             [*rejected_key(self._table), sql.SQL("key"), sql.SQL("reason"), sql.SQL("raw")]
         )
@@ -77,11 +100,14 @@ class Staging:
     def add_touched(self, keys: bytes) -> None:
         """Keep keys, in the order of the declared key; one that the target's types cannot hold is none of a
         row that was loaded."""
+        self.make()
         for _ in _copy_rows(self._cursor, self._work.touched, column_list(self._table.key), keys):
             pass
 
     def greatest(self, column: str) -> str | None:
         """The greatest value of a column, as text."""
+        if self.empty:
+            return None
         statement = sql.SQL("SELECT max({})::text FROM {}").format(identifier(column), self._into)
         self._cursor.execute(statement)
         row = self._cursor.fetchone()
@@ -95,8 +121,7 @@ class Staging:
 
     def clear(self) -> None:
         """Forget what was staged."""
-        tables = self._work.staged, self._work.touched, self._work.rejected
-        self._cursor.execute(sql.SQL("TRUNCATE {}, {}, {}").format(*tables))
+        self._stale = True
 
 
 def column_definitions(table: Table, columns: Sequence[Column]) -> sql.Composed:
