@@ -57,6 +57,7 @@ def main(
         for workload in chosen:
             outcomes.append(runner.measure(workload))
             show(outcomes[-1], console)
+            results.write_text(document(outcomes, scenes, under))  # what is measured survives a Ctrl-C
         results.write_text(document(outcomes, scenes, under))
     console.print(f"written to {results}")
 

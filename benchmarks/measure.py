@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,12 @@ class _Sampler(threading.Thread):
         self._ended.set()
         self.join()
 
+    def kill(self) -> None:
+        """End the process and its descendants."""
+        with suppress(psutil.NoSuchProcess):
+            for process in (*self._process.children(recursive=True), self._process):
+                process.kill()
+
 
 def run(script: str, environment: Mapping[str, str], folder: Path) -> Figures:
     """Run a bash script in `folder` and measure it.
@@ -81,7 +88,11 @@ def run(script: str, environment: Mapping[str, str], folder: Path) -> Figures:
         sampler = _Sampler(process.pid)
         sampler.start()
         # Its usage is that of all descendants it waited for, exact also for those too short to be sampled.
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # Ctrl-C means the command, too
+            sampler.kill()
+            raise
         seconds = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         sampler.stop()

@@ -28,7 +28,9 @@ class Idle(Workload):
             f'exec "$PYTHON" -m sync copy env:SOURCE_URL {tables} --to env:TARGET_URL --schema {SCHEMA}'
             f" --strategy watermark --cursor {CURSOR} --json"
         )
-        start = Contender(START, 'exec "$PYTHON" -m sync copy --help', "bench_idle")
+        modules = "sync.cli.copy, sync.sources.mysql, sync.targets.postgresql"
+        remark = "Python and the modules that such a pass imports"
+        start = Contender(START, f'exec "$PYTHON" -c "import {modules}"', "bench_idle", remark=remark)
         return start, Contender(OURS, copy, "bench_idle")
 
     def prepare(self) -> None:
