@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -130,15 +130,13 @@ def fresh_database(stack: Cluster, url: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     parts = urlsplit(url)
     names = {"name": sql.Identifier(name), "owner": sql.Identifier(parts.username or "")}
-    connection = server.connect(port)
-    with connection.cursor() as cursor:
+    with closing(server.connect(port)) as root, root.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner}").format(**names))
     try:
         yield urlunsplit(parts._replace(path=f"/{name}"))
     finally:
-        with connection.cursor() as cursor:
+        with closing(server.connect(port)) as root, root.cursor() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
-        connection.close()
 
 
 @pytest.fixture

@@ -88,8 +88,9 @@ class MongoDBSource:
         """The server ends a transaction after a minute (transactionLifetimeLimitSeconds)."""
         with mongodb_errors(str(self._url)):
             client = self._client()
-            now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
             greatest = greatest_number(client[table.database][table.source_name], table)
+            # Only now: whoever drew a lesser number has begun before.
+            now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
         return Bound(now - LONGEST_TRANSACTION, now, greatest)
 
     def last_change(self, after: str | None) -> str:

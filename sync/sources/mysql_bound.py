@@ -53,10 +53,11 @@ class OpenTransactions:
         open on it."""
         cursor = column_of(source, table, table.cursor_source_name)
         if kind_of(cursor) in NUMBER_KINDS:
-            probed_at = _utc_now(connection)
             query = f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}"
             greatest = _row(connection, query)[0]
             connection.rollback()
+            # Only now: whoever drew a lesser number has begun before.
+            probed_at = _utc_now(connection)
             return Bound(_oldest(connection), probed_at, greatest)
         if self._known is None or time.monotonic() > self._known_until:
             self._known = Bound(_oldest(connection), _utc_now(connection))

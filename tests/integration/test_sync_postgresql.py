@@ -15,6 +15,7 @@ from stack.postgres import PostgreSQL
 from sync.errors import SyncError, TransientError, UnknownTableError
 from sync.sources.postgresql import PostgreSQLSource
 from sync.spec import Column, Table
+from tests.integration.cli.command import TO, Command
 from tests.integration.postgresql_support import Databases
 
 ORDERS = Table("orders", "postgresql", "public", key=("id",), history=True)
@@ -219,3 +220,12 @@ def test_memory_does_not_grow_with_the_table(databases: Databases) -> None:
     tracemalloc.stop()
     assert read == 200_000
     assert peak < 16 << 20
+
+
+def test_the_command_copies_a_schema_and_table_of_the_urls_database(orders: Databases) -> None:
+    command = Command({"SOURCE": orders.source_url, "TARGET": orders.target_url})
+    (line,) = command.lines("copy", "env:SOURCE", "public.orders", *TO)
+    assert (line["inserted"], line["rows"]) == (100, 100)
+    command.run("verify", "env:SOURCE", "public.orders", *TO)
+    orders.execute("DELETE FROM orders WHERE id = 5")
+    command.run("verify", "env:SOURCE", "public.orders", *TO, exit_code=1)

@@ -1,0 +1,141 @@
+"""A source or a target that is killed under a pass: it ends as transient, and run again it ends equal.
+
+The servers are this module's own, in ``$SOFTCART_HOME/mortal``.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from stack.cluster import Cluster
+from stack.home import Home
+from stack.mariadb import MariaDB
+from stack.ports import BASE_VARIABLE
+from stack.postgres import PostgreSQL
+from stack.server import Server
+from sync.connections import connect_mysql
+from sync.spec import Strategy, Table
+from sync.systems import open_source
+from tests.conftest import empty_shop, fresh_database
+from tests.integration.killing import TRANSIENT, Victim, through
+from tests.integration.numbers import (
+    MongoDBNumbers,
+    MySQLNumbers,
+    Numbers,
+    assert_consistent,
+    assert_equal_after_a_pass,
+    following,
+)
+from tests.integration.sync_support import Pipeline
+from tests.integration.wire import Wire
+
+ROWS = 3000
+STRATEGIES = (Strategy.FULL, Strategy.WATERMARK)
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Cluster]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(
+            BASE_VARIABLE, raising=False
+        )  # its block has room for the other test servers alone
+        cluster = Cluster(Home.from_environment().inner("mortal"), {})
+        cluster.up(lambda line: None)
+        yield cluster
+        cluster.down(lambda line: None)
+
+
+@pytest.fixture
+def target(mortal: Cluster) -> Iterator[str]:
+    with fresh_database(mortal, mortal.urls()["SOFTCART_STAGING_URL"]) as url:
+        yield url
+
+
+def kill(server: Server) -> None:
+    """SIGKILL to the server's process and to those that it started, as a power cut would end them."""
+    process = server.process()
+    assert process is not None
+    processes = [process, *process.children(recursive=True)]
+    for each in processes:
+        each.kill()
+    psutil.wait_procs(processes)
+
+
+@contextmanager
+def opened(cluster: Cluster, kind: str) -> Iterator[Numbers]:
+    urls = cluster.urls()
+    if kind == "mysql":
+        with connect_mysql(urls["SOFTCART_MYSQL_ADMIN_URL"], autocommit=True) as connection:
+            yield MySQLNumbers(connection)
+    else:
+        with MongoClient[dict[str, Any]](urls["SOFTCART_MONGO_ADMIN_URL"]) as client:
+            yield MongoDBNumbers(client.get_default_database())
+
+
+@dataclass
+class Scene:
+    """A source with numbers in it, and passes to a target, all of it in mortal servers."""
+
+    cluster: Cluster
+    kind: str
+    target: str
+    choose: random.Random
+
+    @property
+    def source(self) -> str:
+        return self.cluster.urls()["SOFTCART_MYSQL_URL" if self.kind == "mysql" else "SOFTCART_MONGO_URL"]
+
+    def change(self, step: int) -> None:
+        with opened(self.cluster, self.kind) as numbers:
+            numbers.change(step)
+
+    def kill_under_a_pass(self, table: Table, server: Server, step: int) -> None:
+        """Count the bytes that a pass gets from a server, and kill it at one of them under the next."""
+        killed_url = self.target if server.name == "postgres" else self.source
+        with Wire(urlsplit(killed_url).port or 0) as wire:
+            by_wire = [through(url, wire) if url == killed_url else url for url in (self.source, self.target)]
+            victim = Victim(table, *by_wire)
+            assert victim.run() == 0
+            self.change(step)
+
+            def strike() -> bool:
+                kill(server)
+                return False
+
+            wire.at_byte(self.choose.randrange(1, wire.received), strike)
+            assert victim.run() == TRANSIENT
+        server.start(self.cluster.ports, lambda line: None)
+
+    def assert_equal_after_a_pass(self, table: Table) -> None:
+        with closing(open_source(self.source)) as source, opened(self.cluster, self.kind) as numbers:
+            assert_consistent(Pipeline(source, self.target), table)
+            assert_equal_after_a_pass(Pipeline(source, self.target), table, numbers)
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mongodb"])
+def test_a_server_that_is_killed_under_a_pass_costs_nothing_but_another_one(
+    kind: str, mortal: Cluster, target: str
+) -> None:
+    if kind == "mysql":
+        empty_shop(MariaDB(mortal.home), mortal.ports.known()["mysql"])
+    with opened(mortal, kind) as numbers:
+        if isinstance(numbers, MongoDBNumbers):
+            numbers.catalog.drop_collection("numbers")
+        numbers.fill(ROWS)
+    scene = Scene(mortal, kind, target, random.Random(kind))
+    targets = [PostgreSQL(mortal.home)] if kind == "mysql" else []
+    source = next(server for server in mortal.servers if server.name == kind)
+    for step, (strategy, server) in enumerate(product(STRATEGIES, [source, *targets]), 1):
+        table = following(numbers, strategy)
+        scene.kill_under_a_pass(table, server, step)
+        scene.assert_equal_after_a_pass(table)
