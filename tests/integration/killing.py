@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -12,7 +13,7 @@ from threading import Event
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sync.engine import run_pass
-from sync.errors import TransientError
+from sync.errors import LeaseLost, TransientError
 from sync.passes import Compare, Options
 from sync.spec import Table
 from sync.systems import open_source, open_target
@@ -21,7 +22,7 @@ from tests.integration.wire import Wire
 # A fork of this process would take the locks of its threads along; the server forks before there are any.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.integration.killing", "sync.sources.mysql", "sync.sources.mongodb"])
-TRANSIENT = 75  # EX_TEMPFAIL of sysexits.h
+TRANSIENT, FENCED = 75, 76
 
 
 def through(url: str, wire: Wire) -> str:
@@ -35,12 +36,15 @@ def through(url: str, wire: Wire) -> str:
 
 
 def one_pass(table: Table, source_url: str, target_url: str) -> None:
-    """A pass, in this process: its exit code is `TRANSIENT` where a server was lost."""
+    """A pass, in this process: its exit code is `TRANSIENT` where a server was lost, `FENCED` where the lease
+    was."""
     with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
         try:
             run_pass(table, source, target, "victim", Options(compare=Compare.COUNTS))
         except TransientError:
-            os._exit(TRANSIENT)
+            sys.exit(TRANSIENT)
+        except LeaseLost:
+            sys.exit(FENCED)
 
 
 @dataclass
