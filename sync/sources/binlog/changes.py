@@ -17,7 +17,8 @@ from sync.sources.binlog.dump import LARGEST_OFFSET, dump_file, dump_gtids
 from sync.sources.binlog.gtids import MariaDBGtids, MySQLGtids
 from sync.sources.binlog.packets import events
 from sync.sources.binlog.position import RELOAD, Position
-from sync.sources.binlog.reader import LogReader, StartMismatch
+from sync.sources.binlog.progress import Progress, StartMismatch
+from sync.sources.binlog.reader import LogReader
 from sync.sources.binlog.server import AHEAD, Server, refusal, refused
 from sync.sources.binlog.tables import FollowedTables, Statement
 from sync.sources.binlog.touched import TouchedKeys
@@ -135,13 +136,14 @@ class _Read:
 
     def _read(self, connection: pymysql.Connection[Any], proven: bool) -> Changes:
         followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url))
-        reader = LogReader(self.server, followed, self.start, self.bound, self.limit, proven)
+        progress = Progress(self.server, self.start, self.bound, proven)
+        reader = LogReader(followed, progress, self.limit)
         try:
             for event in events(connection, reader.wanted):
                 if reader.take(event):
                     break
             else:
-                reader.ended()
+                progress.log_ended()
         except pymysql.err.MySQLError as error:
             reason = refusal(error)
             if reason is None:
@@ -151,6 +153,6 @@ class _Read:
             followed.close()
             connection._force_close()  # type: ignore[attr-defined]  # the stream may not be at its end
         return Changes(
-            followed.keys, followed.statements, reader.position, not reader.full, reader.rows,
-            reader.transactions, reader.committed_at,
+            followed.keys, followed.statements, progress.position, not reader.full, reader.rows,
+            progress.transactions, progress.committed_at,
         )  # fmt: skip
