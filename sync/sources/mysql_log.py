@@ -13,7 +13,7 @@ import pymysql
 from sync.copytext import Chunk, escape, line
 from sync.sources.base import Changes, Touched
 from sync.sources.binlog.changes import read_changes
-from sync.sources.binlog.position import Position
+from sync.sources.binlog.position import Position, earliest
 from sync.sources.binlog.values import Value, literal
 from sync.sources.mysql_catalog import SourceTable, column_of, quote
 from sync.sources.mysql_rows import RowReader
@@ -31,7 +31,7 @@ def touched_since(url: DatabaseUrl, starts: Mapping[Table, str], bound: str, lim
     again.
     """
     positions = {table: Position.parse(start) for table, start in starts.items()}
-    first = min(positions.values(), key=lambda position: position.order)
+    first = earliest(positions.values())
     changes = read_changes(url, list(starts), first, Position.parse(bound), limit)
     reasons: dict[Table, str] = {}
     for statement in changes.statements:

@@ -13,7 +13,7 @@ import pymysql
 from sync.connections import connect_mysql, mysql_errors
 from sync.errors import SyncError
 from sync.sources.binlog.cascades import refuse_cascades
-from sync.sources.binlog.dump import LARGEST_OFFSET, dump_file, dump_gtids
+from sync.sources.binlog.dump import FIRST_EVENT, LARGEST_OFFSET, dump_file, dump_gtids
 from sync.sources.binlog.gtids import MariaDBGtids, MySQLGtids
 from sync.sources.binlog.packets import events
 from sync.sources.binlog.position import RELOAD, Position
@@ -88,8 +88,8 @@ class _Refused(SyncError):
 
 def _nothing_between(server: Server, start: Position, bound: Position) -> bool:
     """Whether the log need not be read at all, since the bound is not ahead of the start."""
-    if not server.mariadb and server.gtids is not None:
-        return not MySQLGtids(start.gtids).missing(bound.gtids)
+    if not server.mariadb:
+        return server.gtids is not None and not MySQLGtids(start.gtids).missing(bound.gtids)
     return start.server == server.identity and start.order >= bound.order
 
 
@@ -106,14 +106,12 @@ def _by_file(server: Server, start: Position) -> bool:
         executed = (MariaDBGtids if server.mariadb else MySQLGtids)(server.gtids or "")
         if missing := executed.missing(start.gtids):
             raise refused(str(start), f"transactions {missing} are not in its log", AHEAD)
-        return start.server == server.identity and bool(start.file) and start.offset <= LARGEST_OFFSET
+        return start.server == server.identity and bool(start.file)
     if start.server not in ("", server.identity):
         raise SyncError(
             f"binlog position {start} is one of another server than {server.identity}, and means nothing here"
             f" without GTIDs. {RELOAD}"
         )
-    if start.offset > LARGEST_OFFSET:
-        raise SyncError(f"binlog position {start} lies beyond 4 GiB, where no read can begin. {RELOAD}")
     return True
 
 
@@ -127,16 +125,23 @@ class _Read:
     limit: int
 
     def by_file(self, connection: pymysql.Connection[Any]) -> Changes:
-        dump_file(connection, self.server, self.start.file, self.start.offset)
-        return self._read(connection, proven=False)
+        first = self.start.offset
+        if self.server.gtids is None:
+            first = FIRST_EVENT if self.start.tail is None else self.start.tail
+        if first > LARGEST_OFFSET:
+            raise _Refused(
+                f"binlog position {self.start} lies beyond 4 GiB, where no read can begin. {RELOAD}"
+            )
+        dump_file(connection, self.server, self.start.file, first)
+        return self._read(connection, first, proven=False)
 
     def by_gtids(self, connection: pymysql.Connection[Any]) -> Changes:
         dump_gtids(connection, self.server, self.start.gtids)
-        return self._read(connection, proven=True)
+        return self._read(connection, self.start.offset, proven=True)
 
-    def _read(self, connection: pymysql.Connection[Any], proven: bool) -> Changes:
+    def _read(self, connection: pymysql.Connection[Any], first: int, proven: bool) -> Changes:
         followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url))
-        progress = Progress(self.server, self.start, self.bound, proven)
+        progress = Progress(self.server, self.start, self.bound, first, proven)
         reader = LogReader(followed, progress, self.limit)
         try:
             for event in events(connection, reader.wanted):

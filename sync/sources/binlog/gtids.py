@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from bisect import bisect_right
+from operator import itemgetter
 from typing import Protocol
 
 from sync.errors import SyncError
@@ -30,6 +31,19 @@ class Gtids(Protocol):
         """What of another set, as text, is not in this one; empty when all of it is."""
 
     def __str__(self) -> str: ...
+
+
+def common_gtids(one: str, other: str) -> str:
+    """The transactions that two sets have in common, in whichever dialect."""
+    if ":" in one + other:
+        return MySQLGtids(MySQLGtids(one).missing(other)).missing(other)
+    common, known = MariaDBGtids(one), MariaDBGtids(other).last
+    common.last = {
+        domain: min(last, known[domain], key=itemgetter(1))
+        for domain, last in common.last.items()
+        if domain in known
+    }
+    return str(common)
 
 
 class MySQLGtids:

@@ -3,15 +3,23 @@
 File and offset cost the server nothing to find but mean something on that server alone; the GTIDs survive a
 failover. Both are kept. The text is the JSON of `binlog_position`, with the server's identity in it where
 file, offset and GTIDs are known to belong together: then the log is entered by file and offset.
+
+MySQL without GTIDs cannot say which transactions of its log a snapshot shows: the last ones may be in the log
+and not be committed yet. So there the next read begins at `tail`, before all that may have been on their way:
+no more than the server has threads, and all in one file, since it waits for them before it begins another.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
 
 from sync.errors import SyncError
+from sync.sources.binlog.gtids import common_gtids
 
 # The way out of a lost position.
 RELOAD = "Reload the table: `--reload` on the command line, `reload: true` in the asset's run config"
@@ -19,19 +27,21 @@ RELOAD = "Reload the table: `--reload` on the command line, `reload: true` in th
 
 @dataclass(frozen=True)
 class Position:
-    """`offset` in bytes. `server` is empty for a position that was read from a status."""
+    """`offset` and `tail` in bytes. `server` is empty for a position that was read from a status."""
 
     file: str
     offset: int
     gtids: str = ""
     server: str = ""
+    tail: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Position:
         """Raises `SyncError` for what is no position of a binlog."""
         try:
             value = json.loads(text)
-            return cls(value["file"], int(value["position"]), value.get("gtid", ""), value.get("server", ""))
+            file, offset = value["file"], int(value["position"])
+            return cls(file, offset, value.get("gtid", ""), value.get("server", ""), value.get("tail"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SyncError(f"{text[:200]!r} is no binlog position. {RELOAD}") from error
 
@@ -41,8 +51,26 @@ class Position:
         return file_number(self.file), self.offset
 
     def __str__(self) -> str:
-        value = {"file": self.file, "position": self.offset, "gtid": self.gtids}
-        return json.dumps({**value, "server": self.server} if self.server else value)
+        value: dict[str, Any] = {"file": self.file, "position": self.offset, "gtid": self.gtids}
+        if self.server:
+            value["server"] = self.server
+        if self.tail is not None:
+            value["tail"] = self.tail
+        return json.dumps(value)
+
+
+def earliest(positions: Iterable[Position]) -> Position:
+    """Where a read has to begin that serves all of these positions.
+
+    A status of MySQL has file and offset that may be ahead of its GTIDs, and those of different servers can't
+    be compared: then it is the GTIDs that are in all of them.
+    """
+    several = list(positions)
+    first = min(several, key=lambda position: position.order)
+    if all(position.server == first.server for position in several) and (first.server or not first.gtids):
+        return first
+    common = reduce(common_gtids, (position.gtids for position in several))
+    return replace(first, gtids=common, server="")
 
 
 def file_number(file: str) -> int:

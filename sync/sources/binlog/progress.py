@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime
 
 from sync.errors import SyncError
 from sync.sources.binlog.events import ARTIFICIAL, HEADER, Event, Gtid
 from sync.sources.binlog.gtids import Gtids, MariaDBGtids, MySQLGtids
 from sync.sources.binlog.position import RELOAD, Position, file_number
-from sync.sources.binlog.server import Server
+from sync.sources.binlog.server import AHEAD, Server, refused
 
 HALF = 1 << 31  # of the offsets that an event can tell
 
@@ -22,10 +23,11 @@ class Progress:
 
     The bound is reached before the first transaction that is not before it: on MySQL with GTIDs one that is
     not in the bound's set, else one that begins at or after its file and offset. `proven` says that the
-    server found the start by its GTIDs; else the first transactions must be the next ones.
+    server found the start by its GTIDs; else the first transactions must be the next ones. `first` is the
+    offset that the read begins at.
     """
 
-    def __init__(self, server: Server, start: Position, bound: Position, proven: bool) -> None:
+    def __init__(self, server: Server, start: Position, bound: Position, first: int, proven: bool) -> None:
         kind: type[MySQLGtids] | type[MariaDBGtids] = MariaDBGtids if server.mariadb else MySQLGtids
         by_set = server.gtids is not None and not server.mariadb
         self._server = server
@@ -34,15 +36,24 @@ class Progress:
         self._allowed = kind(bound.gtids) if by_set else None
         self._gtids: Gtids = kind(start.gtids)
         self._unproven: Gtids | None = None if proven else kind(start.gtids)
-        self._file, self._offset = start.file, start.offset
+        self._file, self._offset = start.file, first
         self._number = file_number(start.file) if start.file else 0
+        self._tail = deque([first], server.in_flight + 1) if server.gtids is None else None
+        self._start = start
+        self._start_order = (0, 0) if proven else start.order
         self._seconds = 0
         self.seen = 0  # bytes of the log since the position
         self.transactions = 0
 
     @property
     def position(self) -> Position:
-        return Position(self._file, self._offset, str(self._gtids), self._server.identity)
+        tail = self._tail[0] if self._tail is not None else None
+        return Position(self._file, self._offset, str(self._gtids), self._server.identity, tail)
+
+    @property
+    def repeating(self) -> bool:
+        """Whether the read is still before its start, in the tail."""
+        return (self._number, self._offset) < self._start_order
 
     @property
     def committed_at(self) -> datetime | None:
@@ -61,6 +72,8 @@ class Progress:
                 return False
         elif gtid and not self._allowed.holds(gtid.source, gtid.number):
             return False
+        if self._tail is not None:
+            self._tail.append(self._offset)
         if gtid and self._unproven is not None:
             if not self._unproven.follows(gtid.source, gtid.number):
                 raise StartMismatch(
@@ -84,12 +97,17 @@ class Progress:
         """All up to the end of this event was read; returns whether that is the bound."""
         _, _, _, _, end, flags = HEADER.unpack_from(event[0], event[1])
         if end and not flags & ARTIFICIAL:
-            self._offset = self._end_of(end)
+            before, self._offset = self._offset, self._end_of(end)
+            if (self._number, before) < self._start_order < (self._number, self._offset):
+                raise StartMismatch(f"{self}: no transaction ends at {self._start_order[1]}. {RELOAD}")
         self.seen = 0
         return self._at_bound()
 
     def rotate(self, file: str, offset: int) -> bool:
         """The log goes on there; returns whether that is the bound."""
+        if self._tail is not None and file != self._file:
+            self._tail.clear()
+            self._tail.append(offset)
         self._file, self._offset, self._number, self.seen = file, offset, file_number(file), 0
         return self._at_bound()
 
@@ -100,9 +118,11 @@ class Progress:
                 f"{self}: the log ends without the transactions {missing}, which the server executed: they"
                 f" were not logged. {RELOAD}"
             )
+        if self.repeating:
+            raise refused(str(self._start), f"{self} nothing follows", AHEAD)
         if self._allowed is None and not self._at_bound():
-            if not self._bound.gtids:
-                raise SyncError(f"{self}: the log ends there, before {self._bound}. {RELOAD}")
+            if not (self._bound.gtids and self._server.gtids):
+                raise SyncError(f"{self}: the log ends before {self._bound}: it was cut off. {RELOAD}")
             self.rotate(self._bound.file, self._bound.offset)  # the server left out what we have
 
     def __str__(self) -> str:

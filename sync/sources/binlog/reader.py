@@ -116,6 +116,7 @@ class LogReader:
     def _begin(self, event: Event, gtid: Gtid | None) -> bool:
         if not self.progress.begin(event, gtid):
             return True
+        self._tables.repeating = self.progress.repeating
         self._gtid = gtid
         self._open, self._inside, self._touched = True, False, False
         return False
@@ -161,8 +162,9 @@ class LogReader:
 
     def _end(self, event: Event) -> bool:
         self._open = self._inside = False
-        self.full = self._touched and self._tables.count() >= self._limit
-        return self.progress.end(self._payload or event, self._gtid) or self.full
+        reached = self.progress.end(self._payload or event, self._gtid)
+        self.full = self._touched and not self.progress.repeating and self._tables.count() >= self._limit
+        return reached or self.full
 
     def _between(self, event: Event) -> bool:
         """An event that says nothing about tables; outside of a transaction the position moves past it."""

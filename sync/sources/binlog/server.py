@@ -14,8 +14,10 @@ from sync.sources.binlog.position import RELOAD
 SETTINGS = (
     "log_bin", "binlog_format", "server_id", "server_uuid", "server_uid", "gtid_mode", "gtid_executed",
     "gtid_binlog_pos", "lower_case_table_names", "binlog_row_metadata",
-    "innodb_native_foreign_keys",
+    "innodb_native_foreign_keys", "max_connections", "replica_parallel_workers", "slave_parallel_workers",
+    "binlog_order_commits",
 )  # fmt: skip
+OTHER_THREADS = 64  # that may commit: of scheduled events, administrators over the limit
 ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236
 # What a server says when it cannot send the log from a position: our word for it, the words it may use.
 PURGED, AHEAD, REPLACED = "purged", "ahead", "replaced"
@@ -34,6 +36,7 @@ EXPLANATIONS = {
 @dataclass(frozen=True)
 class Server:
     """`identity` tells it from other servers. `gtids` are the transactions in its log, None without GTIDs.
+    `in_flight` is how many transactions at the log's end may not be committed yet, where GTIDs do not tell.
     `names_columns` says that the log names the tables' columns, `logs_cascades` that it has the rows which
     foreign keys change, `fold_names` that tables' names have no case.
     """
@@ -41,6 +44,7 @@ class Server:
     mariadb: bool
     identity: str
     gtids: str | None
+    in_flight: int
     names_columns: bool
     logs_cascades: bool
     fold_names: bool
@@ -62,10 +66,18 @@ class Server:
                 f" binlog_format = ROW, and in the server's configuration, then reload the tables"
             )
         executed = values.get("gtid_binlog_pos" if mariadb else "gtid_executed", "").replace("\n", "")
+        gtids = executed if mariadb or values.get("gtid_mode") == "ON" else None
+        if gtids is None and values.get("binlog_order_commits") == "OFF":
+            raise SyncError(
+                "gtid_mode and binlog_order_commits are both off: nothing tells which transactions of the log"
+                " are committed; set gtid_mode = ON, or binlog_order_commits = ON"
+            )
+        workers = values.get("replica_parallel_workers") or values.get("slave_parallel_workers") or "0"
         return cls(
             mariadb=mariadb,
             identity=values.get("server_uuid") or values.get("server_uid") or values["server_id"],
-            gtids=executed if mariadb or values.get("gtid_mode") == "ON" else None,
+            gtids=gtids,
+            in_flight=int(values.get("max_connections", "0")) + int(workers) + OTHER_THREADS,
             names_columns=values.get("binlog_row_metadata") == "FULL",
             logs_cascades=values.get("innodb_native_foreign_keys") == "OFF",
             fold_names=values.get("lower_case_table_names", "0") != "0",

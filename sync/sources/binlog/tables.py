@@ -36,7 +36,8 @@ Followed = tuple[Layout, KeyGroup]  # a table's layout, and the group that its k
 
 
 class FollowedTables:
-    """`connect` opens a connection for the catalog."""
+    """`connect` opens a connection for the catalog. While `repeating` is set, what happens was told of by an
+    earlier read, and just its keys are collected once more."""
 
     def __init__(
         self, tables: Sequence[Table], server: Server, connect: Callable[[], pymysql.Connection[Any]]
@@ -52,6 +53,7 @@ class FollowedTables:
         self._unnamed: set[Table] = set()
         self.keys = {table: TouchedKeys(table) for table in tables}
         self.statements: list[Statement] = []
+        self.repeating = False
 
     def close(self) -> None:
         if self._connection is not None:
@@ -61,7 +63,9 @@ class FollowedTables:
         """Who reads the rows of a TABLE_MAP event, nobody for a table that is not followed."""
         known = self._described.get(body)
         if known is None:
-            known = self._described[body] = self._describe(body)
+            known = self._describe(body)
+            if not self.repeating:  # else a table that cannot be read would not be told of later
+                self._described[body] = known
         return known
 
     def count(self) -> int:
@@ -105,7 +109,8 @@ class FollowedTables:
         return readers
 
     def _note(self, table: Table, kind: Kind, text: str, other: str = "") -> None:
-        self.statements.append(Statement(table, kind, text[:STATEMENT_LENGTH], other))
+        if not self.repeating:
+            self.statements.append(Statement(table, kind, text[:STATEMENT_LENGTH], other))
 
     def _refuse(self, query: Query) -> None:
         for database in sorted(self._databases):

@@ -20,7 +20,7 @@ GTID_MODES = ("OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON")  # one step at a t
 def mariadb_log(shop: pymysql.Connection[Any], stack: Cluster, urls: dict[str, str]) -> Iterator[Log]:
     with MariaDB(stack.home).connect(stack.ports.known()["mysql"]) as root:
         root.select_db("shop")
-        log = Log(root, urls["SOFTCART_MYSQL_URL"])
+        log = Log(root, urls["SOFTCART_MYSQL_URL"], urls["SOFTCART_MYSQL_ADMIN_URL"], exact=True)
         yield log
         log.restore()
 
@@ -51,7 +51,8 @@ def set_gtid_mode(root: pymysql.Connection[Any], wanted: str, consistency: str) 
 
 @pytest.fixture
 def plain_mysql(request: pytest.FixtureRequest, gtid_mode_put_back: None) -> Iterator[Log]:
-    log = Log(request.getfixturevalue("mysql_shop"), request.getfixturevalue("mysql_server").reader)
+    urls = request.getfixturevalue("mysql_server")
+    log = Log(request.getfixturevalue("mysql_shop"), urls.reader, urls.admin)
     yield log
     log.restore()
 

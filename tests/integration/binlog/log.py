@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pymysql
@@ -24,7 +24,9 @@ class Log:
 
     admin: pymysql.Connection[Any]
     url: str
+    writer_url: str
     has_gtids: bool = True
+    exact: bool = False  # the position of a snapshot is exactly the snapshot's
     settings: dict[str, Any] = field(default_factory=dict)
 
     def set(self, name: str, value: str | int) -> None:
@@ -61,7 +63,11 @@ class Log:
         finally:
             connection.close()
         assert text
-        return Position.parse(text)
+        return self.quiet(Position.parse(text))
+
+    def quiet(self, position: Position) -> Position:
+        """A position when nothing was on its way to the log: no tail has to be read again."""
+        return position if self.has_gtids else replace(position, tail=position.offset)
 
     def read(
         self, start: Position, *tables: Table, bound: Position | None = None, limit: int = NO_LIMIT

@@ -123,4 +123,4 @@ def test_events_of_more_than_a_packet_and_files_that_rotate_in_between_are_read(
     assert set(changes.keys[table("item")]) == {(1,), (9,)}
     assert changes.position.file > start.file
     log.run("INSERT INTO item VALUES ('small', 10)")
-    assert log.keys(changes.position, table("item")) == {(10,)}
+    assert log.keys(log.quiet(changes.position), table("item")) == {(10,)}
