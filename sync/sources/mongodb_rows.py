@@ -19,7 +19,7 @@ from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
 ID = "_id"
-LENIENT = CODEC.with_options(unicode_decode_error_handler="replace")
+LENIENT = CODEC.with_options(unicode_decode_error_handler="backslashreplace")
 
 
 def document_column(table: Table) -> str | None:

@@ -211,8 +211,8 @@ def test_text_that_is_not_utf8_spoils_just_its_own_document(pipeline: Pipeline, 
     raw.insert_many([{"_id": "good"}, RawBSONDocument(broken)], bypass_document_validation=True)
     result = pipeline.run(PRODUCTS)
     assert (result.rows, result.quarantined) == (1, 1)
-    ((_, key, reason),) = pipeline.rejected()
-    assert key == "bad"
+    ((key, reason, shown),) = pipeline.query("SELECT key, reason, raw FROM quarantine.rejected_rows")
+    assert (key, json.loads(shown)) == ("bad", {"_id": "bad", "model": r"a\xffc"})
     assert "not valid BSON" in reason
 
 
