@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,13 +10,13 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from softcart_assets.dbt.compiled import UNCHANGED, results
 from softcart_assets.dbt.graph import Model, Project, Test
-from softcart_assets.dbt.runner import DbtError, build
+from softcart_assets.dbt.runner import DbtError
 from softcart_assets.dbt.runner import NodeResult as Result
 from softcart_assets.dbt.specs import column_lineage, model_key
 from sync.errors import SyncError, TransientError
 
-UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do
 SHOWN_ROWS = 50
 NAMED_ROWS = 20
 DESCRIBED_ROWS = 3
@@ -39,8 +39,8 @@ def run(
     url: str,
     connection: Connection,
     project: Project,
-    models: Iterable[Model],
-    tests: Iterable[Test],
+    models: Sequence[Model],
+    tests: Sequence[Test],
     timezone: str,
 ) -> Iterator[Event]:
     """Build models and ask tests in staging, yielding each result as it comes. `connection` is a second one.
@@ -52,7 +52,7 @@ def run(
     nodes = {node.unique_id: node for node in built}
     errors, skipped = [], []
     try:
-        for result in build(url, [node.name for node in built], timezone):
+        for result in results(url, connection, models, tests, timezone):
             node = nodes[result.unique_id]
             if result.status == "error":
                 errors.append(f"{node.name}: {' '.join(result.message.split())}")

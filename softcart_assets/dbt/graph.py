@@ -7,13 +7,12 @@ definitions costs one small file instead of importing dbt.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from softcart_assets.dbt.project import content_hash, target_folder
+from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 
 SINCE = ":since"  # stands for the watermark in a model's SQL, see sql/macros/tracked
 BOOKKEEPING = {"_batch": "bigint", "_changed_at": "timestamptz", "_deleted": "boolean"}
@@ -93,14 +92,8 @@ def load_project() -> Project:
         kept = {}
     if kept.get("version") != version:
         kept = {"version": version, **asdict(_compute())}
-        _replace(path, json.dumps(kept))
+        replace_file(path, json.dumps(kept))
     return _from_json(kept)
-
-
-def _replace(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(path)
 
 
 def _from_json(kept: Mapping[str, Any]) -> Project:

@@ -43,3 +43,10 @@ def target_folder() -> Path:
             raise PermissionError(f"{fallback} belongs to somebody else; remove it or set TMPDIR") from None
         return fallback
     return preferred
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Give a derived file its content, all of it or nothing."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)

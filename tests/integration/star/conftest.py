@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from softcart_assets.dbt import runner
+from softcart_assets.dbt import compiled, runner
 from stack.cluster import Cluster
 from sync.connections import connect_postgresql
 from tests.conftest import fresh_database
@@ -20,7 +20,8 @@ def star_database(
 ) -> Iterator[Staging]:
     target = tmp_path_factory.mktemp("target")
     with pytest.MonkeyPatch.context() as patch, fresh_database(stack, urls["SOFTCART_STAGING_URL"]) as url:
-        patch.setattr(runner, "target_folder", lambda: target)
+        for module in (runner, compiled):
+            patch.setattr(module, "target_folder", lambda: target)
         with closing(connect_postgresql(url)) as connection:
             yield Staging(url, connection)
 

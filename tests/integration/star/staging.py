@@ -16,7 +16,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
-from softcart_assets.dbt.events import UNCHANGED
+from softcart_assets.dbt.compiled import UNCHANGED
 from softcart_assets.dbt.graph import load_project
 from softcart_assets.dbt.runner import NodeResult, build
 from softcart_assets.tables import CATALOG, SHOP

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from resources.postgresql import PostgreSQLResource
-from softcart_assets.dbt import project, runner
+from softcart_assets.dbt import compiled, project, runner
 from softcart_assets.dbt.assets import build_dbt_assets
 from tests.integration.star.staging import STAR, Staging, day
 
@@ -41,6 +41,13 @@ def counted(result: dg.ExecuteInProcessResult, model: str) -> list[int]:
     return [figures(result)[model][name].value for name in names]
 
 
+def verdicts(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], tuple[bool, str | None]]:
+    return {
+        (check.asset_key.path[-1], check.check_name): (check.passed, check.description)
+        for check in result.get_asset_check_evaluations()
+    }
+
+
 def reason(result: dg.ExecuteInProcessResult) -> str:
     [failed] = result.filter_events(lambda event: event.is_step_failure)
     return failed.step_failure_data.user_failure_data.description
@@ -54,19 +61,56 @@ def test_a_run_shows_rows_seconds_and_the_verdict_of_every_test(warehouse: Stagi
     assert first.success
     assert counted(first, "fact_sales") == [2, 2, 0, 0]
     assert figures(first)["sales_cube"]["seconds"].value > 0
-    verdicts = {
-        (check.asset_key.path[-1], check.check_name): check for check in first.get_asset_check_evaluations()
-    }
-    assert [name for name, check in verdicts.items() if not check.passed] == [
-        ("dim_date", "calendar_contradictions")
-    ]
-    warning = verdicts["dim_date", "calendar_contradictions"]
+    [warning] = [check for check in first.get_asset_check_evaluations() if not check.passed]
+    assert warning.check_name == "calendar_contradictions"
     assert warning.severity is dg.AssetCheckSeverity.WARN
     assert warning.description == "1 row: dateid 7 (date 2021-03-31, contradiction quarter 2)"
 
     second = materialize(warehouse)
     assert counted(second, "fact_sales") == [2, 0, 0, 0]
     assert set(figures(second)) == set(figures(first))
+
+
+def test_a_run_that_finds_nothing_to_build_asks_the_tests_without_dbt(
+    warehouse: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.put("dim_date", dateid=7, date=date(2021, 3, 31), quarter=2)
+    warehouse.put("sales_data", rowid=1, product_id=1, price=1, quantity=1, timestamp=day(1))
+    first = materialize(warehouse)
+    with monkeypatch.context() as patch:
+        patch.setattr(compiled, "build", lambda *_: pytest.fail("dbt was run"))
+        second = materialize(warehouse)
+        part = materialize(warehouse, "dim_date", "fact_sales")
+    assert second.success
+    assert counted(second, "fact_sales") == [1, 0, 0, 0]
+    assert set(figures(second)) == set(figures(first))
+    assert verdicts(second) == verdicts(first)
+    assert set(figures(part)) == {"dim_date", "fact_sales"}
+
+    warehouse.execute("UPDATE star.fact_sales SET amount = 0")
+    assert not materialize(warehouse).success
+
+
+def test_what_decides_what_is_compiled_brings_dbt_back(
+    warehouse: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+    build = compiled.build
+    monkeypatch.setattr(compiled, "build", lambda *given: (runs.append(given), build(*given))[1])
+    dimensions = ("dim_product", "dim_category")
+    for change in (
+        lambda: None,
+        lambda: warehouse.put("toys", _id="t1", product_id=1),
+        lambda: monkeypatch.setenv("SOFTCART_TIMEZONE", "Asia/Tokyo"),
+        lambda: warehouse.execute("UPDATE sync.identity SET id = gen_random_uuid()"),
+        lambda: warehouse.execute("DROP TABLE star.dim_category"),
+    ):
+        change()
+        assert materialize(warehouse, *dimensions).success
+        before = len(runs)
+        assert materialize(warehouse, *dimensions).success
+        assert len(runs) == before
+    assert len(runs) == 5
 
 
 def test_a_failed_blocking_test_stops_what_depends_on_its_model(warehouse: Staging) -> None:
