@@ -8,6 +8,13 @@
     of the greatest document; where it ends, the one that began last of those that still hold speaks again. Neighbours
     that agree in all attributes are one version, the first is valid from the beginning, the last without end has
     valid_to NULL. While no document speaks for a member no version is valid.
+
+    How exact a version's times are is up to the log. A full load knows of a deletion only that its snapshot no longer
+    had the row, and collections are loaded one after the other: a document that moved to another collection may leave
+    its member without a version for the time between the two snapshots. That gap stays, since a product that was
+    withdrawn and put up again looks just the same. No sale falls into it: the version before stands in. In the other
+    order the new document speaks first, and the former one's deletion changes nothing. With the times of the source's
+    own log the gap is as long as it was in the shop.
 -#}
 {% macro versions(attributes) %}
 spells as (
