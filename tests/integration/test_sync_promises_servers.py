@@ -48,10 +48,8 @@ STRATEGIES = (Strategy.FULL, Strategy.WATERMARK)
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(
-            BASE_VARIABLE, raising=False
-        )  # its block has room for the other test servers alone
-        cluster = Cluster(Home.from_environment().inner("mortal"), {})
+        environment.delenv(BASE_VARIABLE, raising=False)
+        cluster = Cluster(Home.from_environment().for_killing, {})
         cluster.up(lambda line: None)
         yield cluster
         cluster.down(lambda line: None)
