@@ -40,6 +40,7 @@ class MySQLSource:
     def __init__(self, url: str) -> None:
         self._url = parse(url)
         self._catalog: pymysql.Connection[Any] | None = None
+        self._idle: list[pymysql.Connection[Any]] = []
         self._open_transactions = OpenTransactions()
 
     def __repr__(self) -> str:
@@ -81,7 +82,7 @@ class MySQLSource:
 
     @contextmanager
     def snapshot(self, bound_for: Table | None = None) -> Iterator[MySQLSnapshot]:
-        connection = connect_mysql(self._url, init_command=SESSION)
+        connection = self._kept() or connect_mysql(self._url, init_command=SESSION)
         try:
             with mysql_errors(str(self._url)):
                 bound = None
@@ -90,8 +91,11 @@ class MySQLSource:
                     bound = self._open_transactions.bound(connection, source, bound_for)
                 snapshot = MySQLSnapshot(self._url, connection, bound)
             yield snapshot
+            if snapshot.read_out:
+                self._keep(connection)
         finally:
-            connection.close()
+            if connection not in self._idle:
+                connection.close()
 
     def position(self) -> str | None:
         """Where the binlog stands now, None without one or the right to ask: a cheap probe for change."""
@@ -99,9 +103,31 @@ class MySQLSource:
             return binlog_position(self._connection())
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None
+
+    def _keep(self, connection: pymysql.Connection[Any]) -> None:
+        try:
+            connection.rollback()
+        except (pymysql.err.MySQLError, OSError):  # its snapshot has served; the next one opens another
+            return
+        self._idle.append(connection)
+
+    def _kept(self) -> pymysql.Connection[Any] | None:
+        """The connection of an earlier snapshot, if the server has it still: opening one takes longer than
+        many a pass."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                connection.ping(reconnect=False)
+            except (pymysql.err.MySQLError, OSError):
+                connection.close()
+            else:
+                return connection
+        return None
 
     def _connection(self) -> pymysql.Connection[Any]:
         if self._catalog is None or not self._catalog.open:
@@ -110,12 +136,14 @@ class MySQLSource:
 
 
 class MySQLSnapshot:
-    """A repeatable read that began at one moment, on a connection of its own."""
+    """A repeatable read that began at one moment, on a connection of its own. `read_out` says that no reading
+    was left before its end, which the connection would not survive."""
 
     def __init__(self, url: DatabaseUrl, connection: pymysql.Connection[Any], bound: Bound | None) -> None:
         self._url = url
         self._connection = connection
         self.bound = bound
+        self.read_out = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT UTC_TIMESTAMP(6)")
             row = cursor.fetchone()
@@ -139,10 +167,14 @@ class MySQLSnapshot:
     ) -> Iterator[tuple[bytes, Chunk]]:
         with mysql_errors(table.qualified):
             source = read_table(self._connection, table)
+            self.read_out = False
             yield from reread(self._connection, source, table, columns, touched.keys)
+            self.read_out = True
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
             source = read_table(self._connection, table)
             where = cursor_condition(source, table, since) if since else ""
+            self.read_out = False
             yield from RowReader(self._connection, source, table, columns, where).chunks()
+            self.read_out = True

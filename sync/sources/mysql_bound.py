@@ -49,8 +49,8 @@ class OpenTransactions:
         self._known_until = 0.0
 
     def bound(self, connection: pymysql.Connection[Any], source: SourceTable, table: Table) -> Bound:
-        """The bound for `table`'s cursor. The connection is new, its time zone UTC; no transaction is left
-        open on it."""
+        """The bound for `table`'s cursor. The connection is in no transaction, its time zone UTC; it is
+        left in none."""
         cursor = column_of(source, table, table.cursor_source_name)
         if kind_of(cursor) in NUMBER_KINDS:
             query = f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}"
