@@ -62,12 +62,13 @@ def read_changes(
     with mysql_errors(str(url)):
         with closing(_connect(url)) as connection:
             server = Server.ask(connection)
+            by_file = _by_file(server, start, bound)
             if _nothing_between(server, start, bound):
                 return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
             if not server.logs_cascades:
                 refuse_cascades(connection, tables)
             read = _Read(url, server, tables, start, bound, limit)
-            if not _by_file(server, start):
+            if not by_file:
                 return read.by_gtids(connection)
             try:
                 return read.by_file(connection)
@@ -87,17 +88,19 @@ class _Refused(SyncError):
 
 
 def _nothing_between(server: Server, start: Position, bound: Position) -> bool:
-    """Whether the log need not be read at all, since the bound is not ahead of the start."""
+    """Whether the log need not be read at all, since the bound is where the last read ended."""
     if not server.mariadb:
         return server.gtids is not None and not MySQLGtids(start.gtids).missing(bound.gtids)
-    return start.server == server.identity and start.order >= bound.order
+    return start.server == server.identity and start.order == bound.order
 
 
 def _knows_gtids(server: Server, start: Position) -> bool:
-    return bool(start.gtids) and server.gtids is not None
+    """An empty set of MySQL's is one too, where a status says so: then nothing was executed."""
+    of_mysql_s_status = not (server.mariadb or start.server)
+    return server.gtids is not None and (bool(start.gtids) or of_mysql_s_status)
 
 
-def _by_file(server: Server, start: Position) -> bool:
+def _by_file(server: Server, start: Position, bound: Position) -> bool:
     """Whether to enter the log by file and offset.
 
     Raises `SyncError` where neither these nor GTIDs can find the start in this server's log.
@@ -112,6 +115,8 @@ def _by_file(server: Server, start: Position) -> bool:
             f"binlog position {start} is one of another server than {server.identity}, and means nothing here"
             f" without GTIDs. {RELOAD}"
         )
+    if start.order > bound.order:
+        raise refused(str(start), f"its log stands at {bound}", AHEAD)
     return True
 
 
@@ -125,9 +130,9 @@ class _Read:
     limit: int
 
     def by_file(self, connection: pymysql.Connection[Any]) -> Changes:
-        first = self.start.offset
-        if self.server.gtids is None:
-            first = FIRST_EVENT if self.start.tail is None else self.start.tail
+        first = self.start.tail
+        if first is None:  # without GTIDs anything in this file may have been on its way
+            first = FIRST_EVENT if self.server.gtids is None else self.start.offset
         if first > LARGEST_OFFSET:
             raise _Refused(
                 f"binlog position {self.start} lies beyond 4 GiB, where no read can begin. {RELOAD}"
