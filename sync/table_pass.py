@@ -107,12 +107,18 @@ class TablePass:
         observe = self._options.observe
         expected = self._source.estimate(self.table) if observe and since is None else None
         columns = self.result.columns
-        for chunk in snapshot.read(self.table, columns, since) if self.result.source_exists else ():
+        for chunk in snapshot.read(self.table, columns, since):
             self._read += chunk.rows + len(chunk.rejected)
             rejected += self._load.stage(chunk)
             if observe:
                 observe(self._read, expected)
         self._refuse_share(rejected)
+
+    def stage_anew(self, snapshot: Snapshot, reason: str) -> None:
+        """Stage the whole table for a reason that its log gave."""
+        self.note(f"read whole, since {reason}")
+        self._refuse_vanished(self._source.describe(self.table))
+        self.stage(snapshot)
 
     def stage_touched(self, snapshot: LogSnapshot, touched: Touched) -> None:
         """Stage the rows of the keys that a log named."""

@@ -72,8 +72,9 @@ class Snapshot(Protocol):
         With `since`, only those whose cursor is at least that, or NULL, or cannot be compared with it. It is
         written as PostgreSQL writes a value of the cursor's type, times with a zone in UTC.
 
-        A row with a value that its column cannot hold exactly comes as `Rejected`. Raises `SyncError` for a
-        pair of types that has no exact conversion, or a table that is not there.
+        A table that the source may lack (it is optional, or MongoDB's) is empty then. A row with a value that
+        its column cannot hold exactly comes as `Rejected`. Raises `SyncError` for a pair of types that has no
+        exact conversion, or a table that is not there.
         """
 
 

@@ -173,7 +173,12 @@ class MySQLSnapshot:
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
-            source = read_table(self._connection, table)
+            try:
+                source = read_table(self._connection, table)
+            except UnknownTableError:
+                if table.optional:
+                    return
+                raise
             where = cursor_condition(source, table, since) if since else ""
             self.read_out = False
             yield from RowReader(self._connection, source, table, columns, where).chunks()
