@@ -115,5 +115,6 @@ class _Following:
         if touched.reload is None:
             moving.stage_touched(snapshot, touched)
             return moving.moment(snapshot, changes.position), Extent.PARTIAL
-        moving.stage_anew(snapshot, touched.reload)
+        moving.note(f"read whole, since {touched.reload}")
+        moving.stage(snapshot)
         return moving.moment(snapshot, snapshot.position), Extent.COMPLETE

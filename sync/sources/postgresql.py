@@ -153,12 +153,7 @@ class PostgreSQLSnapshot:
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with postgresql_errors(table.qualified):
-            try:
-                source = read_table(self._connection, table)
-            except UnknownTableError:
-                if table.optional:
-                    return
-                raise
+            source = read_table(self._connection, table)
             yield from RowReader(source, table, columns, since, self._run).chunks()
 
     def _run(self, query: sql.Composed) -> Iterator[Chunk]:
