@@ -144,8 +144,9 @@ def clean(cluster: Cluster, yes: bool) -> None:
     if not yes:
         click.confirm(f"Throw away {home.root} with all data of the local servers?", abort=True)
     cluster.down(say)
-    if home.for_tests.is_home:  # a test run that was killed may have left its servers running
-        Cluster(home.for_tests, {}).down(say)
+    for inner in (home.for_tests, home.for_killing):
+        if inner.is_home:  # a test run that was killed may have left its servers running
+            Cluster(inner, {}).down(say)
     shutil.rmtree(home.root)
     say(f"{home.root} is gone")
 

@@ -59,6 +59,11 @@ class Home:
         return Home(self.root / "test", self.tools, INNER_PORT_OFFSET)
 
     @property
+    def for_killing(self) -> Home:
+        """Another one, for the tests that kill servers. Its ports are free ones: it has no fixed block."""
+        return Home(self.root / "mortal", self.tools)
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The way out where a log no longer leads from a table's position to the present.
+RELOAD = "Reload the table: `--reload` on the command line, `reload: true` in the asset's run config"
+
 
 class SyncError(Exception):
     """A pass cannot go on; the message names the table, the value and the way out. Retrying is pointless."""

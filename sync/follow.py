@@ -115,6 +115,5 @@ class _Following:
         if touched.reload is None:
             moving.stage_touched(snapshot, touched)
             return moving.moment(snapshot, changes.position), Extent.PARTIAL
-        moving.note(f"read whole, since {touched.reload}")
-        moving.stage(snapshot)
+        moving.stage_anew(snapshot, touched.reload)
         return moving.moment(snapshot, snapshot.position), Extent.COMPLETE

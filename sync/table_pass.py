@@ -107,12 +107,18 @@ class TablePass:
         observe = self._options.observe
         expected = self._source.estimate(self.table) if observe and since is None else None
         columns = self.result.columns
-        for chunk in snapshot.read(self.table, columns, since) if self.result.source_exists else ():
+        for chunk in snapshot.read(self.table, columns, since):
             self._read += chunk.rows + len(chunk.rejected)
             rejected += self._load.stage(chunk)
             if observe:
                 observe(self._read, expected)
         self._refuse_share(rejected)
+
+    def stage_anew(self, snapshot: Snapshot, reason: str) -> None:
+        """Stage the whole table for a reason that its log gave."""
+        self.note(f"read whole, since {reason}")
+        self._refuse_vanished(self._source.describe(self.table))
+        self.stage(snapshot)
 
     def stage_touched(self, snapshot: LogSnapshot, touched: Touched) -> None:
         """Stage the rows of the keys that a log named."""
@@ -151,18 +157,11 @@ class TablePass:
             rows=applied.rows,
             batch=applied.batch or before.batch,
             position_after=moment.position,
-            lag_seconds=self._lag(moment),
             compared=extent is Extent.COMPLETE,
             differences=(f"{before.table}: {found}",) if lost else (),
             differing=before.differing + applied.differing,
             seconds=time.monotonic() - self._started,
         )
-
-    def _lag(self, moment: Moment) -> float | None:
-        """How far the table was behind the first reading of the pass."""
-        if self.result.lag_seconds is not None or self._before is None:
-            return self.result.lag_seconds
-        return (moment.taken_at - self._before.synced_at).total_seconds()
 
     def _refuse_share(self, rejected: int) -> None:
         limit = self.table.max_rejected_share

@@ -118,7 +118,8 @@ def catalog(urls: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](urls["SOFTCART_MONGO_ADMIN_URL"]) as client:
         database = client.get_default_database()
         for name in database.list_collection_names():
-            database.drop_collection(name)
+            if not name.startswith("system."):  # what is behind a view or a time series goes with it
+                database.drop_collection(name)
         yield database
 
 

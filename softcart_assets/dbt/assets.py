@@ -9,16 +9,26 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 from psycopg2.extensions import connection as Connection
+from pydantic import Field
 
 from softcart_assets.dbt.events import Event, run
 from softcart_assets.dbt.graph import Model, Project, load_project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
-from softcart_assets.dbt.specs import asset_key, asset_spec, check_spec, model_key
+from softcart_assets.dbt.specs import OP, asset_key, asset_spec, check_spec, model_key
 from softcart_assets.failures import failure
 from sync.errors import SyncError
 from sync.state import lease, prepare
 
 LEASE = "dbt"
+
+
+class BuildConfig(dg.Config):
+    """How a run builds."""
+
+    rebuild: bool = Field(
+        default=False,
+        description="Build the models from all rows instead of those that changed, and repair what differs.",
+    )
 
 
 def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
@@ -32,14 +42,14 @@ def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
     checks = {test.unique_id: check_spec(test, project.model(test.model)) for test in project.tests}
 
     @dg.multi_asset(
-        name="dbt",
+        name=OP,
         specs=specs,
         check_specs=list(checks.values()),
         required_resource_keys={"staging"},
         can_subset=True,
         pool="staging",
     )
-    def dbt(context: dg.AssetExecutionContext) -> Iterator[Event]:
+    def dbt(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Event]:
         models = [model for model in project.models if model_key(model) in context.selected_asset_keys]
         tests = [
             test for test in project.tests if checks[test.unique_id].key in context.selected_asset_check_keys
@@ -51,7 +61,7 @@ def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
                 prepare(connection)
                 check_inputs(connection, models)
                 with lease(connection, LEASE):
-                    yield from run(staging.url, connection, project, models, tests, timezone)
+                    yield from run(staging.url, connection, project, models, tests, timezone, config.rebuild)
         except SyncError as error:
             raise failure([error]) from error
 

@@ -44,20 +44,25 @@ class Compiled:
 
 
 def results(
-    url: str, connection: Connection, models: Sequence[Model], tests: Sequence[Test], timezone: str
+    url: str,
+    connection: Connection,
+    models: Sequence[Model],
+    tests: Sequence[Test],
+    timezone: str,
+    rebuild: bool,
 ) -> Iterator[NodeResult]:
     """How each model and test ended, as `runner.build` yields them; without dbt where nothing is to be built
     and no blocking test fails. `connection` is one to staging at `url`. Raises `DbtError`."""
     version = _version(parse(url).database, timezone)
     compiled = _load(version)
-    answers = _ask_all(connection, models, tests, compiled)
+    answers = None if rebuild else _ask_all(connection, models, tests, compiled)
     if answers is not None:
         yield from answers
         return
     asked: dict[str, str] = {}
     built: list[str] = []
     names = {model.unique_id: model.name for model in models}
-    for result in build(url, [*names.values(), *(test.name for test in tests)], timezone):
+    for result in build(url, [*names.values(), *(test.name for test in tests)], timezone, rebuild):
         if result.unique_id not in names:
             asked[result.unique_id] = result.sql
         elif result.status == "success":

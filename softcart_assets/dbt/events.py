@@ -14,7 +14,8 @@ from softcart_assets.dbt.compiled import UNCHANGED, results
 from softcart_assets.dbt.graph import Model, Project, Test
 from softcart_assets.dbt.runner import DbtError
 from softcart_assets.dbt.runner import NodeResult as Result
-from softcart_assets.dbt.specs import column_lineage, model_key
+from softcart_assets.dbt.specs import OP, column_lineage, model_key
+from softcart_assets.failures import repair_command
 from sync.errors import SyncError, TransientError
 
 SHOWN_ROWS = 50
@@ -42,6 +43,7 @@ def run(
     models: Sequence[Model],
     tests: Sequence[Test],
     timezone: str,
+    rebuild: bool,
 ) -> Iterator[Event]:
     """Build models and ask tests in staging, yielding each result as it comes. `connection` is a second one.
 
@@ -52,7 +54,7 @@ def run(
     nodes = {node.unique_id: node for node in built}
     errors, skipped = [], []
     try:
-        for result in results(url, connection, models, tests, timezone):
+        for result in results(url, connection, models, tests, timezone, rebuild):
             node = nodes[result.unique_id]
             if result.status == "error":
                 errors.append(f"{node.name}: {' '.join(result.message.split())}")
@@ -115,9 +117,16 @@ def check_result(test: Test, model: Model, result: Result, connection: Connectio
         check_name=test.check,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if test.is_blocking else dg.AssetCheckSeverity.WARN,
-        description=None if passed else _summary(result.failures, rows),
+        description=None if passed else _summary(result.failures, rows) + _way_out(test, model),
         metadata=metadata,
     )
+
+
+def _way_out(test: Test, model: Model) -> str:
+    """A test that blocks compares a model with what it is made of; others speak of what the shop says."""
+    if not test.is_blocking:
+        return ""
+    return f". To build it anew: {repair_command(model_key(model), OP, {'rebuild': True})}"
 
 
 def _rows(query: str, connection: Connection) -> list[dict[str, str | None]]:

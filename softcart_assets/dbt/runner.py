@@ -101,11 +101,13 @@ def invoke(command: Sequence[str], manifest: Any = None, callbacks: Sequence[Any
     return outcome.result
 
 
-def build(url: str, names: Sequence[str], timezone: str = DEFAULT_TIMEZONE) -> Iterator[NodeResult]:
+def build(
+    url: str, names: Sequence[str], timezone: str = DEFAULT_TIMEZONE, rebuild: bool = False
+) -> Iterator[NodeResult]:
     """Build the named models and tests in staging at `url`, yielding each as it ends.
 
     A model whose upstream failed, or whose upstream's blocking test failed, is skipped. `timezone` is the
-    IANA zone of the business. Raises `DbtError`.
+    IANA zone of the business; `rebuild` looks at all rows, not at those that changed. Raises `DbtError`.
     """
     database = parse(url)
     finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -118,6 +120,8 @@ def build(url: str, names: Sequence[str], timezone: str = DEFAULT_TIMEZONE) -> I
         # Compiling leaves its traces in a manifest, so each run works on a copy.
         manifest = _parsed(content_hash(), database.database, timezone).deepcopy()
         command = ["build", *arguments(timezone), "--indirect-selection", "empty", "--select", *names]
+        if rebuild:
+            command.append("--full-refresh")
         outcome: list[Any] = []
 
         def work() -> None:

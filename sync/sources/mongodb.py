@@ -1,42 +1,54 @@
 """MongoDB as a source: declared fields become columns, the whole document one more.
 
 Needs the role `read`. On a replica set (5.0 or newer) a table is read from a snapshot; a standalone server
-has none, and is read as it is while it is read.
+has none, and is read as it is while it is read. On a replica set its change streams can be followed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
+
+from bson.raw_bson import RawBSONDocument
 
 from sync.ahead import ahead
 from sync.connections import connect_mongodb, mongodb_errors
 from sync.copytext import Chunk
-from sync.errors import SyncError
-from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd
+from sync.sources.base import Bound, Capabilities, Changes, Description, Touched
 from sync.sources.bson_text import CODEC
+from sync.sources.change_stream import as_number, last_change
 from sync.sources.mongodb_cursor import cursor_column, cursor_filter, greatest_number
-from sync.sources.mongodb_probe import cluster_time, keeps_log, log_end, position_of, touched
+from sync.sources.mongodb_ids import id_of, one_of, split
+from sync.sources.mongodb_log import LogReading
+from sync.sources.mongodb_position import (
+    SNAPSHOT_WIRE_VERSION,
+    Position,
+    collection_ids,
+    refuse_unfollowable,
+)
 from sync.sources.mongodb_rows import ID, DocumentReader, column_field, document_column
+from sync.sources.mongodb_sessions import SnapshotSessions
 from sync.spec import Column, Strategy, Table
 from sync.urls import parse
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-    from pymongo.client_session import ClientSession
+    from pymongo.cursor import RawBatchCursor
 
 BATCH_DOCUMENTS = 2000
+PORTION = 2000  # documents that are asked for by their ids at once
 LONGEST_TRANSACTION = timedelta(seconds=60)
-SNAPSHOT_WIRE_VERSION = 13  # MongoDB 5.0
 
 
 class MongoDBSource:
     """A MongoDB server; connects when it is first used."""
 
     system = "mongodb"
-    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK}))
+    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK, Strategy.LOG}))
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
@@ -56,6 +68,8 @@ class MongoDBSource:
             for column in columns:
                 column_field(table, column)
         with mongodb_errors(f"{table.qualified} from {self._url}"):
+            if table.strategy is Strategy.LOG:
+                refuse_unfollowable(self._client(), table, columns)
             names = self._client()[table.database].list_collection_names(filter={"name": table.source_name})
         return Description(columns, exists=bool(names))
 
@@ -80,9 +94,9 @@ class MongoDBSource:
             hello = client.admin.command("hello")
             member = "setName" in hello or hello.get("msg") == "isdbgrid"
             able = member and hello["maxWireVersion"] >= SNAPSHOT_WIRE_VERSION
-            session = client.start_session(snapshot=able)
-        with session:
-            yield MongoDBSnapshot(client, session, hello, bound)
+            sessions = SnapshotSessions(client, able)
+        with closing(sessions):
+            yield MongoDBSnapshot(client, sessions, hello, bound)
 
     def _bound(self, table: Table) -> Bound:
         """The server ends a transaction after a minute (transactionLifetimeLimitSeconds)."""
@@ -93,27 +107,11 @@ class MongoDBSource:
             now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
         return Bound(now - LONGEST_TRANSACTION, now, greatest)
 
-    def log_end(self) -> LogEnd | None:
+    def last_change(self, after: str | None) -> str:
+        """The position of the last change in the URL's database, `after` itself if there was none since: a
+        cheap probe. Needs a replica set."""
         with mongodb_errors(str(self._url)):
-            return log_end(self._client())
-
-    def follows(self, position: str) -> bool:
-        try:
-            cluster_time(position)
-        except SyncError:
-            return False
-        return True
-
-    def reached(self, position: str, end: LogEnd) -> bool:
-        return cluster_time(position) == cluster_time(end.position)
-
-    def touched(self, starts: Mapping[Table, str], end: LogEnd, limit: int, seconds: float) -> Changes:
-        with mongodb_errors(str(self._url)):
-            return touched(self._client(), starts, end, limit, seconds)
-
-    def keeps_log(self) -> timedelta | None:
-        with mongodb_errors(str(self._url)):
-            return keeps_log(self._client())
+            return last_change(self._client(), self._url.database, after)
 
     def close(self) -> None:
         if self._opened is not None:
@@ -127,25 +125,63 @@ class MongoDBSource:
 
 
 class MongoDBSnapshot:
-    """A snapshot session. The server chooses its time, that of the newest majority commit, at the first read
-    and keeps it for 300 seconds unless minSnapshotHistoryWindowInSeconds says otherwise."""
+    """Reads at one moment. A table that follows the log is read on at a later one where reading takes longer
+    than the server keeps a moment: what changed in between lies behind `position`, and so follows."""
 
     def __init__(
         self,
         client: MongoClient[dict[str, Any]],
-        session: ClientSession,
+        sessions: SnapshotSessions,
         hello: dict[str, Any],
         bound: Bound | None,
     ) -> None:
         self._client = client
+        self._sessions = sessions
         self.bound = bound
-        self._session = session
         self.taken_at: datetime = hello["localTime"].replace(tzinfo=UTC)
-        self.position: str | None = position_of(hello)
+        committed = hello.get("lastWrite", {}).get("majorityOpTime", {}).get("ts")
+        self._position = Position(as_number(committed)) if committed else None
+        self._chosen = False
+
+    @property
+    def position(self) -> str | None:
+        return str(self._position) if self._position else None
 
     def count(self, table: Table) -> int:
         with mongodb_errors(table.qualified):
-            return self._client[table.database][table.source_name].count_documents({}, session=self._session)
+            collection = self._client[table.database][table.source_name]
+            return collection.count_documents({}, session=self._sessions.current)
+
+    def changes(self, starts: Mapping[Table, str], limit: int) -> Changes:
+        with mongodb_errors(", ".join(table.qualified for table in starts)):
+            reading = LogReading(self._client, starts)
+            for table in starts:
+                self._choose(table)
+            assert self._position is not None
+            changes = reading.up_to(self._position.time, limit)
+            return replace(changes, complete=changes.complete and not self._sessions.renew())
+
+    def reread(
+        self, table: Table, columns: Sequence[Column], touched: Touched
+    ) -> Iterator[tuple[bytes, Chunk]]:
+        return ahead(self._reread(table, columns, touched))
+
+    def _reread(
+        self, table: Table, columns: Sequence[Column], touched: Touched
+    ) -> Generator[tuple[bytes, Chunk], None, None]:
+        rows = DocumentReader(table, columns)
+        remaining = iter(sorted(touched.keys))
+        while portion := list(islice(remaining, PORTION)):
+            lines = rows.keys(portion)
+            wanted = {id_of(key) for key in portion}
+            self._sessions.renew()
+            for batch in self._batches(table, one_of(portion)):
+                found = (document for document in split(batch) if id_of(document) in wanted)
+                for chunk in rows.chunks(found):
+                    yield lines, chunk
+                    lines = b""
+            if lines:
+                yield lines, Chunk(b"", 0)
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         # Documents are decoded on this side, which takes about as long as the target's work.
@@ -155,12 +191,52 @@ class MongoDBSnapshot:
         self, table: Table, columns: Sequence[Column], since: str | None
     ) -> Generator[Chunk, None, None]:
         rows = DocumentReader(table, columns)
+        if table.strategy is Strategy.LOG:
+            with mongodb_errors(table.qualified):
+                for documents in self._batches_by_id(table):
+                    yield from rows.chunks(documents)
+            return
+        condition = cursor_filter(table, columns, since) if since else {}
+        for batch in self._batches(table, condition):
+            yield from rows.chunks(split(batch))
+
+    def _batches(self, table: Table, condition: Mapping[str, Any]) -> Iterator[bytes]:
+        with mongodb_errors(table.qualified), closing(self._find(table, condition)) as found:
+            yield from cast("Iterator[bytes]", found)
+
+    def _find(self, table: Table, condition: Mapping[str, Any]) -> RawBatchCursor[dict[str, Any]]:
         collection = self._client[table.database][table.source_name].with_options(CODEC)
         projection = dict.fromkeys(sorted(table.exclude), 0) or None
-        condition = cursor_filter(table, columns, since) if since else {}
-        with mongodb_errors(table.qualified):
-            batches = collection.find_raw_batches(
-                condition, projection, batch_size=BATCH_DOCUMENTS, session=self._session
-            )
-            for batch in cast("Iterator[bytes]", batches):
-                yield from rows.chunks(batch)
+        session = self._sessions.current
+        return collection.find_raw_batches(condition, projection, batch_size=BATCH_DOCUMENTS, session=session)
+
+    def _batches_by_id(self, table: Table) -> Iterator[list[bytes]]:
+        """All documents in the order of their ids, in which a later moment can go on where one has aged."""
+        self._sessions.renew()
+        self._choose(table)
+        self._identify(table)
+        condition: dict[str, Any] = {}
+        while True:
+            with closing(self._find(table, condition).sort(ID)) as found:
+                for batch in cast("Iterator[bytes]", found):
+                    documents = list(split(batch))
+                    yield documents
+                    if self._sessions.aged:
+                        last = RawBSONDocument(documents[-1])[ID]
+                        break
+                else:
+                    return
+            # Outside $expr only values of the same type are compared.
+            condition = {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
+            self._sessions.renew()
+
+    def _choose(self, table: Table) -> None:
+        """Let the server choose the moment, which is exactly the position."""
+        if not self._chosen and (moment := self._sessions.time(table)):
+            self._chosen = True
+            self._position = Position(moment)
+
+    def _identify(self, table: Table) -> None:
+        if self._position:
+            known = {**self._position.collections, **collection_ids(self._client, [table])}
+            self._position = Position(self._position.time, known)

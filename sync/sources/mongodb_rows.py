@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from operator import methodcaller
 from typing import Any
@@ -48,14 +48,15 @@ class DocumentReader:
             (_value_of(None if column.name == document else column.source_name), column_field(table, column))
             for column in columns
         ]
+        self._key_fields = [self._fields[index] for index in self._key]
         self._masked = [column.source_name for column in columns if column.mask]
 
-    def chunks(self, batch: bytes) -> Iterator[Chunk]:
-        """The rows of one batch of documents as the server sent it."""
+    def chunks(self, documents: Iterable[bytes]) -> Iterator[Chunk]:
+        """The rows of documents as the server sent them."""
         lines: list[bytes] = []
         rejected: list[Rejected] = []
         size = 0
-        for document, flaw in _documents(batch):
+        for document, flaw in _decoded(documents):
             row = self._row(document, flaw)
             if isinstance(row, Rejected):
                 rejected.append(row)
@@ -66,6 +67,18 @@ class DocumentReader:
                 yield Chunk(b"".join(lines), len(lines), tuple(rejected))
                 lines, rejected, size = [], [], 0
         yield Chunk(b"".join(lines), len(lines), tuple(rejected))
+
+    def keys(self, documents: Iterable[bytes]) -> bytes:
+        """The keys of documents as COPY lines, without those that no row can have."""
+        lines: list[bytes] = []
+        for document, _ in _decoded(documents):
+            for masked in self._masked:
+                _mask(document, masked)
+            try:
+                lines.append(line([field(value_of(document)) for value_of, field in self._key_fields]))
+            except MisfitError:
+                continue
+        return b"".join(lines)
 
     def _row(self, document: dict[str, Any], flaw: str) -> bytes | Rejected:
         for masked in self._masked:
@@ -96,12 +109,9 @@ class DocumentReader:
         )
 
 
-def _documents(batch: bytes) -> Iterator[tuple[dict[str, Any], str]]:
-    """The documents of a batch, each with what is wrong with it: text that is not UTF-8 spoils its own."""
-    position = 0
-    while position < len(batch):
-        end = position + int.from_bytes(batch[position : position + 4], "little")
-        encoded, position = batch[position:end], end
+def _decoded(documents: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Documents, each with what is wrong with it: text that is not UTF-8 spoils its own."""
+    for encoded in documents:
         try:
             yield bson.decode(encoded, CODEC), ""
         except InvalidBSON as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pymysql
@@ -16,10 +16,9 @@ import pymysql
 from sync.connections import connect_mysql, mysql_errors
 from sync.copytext import Chunk
 from sync.errors import SyncError, UnknownTableError
-from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Touched
-from sync.sources.binlog.position import Position
-from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
-from sync.sources.mysql_bound import OpenTransactions, utc_now
+from sync.sources.base import Bound, Capabilities, Changes, Description, Touched
+from sync.sources.binlog_position import binlog_position, open_snapshot
+from sync.sources.mysql_bound import OpenTransactions
 from sync.sources.mysql_catalog import column_of, primary_key, read_table
 from sync.sources.mysql_log import reread, touched_since
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
@@ -41,6 +40,7 @@ class MySQLSource:
     def __init__(self, url: str) -> None:
         self._url = parse(url)
         self._catalog: pymysql.Connection[Any] | None = None
+        self._idle: list[pymysql.Connection[Any]] = []
         self._open_transactions = OpenTransactions()
 
     def __repr__(self) -> str:
@@ -82,7 +82,7 @@ class MySQLSource:
 
     @contextmanager
     def snapshot(self, bound_for: Table | None = None) -> Iterator[MySQLSnapshot]:
-        connection = connect_mysql(self._url, init_command=SESSION)
+        connection = self._kept() or connect_mysql(self._url, init_command=SESSION)
         try:
             with mysql_errors(str(self._url)):
                 bound = None
@@ -91,38 +91,43 @@ class MySQLSource:
                     bound = self._open_transactions.bound(connection, source, bound_for)
                 snapshot = MySQLSnapshot(self._url, connection, bound)
             yield snapshot
+            if snapshot.read_out:
+                self._keep(connection)
         finally:
-            connection.close()
+            if connection not in self._idle:
+                connection.close()
 
-    def log_end(self) -> LogEnd | None:
+    def position(self) -> str | None:
+        """Where the binlog stands now, None without one or the right to ask: a cheap probe for change."""
         with mysql_errors(str(self._url)):
-            connection = self._connection()
-            at = utc_now(connection)
-            position = binlog_position(connection)
-        return LogEnd(position, at) if position else None
-
-    def follows(self, position: str) -> bool:
-        try:
-            Position.parse(position)
-        except SyncError:
-            return False
-        return True
-
-    def reached(self, position: str, end: LogEnd) -> bool:
-        here, there = Position.parse(position), Position.parse(end.position)
-        return (here.order, here.gtids) == (there.order, there.gtids)
-
-    def touched(self, starts: Mapping[Table, str], end: LogEnd, limit: int, seconds: float) -> Changes:
-        return touched_since(self._url, starts, end.position, limit, seconds)
-
-    def keeps_log(self) -> timedelta | None:
-        with mysql_errors(str(self._url)):
-            return log_retention(self._connection())
+            return binlog_position(self._connection())
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None
+
+    def _keep(self, connection: pymysql.Connection[Any]) -> None:
+        try:
+            connection.rollback()
+        except (pymysql.err.MySQLError, OSError):  # its snapshot has served; the next one opens another
+            return
+        self._idle.append(connection)
+
+    def _kept(self) -> pymysql.Connection[Any] | None:
+        """The connection of an earlier snapshot, if the server has it still: opening one takes longer than
+        many a pass."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                connection.ping(reconnect=False)
+            except (pymysql.err.MySQLError, OSError):
+                connection.close()
+            else:
+                return connection
+        return None
 
     def _connection(self) -> pymysql.Connection[Any]:
         if self._catalog is None or not self._catalog.open:
@@ -131,13 +136,19 @@ class MySQLSource:
 
 
 class MySQLSnapshot:
-    """A repeatable read that began at one moment, on a connection of its own."""
+    """A repeatable read that began at one moment, on a connection of its own. `read_out` says that no reading
+    was left before its end, which the connection would not survive."""
 
     def __init__(self, url: DatabaseUrl, connection: pymysql.Connection[Any], bound: Bound | None) -> None:
         self._url = url
         self._connection = connection
         self.bound = bound
-        self.taken_at = utc_now(connection)
+        self.read_out = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT UTC_TIMESTAMP(6)")
+            row = cursor.fetchone()
+            assert row is not None
+            self.taken_at: datetime = row[0].replace(tzinfo=UTC)
         self.position: str | None = open_snapshot(connection)
 
     def count(self, table: Table) -> int:
@@ -156,10 +167,19 @@ class MySQLSnapshot:
     ) -> Iterator[tuple[bytes, Chunk]]:
         with mysql_errors(table.qualified):
             source = read_table(self._connection, table)
+            self.read_out = False
             yield from reread(self._connection, source, table, columns, touched.keys)
+            self.read_out = True
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
-            source = read_table(self._connection, table)
+            try:
+                source = read_table(self._connection, table)
+            except UnknownTableError:
+                if table.optional:
+                    return
+                raise
             where = cursor_condition(source, table, since) if since else ""
+            self.read_out = False
             yield from RowReader(self._connection, source, table, columns, where).chunks()
+            self.read_out = True

@@ -127,32 +127,44 @@ def expression(column: SourceColumn, wanted: Column, fetchable: bool) -> Express
     """
     kind, name = kind_of(column), quote(column.name)
     target = parse_type(wanted.type)
+    _refuse_unfit(column, kind, wanted, target)
     text = _text(column, kind, name, target)
+    null = f"{name} IS NULL" if column.nullable else None
+    fits = None
     if wanted.mask:
         text = f"SHA2({text}, 256)"
-    elif target.base not in _accepted(kind, column):
+    else:
+        fits = _guard(kind, column, name, text, target)
+    if wanted.zero_date == ZERO_DATE_NULL:
+        null, text = f"IFNULL({name} = 0, TRUE)", f"IF({name} = 0, NULL, {text})"
+    elif wanted.zero_date:
+        text, fits = f"IF({name} = 0, '{wanted.zero_date}', {text})", f"({name} = 0 OR {fits})"
+    plain = wanted.mask or kind not in {"text", "json", "binary"}
+    shown = f"CONCAT('0x', HEX({name}))" if fits and _converted(kind, column) else None
+    field = _field(text if plain else _escaped(kind, text), fits, shown)
+    if fetchable and not plain and column.data_type in LONG_TEXTS:
+        field = f"IF(OCTET_LENGTH({name}) > {LONGEST_ESCAPED_BYTES}, NULL, {field})"
+    if null:
+        field = f"IF({null}, {NULL_SQL}, {field})"
+    fetched = f"CONCAT({text})"
+    if not plain:
+        fetched = f"IF({fits}, {name}, {shown})" if shown else name
+    return Expression(text, field, fits, _literal(kind, name), fetched, name)
+
+
+def _refuse_unfit(column: SourceColumn, kind: str, wanted: Column, target: PgType) -> None:
+    if not wanted.mask and target.base not in _accepted(kind, column):
         raise SyncError(
             f"column {column.name}: {column.column_type} has no exact form in {wanted.type}; declare"
             f" {natural_type(column)} or text"
         )
     if wanted.zero_date and kind not in DATES:
         raise SyncError(f"column {column.name}: {column.column_type} has no zero dates; declare no zero_date")
-    plain = wanted.mask or kind not in {"text", "json", "binary"}
-    fits = None if wanted.mask else _guard(kind, column, name, text, target)
-    null = f"{name} IS NULL" if column.nullable else None
-    if wanted.zero_date == ZERO_DATE_NULL:
-        null, text = f"IFNULL({name} = 0, TRUE)", f"IF({name} = 0, NULL, {text})"
-    elif wanted.zero_date:
-        text, fits = f"IF({name} = 0, '{wanted.zero_date}', {text})", f"({name} = 0 OR {fits})"
-    escaped = text if plain else rf"CONCAT('\\', {text})" if kind == "binary" else _escaped(text)
-    shown = f"CONCAT('0x', HEX({name}))" if fits and _converted(kind, column) else None
-    field = f"IF({fits}, {escaped}, CONCAT({MISFIT_SQL}, {shown or escaped}))" if fits else escaped
-    if fetchable and not plain and column.data_type in LONG_TEXTS:
-        field = f"IF(OCTET_LENGTH({name}) > {LONGEST_ESCAPED_BYTES}, NULL, {field})"
-    if null:
-        field = f"IF({null}, {NULL_SQL}, {field})"
-    fetched = f"CONCAT({text})" if plain else f"IF({fits}, {name}, {shown})" if shown else name
-    return Expression(text, field, fits, _literal(kind, name), fetched, name)
+
+
+def _field(escaped: str, fits: str | None, shown: str | None) -> str:
+    """`shown` is what a reader sees of a value that does not fit, where that is not its field."""
+    return f"IF({fits}, {escaped}, CONCAT({MISFIT_SQL}, {shown or escaped}))" if fits else escaped
 
 
 def _accepted(kind: str, column: SourceColumn) -> set[str]:
@@ -179,7 +191,9 @@ def _text(column: SourceColumn, kind: str, name: str, target: PgType) -> str:
     return name
 
 
-def _escaped(text: str) -> str:
+def _escaped(kind: str, text: str) -> str:
+    if kind == "binary":
+        return rf"CONCAT('\\', {text})"
     for plain, escape in (
         (r"'\\'", r"'\\\\'"),
         (r"'\t'", r"'\\t'"),

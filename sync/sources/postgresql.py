@@ -153,7 +153,12 @@ class PostgreSQLSnapshot:
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with postgresql_errors(table.qualified):
-            source = read_table(self._connection, table)
+            try:
+                source = read_table(self._connection, table)
+            except UnknownTableError:
+                if table.optional:
+                    return
+                raise
             yield from RowReader(source, table, columns, since, self._run).chunks()
 
     def _run(self, query: sql.Composed) -> Iterator[Chunk]:

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from sync.copytext import Chunk
 
 CHUNK_BYTES = 1 << 20
-WAITING_CHUNKS = 2
+CHUNKS_IN_FLIGHT = 2  # the one that is worked on and the next
 
 
 class CopyOut:
@@ -30,7 +30,7 @@ class CopyOut:
         self._connection = connection
         self._query = query
         self._passed: SimpleQueue[Chunk | BaseException | None] = SimpleQueue()
-        self._room = Semaphore(WAITING_CHUNKS)
+        self._room = Semaphore(CHUNKS_IN_FLIGHT)
         self._rows: list[bytes] = []
         self._size = 0
         self._stopped = False
@@ -42,8 +42,8 @@ class CopyOut:
         while (passed := self._passed.get()) is not None:
             if isinstance(passed, BaseException):
                 raise passed
-            self._room.release()
             yield passed
+            self._room.release()
         self._thread.join()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ import threading
 import tracemalloc
 from contextlib import closing
 from dataclasses import replace
+from threading import Event
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -16,7 +17,9 @@ from sync.errors import SyncError, TransientError, UnknownTableError
 from sync.sources.postgresql import PostgreSQLSource
 from sync.spec import Column, Table
 from tests.integration.cli.command import TO, Command
+from tests.integration.killing import through
 from tests.integration.postgresql_support import Databases
+from tests.integration.wire import Wire
 
 ORDERS = Table("orders", "postgresql", "public", key=("id",), history=True)
 CREATE = "CREATE TABLE orders (id integer PRIMARY KEY, n integer, note text)"
@@ -199,6 +202,20 @@ def test_a_reading_that_is_left_early_ends_at_once(databases: Databases) -> None
             )
             assert chunk.rows
     assert not [thread for thread in threading.enumerate() if thread.name == "copy out"]
+
+
+def test_a_reading_of_a_server_that_fell_silent_can_be_left(databases: Databases) -> None:
+    databases.execute(BIG)
+    heard = Event()
+    with Wire(urlsplit(databases.source_url).port or 0) as wire:
+        with closing(PostgreSQLSource(through(databases.source_url, wire))) as source:
+            columns = source.describe(BIG_TABLE).columns
+            wire.at_byte(8 << 20, heard.wait)
+            with source.snapshot() as snapshot:
+                chunks = snapshot.read(BIG_TABLE, columns)
+                assert [next(chunks).rows > 100 for _ in range(3)]
+        assert not [thread for thread in threading.enumerate() if thread.name == "copy out"]
+        heard.set()
 
 
 def test_a_value_that_the_server_cannot_read_ends_the_pass_with_its_word(databases: Databases) -> None:

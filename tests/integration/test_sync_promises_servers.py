@@ -24,6 +24,7 @@ from stack.ports import BASE_VARIABLE
 from stack.postgres import PostgreSQL
 from stack.server import Server
 from sync.connections import connect_mysql
+from sync.sources.postgresql import PostgreSQLSource
 from sync.spec import Strategy, Table
 from sync.systems import open_source
 from tests.conftest import empty_shop, fresh_database
@@ -36,6 +37,7 @@ from tests.integration.numbers import (
     assert_equal_after_a_pass,
     following,
 )
+from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline
 from tests.integration.wire import Wire
 
@@ -46,10 +48,8 @@ STRATEGIES = (Strategy.FULL, Strategy.WATERMARK)
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(
-            BASE_VARIABLE, raising=False
-        )  # its block has room for the other test servers alone
-        cluster = Cluster(Home.from_environment().inner("mortal"), {})
+        environment.delenv(BASE_VARIABLE, raising=False)
+        cluster = Cluster(Home.from_environment().for_killing, {})
         cluster.up(lambda line: None)
         yield cluster
         cluster.down(lambda line: None)
@@ -139,3 +139,37 @@ def test_a_server_that_is_killed_under_a_pass_costs_nothing_but_another_one(
         table = following(numbers, strategy)
         scene.kill_under_a_pass(table, server, step)
         scene.assert_equal_after_a_pass(table)
+
+
+ORDERS = Table(
+    "orders", "postgresql", "public", ("id",), strategy=Strategy.WATERMARK, cursor="at", overlap_seconds=0
+)
+
+
+def test_a_prepared_transaction_which_outlives_its_server_is_not_missed(mortal: Cluster, target: str) -> None:
+    server = PostgreSQL(mortal.home)
+    with closing(server.connect(mortal.ports.known()["postgres"])) as root, root.cursor() as cursor:
+        cursor.execute("GRANT pg_read_all_stats TO softcart")
+        cursor.execute("ALTER SYSTEM SET max_prepared_transactions = 2")
+    server.stop()
+    server.start(mortal.ports, lambda line: None)
+    with (
+        fresh_database(mortal, mortal.urls()["SOFTCART_STAGING_URL"]) as url,
+        closing(PostgreSQLSource(url)) as source,
+    ):
+        orders = Databases(source, target, url)
+        orders.execute(
+            "CREATE TABLE orders (id integer PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())",
+            "INSERT INTO orders VALUES (1)",
+        )
+        orders.run(ORDERS)
+        orders.execute("BEGIN", "INSERT INTO orders VALUES (2)", "PREPARE TRANSACTION 'late'")
+        orders.execute("INSERT INTO orders VALUES (3)")
+        assert orders.run(ORDERS).rows == 2
+        kill(server)
+        server.start(mortal.ports, lambda line: None)
+        source.close()
+        orders.execute("INSERT INTO orders VALUES (4)")
+        assert orders.run(ORDERS).rows == 3
+        orders.execute("COMMIT PREPARED 'late'")
+        assert orders.run(ORDERS).rows == 4

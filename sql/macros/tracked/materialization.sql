@@ -10,8 +10,9 @@
     A model that sets `scope` returns, for every value of these columns that its changed inputs touch, all rows that
     should exist, or a single row with `_deleted` when none should; `_deleted` is a column of its SQL, not of its
     contract. Without `scope` it returns everything. Rows that differ are written and stamped with the batch, rows
-    that are gone become tombstones, rows that are equal are left alone. A first build, a changed model and a
-    staging database with another identity are the same with a watermark below every batch and all rows in scope.
+    that are gone become tombstones, rows that are equal are left alone. A first build, a changed model, a
+    staging database with another identity and `--full-refresh` are the same with a watermark below every batch and
+    all rows in scope.
 
     `stamps` maps a bookkeeping column to columns of the contract: it holds the batch that last changed one of
     them, or that made, deleted or brought back the row.

@@ -46,7 +46,7 @@
     {%- set fingerprint = tracked_fingerprint(sql) -%}
     {%- set row = tracked_query(tracked_state_query(table)).rows[0] -%}
     {%- set is_full = (
-        not row['is_present'] or row['batch'] is none
+        should_full_refresh() or not row['is_present'] or row['batch'] is none
         or row['fingerprint'] != fingerprint or row['built_in'] != row['identity']
     ) -%}
     {{ return({

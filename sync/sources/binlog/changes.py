@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,8 +33,8 @@ class Changes:
     """What the log says up to `position`, which is a transaction's end and the start of the next read.
 
     `keys` has the distinct keys of each table, those of deleted rows among them; `statements` what happened
-    to the tables apart from rows, in the log's order. `complete` is False where a limit ended the read before
-    the bound. `rows` counts row changes of followed tables, `transactions` all; `committed_at` is
+    to the tables apart from rows, in the log's order. `complete` is False where the limit of keys ended the
+    read before the bound. `rows` counts row changes of followed tables, `transactions` all; `committed_at` is
     when the last of these was committed, by the source's clock and to the second.
     """
 
@@ -50,18 +48,12 @@ class Changes:
 
 
 def read_changes(
-    url: DatabaseUrl,
-    tables: Sequence[Table],
-    start: Position,
-    bound: Position,
-    limit: int,
-    seconds: float = math.inf,
+    url: DatabaseUrl, tables: Sequence[Table], start: Position, bound: Position, limit: int
 ) -> Changes:
     """Read the log of the server at `url` from `start` to `bound`, never past it.
 
-    Who reads the rows of the keys, too, takes the bound that belongs to his snapshot
-    (`binlog_position.open_snapshot`). The read ends early after the transaction with which the tables have
-    `limit` distinct keys together, or the first one that ends after so many `seconds`. The user needs
+    The bound belongs to a snapshot of the same server (`binlog_position.open_snapshot`). After the
+    transaction with which the tables have `limit` distinct keys together the read ends early. The user needs
     REPLICATION SLAVE, and SELECT on the tables.
 
     Raises `TransientError` when the server goes away, and `SyncError` with the way out when the log does not
@@ -70,12 +62,13 @@ def read_changes(
     with mysql_errors(str(url)):
         with closing(_connect(url)) as connection:
             server = Server.ask(connection)
+            by_file = _by_file(server, start, bound)
             if _nothing_between(server, start, bound):
                 return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
             if not server.logs_cascades:
                 refuse_cascades(connection, tables)
-            read = _Read(url, server, tables, start, bound, limit, time.monotonic() + seconds)
-            if not _by_file(server, start):
+            read = _Read(url, server, tables, start, bound, limit)
+            if not by_file:
                 return read.by_gtids(connection)
             try:
                 return read.by_file(connection)
@@ -95,17 +88,19 @@ class _Refused(SyncError):
 
 
 def _nothing_between(server: Server, start: Position, bound: Position) -> bool:
-    """Whether the log need not be read at all, since the bound is not ahead of the start."""
+    """Whether the log need not be read at all, since the bound is where the last read ended."""
     if not server.mariadb:
         return server.gtids is not None and not MySQLGtids(start.gtids).missing(bound.gtids)
-    return start.server == server.identity and start.order >= bound.order
+    return start.server == server.identity and start.order == bound.order
 
 
 def _knows_gtids(server: Server, start: Position) -> bool:
-    return bool(start.gtids) and server.gtids is not None
+    """An empty set of MySQL's is one too, where a status says so: then nothing was executed."""
+    of_mysql_s_status = not (server.mariadb or start.server)
+    return server.gtids is not None and (bool(start.gtids) or of_mysql_s_status)
 
 
-def _by_file(server: Server, start: Position) -> bool:
+def _by_file(server: Server, start: Position, bound: Position) -> bool:
     """Whether to enter the log by file and offset.
 
     Raises `SyncError` where neither these nor GTIDs can find the start in this server's log.
@@ -120,6 +115,8 @@ def _by_file(server: Server, start: Position) -> bool:
             f"binlog position {start} is one of another server than {server.identity}, and means nothing here"
             f" without GTIDs. {RELOAD}"
         )
+    if start.order > bound.order:
+        raise refused(str(start), f"its log stands at {bound}", AHEAD)
     return True
 
 
@@ -131,12 +128,11 @@ class _Read:
     start: Position
     bound: Position
     limit: int
-    deadline: float
 
     def by_file(self, connection: pymysql.Connection[Any]) -> Changes:
-        first = self.start.offset
-        if self.server.gtids is None:
-            first = FIRST_EVENT if self.start.tail is None else self.start.tail
+        first = self.start.tail
+        if first is None:  # without GTIDs anything in this file may have been on its way
+            first = FIRST_EVENT if self.server.gtids is None else self.start.offset
         if first > LARGEST_OFFSET:
             raise _Refused(
                 f"binlog position {self.start} lies beyond 4 GiB, where no read can begin. {RELOAD}"
@@ -152,15 +148,10 @@ class _Read:
         followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url))
         progress = Progress(self.server, self.start, self.bound, first, proven)
         reader = LogReader(followed, progress, self.limit)
-        ended, late = 0, False
         try:
             for event in events(connection, reader.wanted):
                 if reader.take(event):
                     break
-                if progress.transactions != ended and not progress.repeating:
-                    ended = progress.transactions
-                    if late := time.monotonic() > self.deadline:
-                        break
             else:
                 progress.log_ended()
         except pymysql.err.MySQLError as error:
@@ -172,6 +163,6 @@ class _Read:
             followed.close()
             connection._force_close()  # type: ignore[attr-defined]  # the stream may not be at its end
         return Changes(
-            followed.keys, followed.statements, progress.position, not (reader.full or late), reader.rows,
+            followed.keys, followed.statements, progress.position, not reader.full, reader.rows,
             progress.transactions, progress.committed_at,
         )  # fmt: skip

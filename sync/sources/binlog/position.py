@@ -18,11 +18,9 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
+from sync.errors import RELOAD as RELOAD
 from sync.errors import SyncError
 from sync.sources.binlog.gtids import common_gtids
-
-# The way out of a lost position.
-RELOAD = "Reload the table: `--reload` on the command line, `reload: true` in the asset's run config"
 
 
 @dataclass(frozen=True)

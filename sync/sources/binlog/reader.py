@@ -130,7 +130,7 @@ class LogReader:
 
     def _xa_prepare(self, event: Event) -> bool:
         """A first byte of 1: prepared and committed at once."""
-        if self._touched and event[0][event[1] + HEADER_BYTES] != 1:
+        if self._touched and not self._tables.repeating and event[0][event[1] + HEADER_BYTES] != 1:
             raise SyncError(
                 f"{self.progress}: a prepared XA transaction changed followed tables; its rows are in the log"
                 f" before they are committed, which this reader cannot follow. Declare another strategy"

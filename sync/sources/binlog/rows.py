@@ -57,8 +57,7 @@ def compile_rows(columns: Columns, key: Indexes, change: Change, before: Indexes
         code.partial_update()
     if change in (Change.UPDATE, Change.PARTIAL_UPDATE):
         code.image(after, "a")
-        kept = {f"a{index}" if index in after else f"b{index}" for index in key}
-        if changed := [f"a{index} != b{index}" for index in key if f"a{index}" in kept]:
+        if changed := [f"a{index} != b{index}" for index in key if index in after]:
             code.lines.append(f"if {' or '.join(changed)}: add({code.key('a', after, 'b')})")
     source = [
         "def read_rows(data, position, end, add):",

@@ -62,10 +62,8 @@ def test_a_position_ahead_of_the_log_is_refused(followed: Log) -> None:
     start = after_a_read(followed)
     unknown = f"{uuid.uuid4()}:1-5" if ":" in start.gtids else "7-7-7"
     ahead = replace(start, offset=start.offset + 10**8, gtids=f"{start.gtids},{unknown}")
-    followed.run("INSERT INTO item VALUES (3)")
-    bound = replace(ahead, offset=ahead.offset + 1, gtids=followed.position().gtids)
     with pytest.raises(SyncError, match="its log ends before that: it lost transactions"):
-        followed.read(ahead, ITEM, bound=bound)
+        followed.read(ahead, ITEM)
 
 
 def test_another_server_s_position_counts_by_its_gtids_alone(followed: Log) -> None:

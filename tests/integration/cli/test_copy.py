@@ -158,6 +158,21 @@ def test_tables_that_follow_the_log_share_one_read_of_it(command: Command, sales
     assert query(staging, "SELECT id, n FROM raw.stock ORDER BY 1") == [(1, 3), (2, 2)]
 
 
+def test_collections_follow_their_log_too(
+    command: Command, catalog: Database[dict[str, Any]], staging: str
+) -> None:
+    catalog["items"].insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
+    command.run("copy", "env:CATALOG", "catalog.items", *TO, "--strategy", "log")
+    catalog["items"].update_one({"_id": 1}, {"$set": {"n": 7}})
+    catalog["items"].delete_one({"_id": 2})
+    (second,) = command.lines("copy", "env:CATALOG", "catalog.items", *TO)
+
+    assert (second["strategy"], second["read"]) == ("log", 1)
+    assert (second["updated"], second["deleted"]) == (1, 1)
+    assert query(staging, "SELECT document->>'n' FROM raw.items WHERE NOT _deleted") == [("7",)]
+    assert len(command.run("status", *TO).stdout.splitlines()) == 2
+
+
 def test_a_table_of_postgresql_is_copied_by_its_primary_key(command: Command, staging: str) -> None:
     query(staging, 'CREATE TABLE public."My table" (a int, b text, PRIMARY KEY (b, a))')
     query(staging, "INSERT INTO public.\"My table\" VALUES (1, 'x'), (2, 'y')")

@@ -13,18 +13,19 @@ import pytest
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.dbt import compiled, project, runner
 from softcart_assets.dbt.assets import build_dbt_assets
+from softcart_assets.dbt.specs import OP
 from tests.integration.star.staging import STAR, Staging, day
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def materialize(warehouse: Staging, *models: str) -> dg.ExecuteInProcessResult:
+def materialize(warehouse: Staging, *models: str, rebuild: bool = False) -> dg.ExecuteInProcessResult:
     """A run of the named models, or of all."""
     return dg.materialize(
         [build_dbt_assets()],
         resources={"staging": PostgreSQLResource(url=warehouse.url)},
         selection=[dg.AssetKey(["star", model]) for model in models] or None,
-        run_config=QUIET,
+        run_config={**QUIET, "ops": {OP: {"config": {"rebuild": rebuild}}}},
         raise_on_error=False,
     )
 
@@ -136,6 +137,9 @@ def test_a_sale_that_the_fact_lost_stops_the_reports(warehouse: Staging) -> None
     [failed] = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert failed.check_name == "no_sale_is_dropped"
     assert set(figures(result)) == set(STAR)
+    assert '--select star/fact_sales --config-json \'{"ops": {"dbt":' in failed.description
+    assert materialize(warehouse, "fact_sales", rebuild=True).success
+    assert warehouse.value("SELECT count(*) FROM star.fact_sales WHERE NOT _deleted") == 1
 
 
 def test_a_model_that_fails_is_named_with_what_the_database_said(warehouse: Staging) -> None:
