@@ -67,7 +67,7 @@ def document(outcomes: Sequence[Outcome], scenes: Scenes | None, under: Circumst
     lines = [
         "# Measured",
         "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {under.rounds} rounds, {os.cpu_count()}"
+        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: rounds: {under.rounds}, {os.cpu_count()}"
         f" cores, {memory:.0f} GiB, {versions}. Load average before the first run: {under.load:.1f}.",
         "",
         "One round is every contender once, in turn and in another order each time. Seconds, ratios and CPU"
