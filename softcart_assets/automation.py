@@ -1,4 +1,4 @@
-"""Jobs, the daily schedule and the sensor that drives the sync.
+"""Jobs and schedules; what the sensors request is in `sensors.py`.
 
 Every job runs in one process: a process a step would import the definitions again for each of them, which
 takes longer than the step's work.

@@ -25,7 +25,7 @@ from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import progress
 from softcart_assets.raw import build_raw_assets
-from softcart_assets.sensors import source_changes
+from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
 from sync.mirror import TableName
 from sync.spec import Column, Table
@@ -72,11 +72,12 @@ def build_defs(
     `tables` are the synced tables; `resource_overrides` replaces resources by name, as tests do.
     """
     project = load_project()
+    copied = mirrored(project)
     assets = [
         *build_landing_assets(tables),
         *build_raw_assets(tables, seeds=[SEED]),
         build_dbt_assets(project),
-        *build_production_assets(mirrored(project)),
+        *build_production_assets(copied),
         *build_export_assets(project),
     ]
     comparison = reconcile(tables)
@@ -84,7 +85,9 @@ def build_defs(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         jobs=[refresh, sync, comparison],
         schedules=[daily_refresh(), weekly_reconciliation(comparison)],
-        sensors=[source_changes],
+        sensors=build_sensors(
+            tables, project, copied, sync, [job.name for job in (refresh, sync, comparison)]
+        ),
         resources={**resources(), **(resource_overrides or {})},
         loggers={"progress": progress},
     )

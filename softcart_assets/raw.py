@@ -169,6 +169,7 @@ def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[An
             "batch": result.batch,
             "position_before": result.position_before,
             "position_after": result.position_after,
+            "lag_seconds": None if result.lag_seconds is None else round(result.lag_seconds, 3),
             "seconds": round(result.seconds, 3),
             **found,
         },

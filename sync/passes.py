@@ -45,7 +45,8 @@ class PassResult:
     was written. `differences` are the findings of the pass's reconciliation, each naming table and figures;
     empty means that the target shows what the source showed at the snapshot. `source_exists` is False for a
     table that the source does not have (yet). `compared` says that all of the source was read, `paused` that
-    the declaration left the table alone. `notes` are what a user should know.
+    the declaration left the table alone. `lag_seconds` is how far behind its source the table was, None
+    where it was never synced. `notes` are what a user should know.
     """
 
     table: str
@@ -59,6 +60,7 @@ class PassResult:
     batch: int | None = None
     position_before: str | None = None
     position_after: str | None = None
+    lag_seconds: float | None = None
     seconds: float = 0.0
     source_exists: bool = True
     compared: bool = False

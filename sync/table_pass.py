@@ -157,11 +157,18 @@ class TablePass:
             rows=applied.rows,
             batch=applied.batch or before.batch,
             position_after=moment.position,
+            lag_seconds=self._lag(moment),
             compared=extent is Extent.COMPLETE,
             differences=(f"{before.table}: {found}",) if lost else (),
             differing=before.differing + applied.differing,
             seconds=time.monotonic() - self._started,
         )
+
+    def _lag(self, moment: Moment) -> float | None:
+        """How far the table was behind the first reading of the pass."""
+        if self.result.lag_seconds is not None or self._before is None:
+            return self.result.lag_seconds
+        return (moment.taken_at - self._before.synced_at).total_seconds()
 
     def _refuse_share(self, rejected: int) -> None:
         limit = self.table.max_rejected_share

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg2 import sql
 
+from sync.connections import postgresql_errors
 from sync.mirror.form import TableName
+from sync.state import is_prepared
 
 if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
     from psycopg2.extensions import cursor as Cursor
 
 STRATEGY = "batch"
@@ -75,3 +78,16 @@ def read_production(cursor: Cursor) -> dict[TableName, Standing]:
         TableName(schema, name): Standing(Position.parse(position), count)
         for schema, name, position, count in cursor.fetchall()
     }
+
+
+def behind_staging(
+    staging: Connection, production: Connection, tables: Sequence[TableName]
+) -> list[TableName]:
+    """Those of staging's tables that have moved since production took them in, or that it never had."""
+    if not tables:
+        return []
+    with postgresql_errors("staging"), staging.cursor() as cursor:
+        wanted = read_staging(cursor, tables)
+    with postgresql_errors("production"), production.cursor() as cursor:
+        present = read_production(cursor) if is_prepared(cursor) else {}
+    return [name for name in tables if name not in present or present[name].position != wanted[name]]

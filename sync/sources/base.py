@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sync.copytext import Chunk
@@ -138,3 +138,34 @@ class Source(Protocol):
         """The source as it is now, with the bound for a table that has a cursor."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class LogEnd:
+    """Where a source's log ends, and when that was asked, by the source's clock."""
+
+    position: str
+    at: datetime
+
+
+class LogSource(Source, Protocol):
+    """A source whose log can be asked without a snapshot what changed, whatever the tables' strategies."""
+
+    def log_end(self) -> LogEnd | None:
+        """Where the log ends now: a cheap probe. None where no log is kept, or the user may not see it."""
+
+    def follows(self, position: str) -> bool:
+        """Whether this is a place in the log, as a pass over the whole table stores it too."""
+
+    def reached(self, position: str, end: LogEnd) -> bool:
+        """Whether a place in the log is its end, told without asking the server."""
+
+    def touched(self, starts: Mapping[Table, str], end: LogEnd, limit: int, seconds: float) -> Changes:
+        """What happened to each table between its position and the end, as `LogSnapshot.changes` tells it.
+
+        The reading ends early after `limit` distinct keys or so many seconds, between two transactions.
+        Raises `SyncError` where the log does not lead from a position to the end any more.
+        """
+
+    def keeps_log(self) -> timedelta | None:
+        """How long the server keeps its log; None for ever, or where the user may not know."""

@@ -9,6 +9,7 @@ MySQL the set of executed GTIDs, read before the snapshot, is never ahead of it.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pymysql
@@ -34,6 +35,16 @@ def binlog_position(connection: pymysql.Connection[Any]) -> str | None:
             gtid = "@@global.gtid_binlog_pos" if _is_mariadb(connection) else "@@global.gtid_executed"
             return _position(rows[0][0], int(rows[0][1]), str(_rows(connection, f"SELECT {gtid}")[0][0]))
     return None
+
+
+def log_retention(connection: pymysql.Connection[Any]) -> timedelta | None:
+    """How long the server keeps a file of its binlog after the last write to it, None for ever."""
+    statement = "SHOW GLOBAL VARIABLES WHERE variable_name IN %s"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, (("binlog_expire_logs_seconds", "expire_logs_days"),))
+        values = {name: float(value) for name, value in cursor.fetchall()}
+    seconds = values.get("binlog_expire_logs_seconds", 0) or values.get("expire_logs_days", 0) * 86400
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def open_snapshot(connection: pymysql.Connection[Any]) -> str | None:

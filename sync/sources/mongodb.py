@@ -18,9 +18,10 @@ from bson.raw_bson import RawBSONDocument
 from sync.ahead import ahead
 from sync.connections import connect_mongodb, mongodb_errors
 from sync.copytext import Chunk
-from sync.sources.base import Bound, Capabilities, Changes, Description, Touched
+from sync.errors import SyncError
+from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Touched
 from sync.sources.bson_text import CODEC
-from sync.sources.change_stream import as_number, last_change
+from sync.sources.change_stream import as_number
 from sync.sources.mongodb_cursor import cursor_column, cursor_filter, greatest_number
 from sync.sources.mongodb_ids import id_of, one_of, split
 from sync.sources.mongodb_log import LogReading
@@ -30,6 +31,7 @@ from sync.sources.mongodb_position import (
     collection_ids,
     refuse_unfollowable,
 )
+from sync.sources.mongodb_probe import keeps_log, log_end
 from sync.sources.mongodb_rows import ID, DocumentReader, column_field, document_column
 from sync.sources.mongodb_sessions import SnapshotSessions
 from sync.spec import Column, Strategy, Table
@@ -107,11 +109,27 @@ class MongoDBSource:
             now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
         return Bound(now - LONGEST_TRANSACTION, now, greatest)
 
-    def last_change(self, after: str | None) -> str:
-        """The position of the last change in the URL's database, `after` itself if there was none since: a
-        cheap probe. Needs a replica set."""
+    def log_end(self) -> LogEnd | None:
         with mongodb_errors(str(self._url)):
-            return last_change(self._client(), self._url.database, after)
+            return log_end(self._client())
+
+    def follows(self, position: str) -> bool:
+        try:
+            Position.parse(position)
+        except SyncError:
+            return False
+        return True
+
+    def reached(self, position: str, end: LogEnd) -> bool:
+        return Position.parse(position).time == Position.parse(end.position).time
+
+    def touched(self, starts: Mapping[Table, str], end: LogEnd, limit: int, seconds: float) -> Changes:
+        with mongodb_errors(str(self._url)):  # the server looks through its log in one go
+            return LogReading(self._client(), starts).up_to(Position.parse(end.position).time, limit)
+
+    def keeps_log(self) -> timedelta | None:
+        with mongodb_errors(str(self._url)):
+            return keeps_log(self._client())
 
     def close(self) -> None:
         if self._opened is not None:

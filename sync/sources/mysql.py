@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pymysql
@@ -16,9 +16,10 @@ import pymysql
 from sync.connections import connect_mysql, mysql_errors
 from sync.copytext import Chunk
 from sync.errors import SyncError, UnknownTableError
-from sync.sources.base import Bound, Capabilities, Changes, Description, Touched
-from sync.sources.binlog_position import binlog_position, open_snapshot
-from sync.sources.mysql_bound import OpenTransactions
+from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Touched
+from sync.sources.binlog.position import Position
+from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
+from sync.sources.mysql_bound import OpenTransactions, utc_now
 from sync.sources.mysql_catalog import column_of, primary_key, read_table
 from sync.sources.mysql_log import reread, touched_since
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
@@ -97,10 +98,30 @@ class MySQLSource:
             if connection not in self._idle:
                 connection.close()
 
-    def position(self) -> str | None:
-        """Where the binlog stands now, None without one or the right to ask: a cheap probe for change."""
+    def log_end(self) -> LogEnd | None:
         with mysql_errors(str(self._url)):
-            return binlog_position(self._connection())
+            connection = self._connection()
+            at = utc_now(connection)
+            position = binlog_position(connection)
+        return LogEnd(position, at) if position else None
+
+    def follows(self, position: str) -> bool:
+        try:
+            Position.parse(position)
+        except SyncError:
+            return False
+        return True
+
+    def reached(self, position: str, end: LogEnd) -> bool:
+        here, there = Position.parse(position), Position.parse(end.position)
+        return (here.order, here.gtids) == (there.order, there.gtids)
+
+    def touched(self, starts: Mapping[Table, str], end: LogEnd, limit: int, seconds: float) -> Changes:
+        return touched_since(self._url, starts, end.position, limit, seconds)
+
+    def keeps_log(self) -> timedelta | None:
+        with mysql_errors(str(self._url)):
+            return log_retention(self._connection())
 
     def close(self) -> None:
         while self._idle:
@@ -144,11 +165,7 @@ class MySQLSnapshot:
         self._connection = connection
         self.bound = bound
         self.read_out = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT UTC_TIMESTAMP(6)")
-            row = cursor.fetchone()
-            assert row is not None
-            self.taken_at: datetime = row[0].replace(tzinfo=UTC)
+        self.taken_at = utc_now(connection)
         self.position: str | None = open_snapshot(connection)
 
     def count(self, table: Table) -> int:

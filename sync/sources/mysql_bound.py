@@ -57,17 +57,17 @@ class OpenTransactions:
             greatest = _row(connection, query)[0]
             connection.rollback()
             # Only now: whoever drew a lesser number has begun before.
-            probed_at = _utc_now(connection)
+            probed_at = utc_now(connection)
             return Bound(_oldest(connection), probed_at, greatest)
         if self._known is None or time.monotonic() > self._known_until:
-            self._known = Bound(_oldest(connection), _utc_now(connection))
+            self._known = Bound(_oldest(connection), utc_now(connection))
             self._known_until = time.monotonic() + REUSE_SECONDS
         return self._known
 
 
 def _oldest(connection: pymysql.Connection[Any]) -> datetime | None:
     """When the oldest of all transactions and statements began, None without the right to see them."""
-    now = _utc_now(connection)
+    now = utc_now(connection)
     _row(connection, "SET time_zone = 'SYSTEM'")
     try:
         ages = [_oldest_transaction(connection), _row(connection, OLDEST_STATEMENT)[0]]
@@ -94,7 +94,8 @@ def _oldest_transaction(connection: pymysql.Connection[Any]) -> float | None:
     raise TransientError("information_schema.innodb_trx is read so often by others that it shows no new rows")
 
 
-def _utc_now(connection: pymysql.Connection[Any]) -> datetime:
+def utc_now(connection: pymysql.Connection[Any]) -> datetime:
+    """The server's clock."""
     now: datetime = _row(connection, "SELECT UTC_TIMESTAMP(6)")[0]
     return now.replace(tzinfo=UTC)
 

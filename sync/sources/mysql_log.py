@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
@@ -24,15 +25,17 @@ from sync.urls import DatabaseUrl
 PORTION = 5000  # keys that are asked for at once
 
 
-def touched_since(url: DatabaseUrl, starts: Mapping[Table, str], bound: str, limit: int) -> Changes:
-    """What the log says between the tables' positions and a snapshot's; see `LogSnapshot.changes`.
+def touched_since(
+    url: DatabaseUrl, starts: Mapping[Table, str], bound: str, limit: int, seconds: float = math.inf
+) -> Changes:
+    """What the log says between the tables' positions and a bound; see `LogSnapshot.changes`.
 
     The log is read once, from the least advanced position: a key that a table has seen already is only read
     again.
     """
     positions = {table: Position.parse(start) for table, start in starts.items()}
     first = earliest(positions.values())
-    changes = read_changes(url, list(starts), first, Position.parse(bound), limit)
+    changes = read_changes(url, list(starts), first, Position.parse(bound), limit, seconds)
     reasons: dict[Table, str] = {}
     for statement in changes.statements:
         reasons.setdefault(statement.table, f"it was {statement.kind} by {statement.text!r}")

@@ -129,6 +129,9 @@ class Load(Protocol):
         named. What was staged is gone afterwards, and another reading can be staged.
         """
 
+    def advance(self, position: str, at: datetime) -> None:
+        """Store that the table as it is shows its source up to `position` of `at`."""
+
 
 class Batch(Protocol):
     """Loads of several tables that are applied together."""

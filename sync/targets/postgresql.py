@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -216,6 +218,13 @@ class PostgreSQLLoad:
                 self._connection.rollback()
         self.finish(dry_run)
         return applied
+
+    def advance(self, position: str, at: datetime) -> None:
+        assert self.state is not None
+        self.state = replace(self.state, position=position, synced_at=at)
+        with self._connection:
+            self._lease.check(self._cursor)
+            write_state(self._cursor, self._table.schema, self._table.name, self.state)
 
     @property
     def name(self) -> str:

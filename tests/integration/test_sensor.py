@@ -1,103 +1,245 @@
-"""The sensor tick by tick, on real sources and an instance of its own."""
+"""The sensor of MySQL, tick by tick."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
-from typing import Any
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
-import dagster as dg
 import pymysql
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
-from pymongo.database import Database
 
-from resources.mongodb import MongoDBResource
-from resources.mysql import MySQLResource
-from softcart_assets.sensors import POSITION_TAG, source_changes
+from sync import probe
+from sync.connections import connect_postgresql
+from sync.sources.mysql import MySQLSource
+from sync.spec import Strategy, Table
+from sync.state import lease
+from sync.targets.postgresql import PostgreSQLTarget
+from tests.conftest import MySQLUrls
+from tests.integration.sensor_support import Ticks
+from tests.integration.sync_support import query
 
-
-class Ticks:
-    """Evaluates the sensor as the daemon does: each tick gets the cursor that the last one left."""
-
-    def __init__(self, instance: DagsterInstance, urls: dict[str, str]) -> None:
-        self.instance = instance
-        self.resources = {
-            "mysql": MySQLResource(url=urls["SOFTCART_MYSQL_URL"]),
-            "mongodb": MongoDBResource(url=urls["SOFTCART_MONGO_URL"]),
-        }
-        self.cursor: str | None = None
-
-    def tick(self) -> list[dg.RunRequest]:
-        with dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursor, resources=self.resources
-        ) as context:
-            data = source_changes.evaluate_tick(context)
-        if data.cursor is not None:
-            self.cursor = data.cursor
-        return list(data.run_requests or [])
-
-    def run(self, request: dg.RunRequest, status: DagsterRunStatus) -> None:
-        """Record a run for the request that is, or ended, in `status`."""
-        self.instance.create_run_for_job(noop, status=status, tags={POSITION_TAG: request.tags[POSITION_TAG]})
+ORDERS = Table("orders", "mysql", "shop", key=("id",), strategy=Strategy.LOG)
+LINES = Table("lines", "mysql", "shop", key=("id",), strategy=Strategy.LOG)
+SIZES = Table("sizes", "mysql", "shop", key=("id",))
+VISITS = Table("visits", "mysql", "shop", key=("id",), strategy=Strategy.WATERMARK, cursor="at")
+TABLES = (ORDERS, LINES, SIZES, VISITS)
 
 
-@dg.job(name="sync")
-def noop() -> None:
-    pass
+def run(connection: pymysql.Connection, *statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 @pytest.fixture
-def ticks(
-    platform: dict[str, str],
-    shop: pymysql.Connection[pymysql.cursors.Cursor],
-    tmp_path: Any,
-) -> Iterator[Ticks]:
-    with shop.cursor() as cursor:
-        cursor.execute("CREATE TABLE sales_data (rowid INT PRIMARY KEY)")
+def ticks(platform: dict[str, str], shop: pymysql.Connection, tmp_path: Path) -> Iterator[Ticks]:
+    run(
+        shop,
+        *(f"CREATE TABLE `{name}` (id INT PRIMARY KEY, n INT)" for name in ("orders", "lines", "sizes")),
+        "CREATE TABLE visits (id INT PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT NOW(6))",
+        "CREATE TABLE foreign_table (id INT)",
+    )
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield Ticks(instance, platform)
+        yield Ticks(instance, TABLES, "mysql")
 
 
-def test_a_change_in_either_source_requests_one_sync_and_quiet_sources_none(
-    ticks: Ticks, shop: pymysql.Connection[pymysql.cursors.Cursor], catalog: Database[dict[str, Any]]
+@pytest.fixture
+def settled(ticks: Ticks) -> Ticks:
+    ticks.settle()
+    return ticks
+
+
+def positions(url: str) -> dict[str, str]:
+    return dict(query(url, "SELECT table_name, position FROM sync.tables"))
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now + seconds)
+
+
+def test_tables_that_were_never_synced_are_requested_with_all_that_is_behind_them_but_exports(
+    ticks: Ticks,
 ) -> None:
-    (first,) = ticks.tick()
-    ticks.run(first, DagsterRunStatus.SUCCESS)
-    assert ticks.tick() == []
-    with shop.cursor() as cursor:
-        cursor.execute("INSERT INTO sales_data VALUES (1)")
-    (second,) = ticks.tick()
-    ticks.run(second, DagsterRunStatus.SUCCESS)
-    assert ticks.tick() == []
-    catalog["electronics"].insert_one({"model": "Indigo Air"})
-    (third,) = ticks.tick()
-    ticks.run(third, DagsterRunStatus.SUCCESS)
-    assert ticks.tick() == []
+    names = ("orders", "lines", "sizes", "visits")
+    assert ticks.requested() == {f"{stage}/{name}" for stage in ("raw", "star") for name in names}
 
 
-def test_nothing_is_requested_while_a_sync_is_in_flight(
-    ticks: Ticks, shop: pymysql.Connection[pymysql.cursors.Cursor]
+def test_a_source_with_nothing_new_requests_nothing(settled: Ticks) -> None:
+    assert settled.tick() == []
+    assert settled.said == "nothing new"
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("INSERT INTO orders VALUES (1, 1)", "orders"),
+        ("TRUNCATE TABLE `lines`", "lines"),
+        ("INSERT INTO sizes VALUES (1, 1)", "sizes"),
+        ("INSERT INTO visits (id) VALUES (1)", "visits"),
+        ("ALTER TABLE orders ADD note TEXT", "orders"),
+    ],
+)
+def test_just_the_table_that_changed_is_requested(
+    settled: Ticks, shop: pymysql.Connection, statement: str, name: str
 ) -> None:
-    (first,) = ticks.tick()
-    ticks.run(first, DagsterRunStatus.STARTED)
-    with shop.cursor() as cursor:
-        cursor.execute("INSERT INTO sales_data VALUES (1)")
-    assert ticks.tick() == []
+    run(shop, statement)
+    (request,) = settled.tick()
+    assert {key.to_user_string() for key in request.asset_selection or ()} == {f"raw/{name}", f"star/{name}"}
+    assert request.tags["softcart/changed"] == name
+    assert settled.run(request)
+    assert settled.tick() == []
 
 
-def test_a_change_whose_sync_failed_is_not_forgotten_by_the_next_change(
-    ticks: Ticks, shop: pymysql.Connection[pymysql.cursors.Cursor]
+def test_changes_of_foreign_tables_move_the_positions_on_and_request_nothing(
+    settled: Ticks, shop: pymysql.Connection, platform: dict[str, str]
 ) -> None:
-    (first,) = ticks.tick()
-    ticks.run(first, DagsterRunStatus.FAILURE)
-    with shop.cursor() as cursor:
-        cursor.execute("INSERT INTO sales_data VALUES (1)")
-    assert len(ticks.tick()) == 1
+    before = positions(platform["SOFTCART_STAGING_URL"])
+    run(shop, "INSERT INTO foreign_table VALUES (1)", "CREATE TABLE another (id INT)")
+    assert settled.tick() == []
+    after = positions(platform["SOFTCART_STAGING_URL"])
+    followed = [table.name for table in TABLES if table.strategy is not Strategy.WATERMARK]
+    with closing(MySQLSource(platform["SOFTCART_MYSQL_URL"])) as source:
+        end = source.log_end()
+        assert end is not None
+        assert all(source.reached(after[name], end) for name in followed)
+    assert all(after[name] != before[name] for name in followed)
+    assert settled.tick() == []
+    assert settled.said == "nothing new"
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    settled.settle()
+    assert query(platform["SOFTCART_STAGING_URL"], "SELECT id FROM raw.orders") == [(1,)]
 
 
-def test_a_source_that_is_down_is_named_and_requests_nothing(ticks: Ticks) -> None:
-    ticks.resources["mysql"] = MySQLResource(url="mysql://softcart@127.0.0.1:1/shop")
-    with dg.build_sensor_context(instance=ticks.instance, resources=ticks.resources) as context:
-        data = source_changes.evaluate_tick(context)
-    assert not data.run_requests
-    assert "127.0.0.1:1" in str(data.skip_message)
+def test_the_position_of_a_table_that_another_pass_is_at_stays(
+    settled: Ticks, shop: pymysql.Connection, platform: dict[str, str]
+) -> None:
+    before = positions(platform["SOFTCART_STAGING_URL"])
+    run(shop, "INSERT INTO foreign_table VALUES (1)")
+    with (
+        closing(connect_postgresql(platform["SOFTCART_STAGING_URL"])) as connection,
+        lease(connection, "raw.orders"),
+    ):
+        assert settled.tick() == []
+    after = positions(platform["SOFTCART_STAGING_URL"])
+    assert (after["orders"] == before["orders"], after["lines"] == before["lines"]) == (True, False)
+
+
+def test_a_long_log_is_looked_through_in_several_ticks(
+    settled: Ticks, shop: pymysql.Connection, platform: dict[str, str]
+) -> None:
+    run(shop, *("INSERT INTO foreign_table VALUES (1)" for _ in range(20)))
+    with (
+        closing(MySQLSource(platform["SOFTCART_MYSQL_URL"])) as source,
+        closing(PostgreSQLTarget(platform["SOFTCART_STAGING_URL"])) as target,
+    ):
+        end = source.log_end()
+        assert end is not None
+        looks = 0
+        while True:
+            (standing,) = probe.standings([ORDERS], source, end, {"staging": target.states()}, {})
+            if not probe.behind([standing], source, end):
+                break
+            findings = probe.find([standing], source, end, seconds=0)
+            assert probe.advance(standing, target, findings.quiet[ORDERS], end.at)
+            looks += 1
+    assert looks > 10
+
+
+def test_nothing_is_requested_while_a_run_of_the_source_is_in_flight(
+    settled: Ticks, shop: pymysql.Connection
+) -> None:
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    (request,) = settled.tick()
+    settled.begin(request, DagsterRunStatus.STARTED)
+    run(shop, "INSERT INTO `lines` VALUES (1, 1)")
+    assert settled.tick() == []
+    assert "is in flight" in str(settled.said)
+
+
+def test_a_table_that_fails_waits_longer_each_time_and_holds_no_other_back(
+    settled: Ticks, shop: pymysql.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(shop, "DROP TABLE orders", "INSERT INTO `lines` VALUES (1, 1)")
+    (request,) = settled.tick()
+    assert not settled.run(request)
+    assert settled.requested() == set()
+    assert "raw/orders: tried again later" in str(settled.said)
+    run(shop, "INSERT INTO `lines` VALUES (2, 1)")
+    assert settled.requested() == {"raw/lines", "star/lines"}
+    run(shop, "CREATE TABLE orders (id INT PRIMARY KEY, n INT)")
+    later(monkeypatch, 20)
+    assert "raw/orders" in settled.requested()
+
+
+def test_runs_that_fail_behind_the_synced_tables_are_requested_less_and_less_often(
+    settled: Ticks, shop: pymysql.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        run(shop, f"INSERT INTO orders VALUES ({number}, 1)")
+        (request,) = settled.tick()
+        assert not settled.run(request, fail="yes")
+        run(shop, f"INSERT INTO orders VALUES ({number + 10}, 1)")
+        assert settled.tick() == []
+        later(monkeypatch, 20)
+    assert settled.tick() == []
+    later(monkeypatch, 40)
+    assert settled.requested() == {"raw/orders", "star/orders"}
+
+
+def test_a_source_that_is_down_is_named_once_and_asked_less_often_until_it_answers(
+    settled: Ticks, shop: pymysql.Connection, platform: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    monkeypatch.setenv("SOFTCART_MYSQL_URL", "mysql://softcart@127.0.0.1:1/shop")
+    assert settled.tick() == []
+    assert "127.0.0.1:1" in str(settled.said)
+    for seconds in (1, 10, 100):
+        later(monkeypatch, seconds)
+        assert settled.tick() == []
+        assert "127.0.0.1:1" not in str(settled.said)
+    assert json.loads(str(settled.cursor))["failures"] == 3
+    monkeypatch.setenv("SOFTCART_MYSQL_URL", platform["SOFTCART_MYSQL_URL"])
+    later(monkeypatch, 100)
+    assert settled.requested() == {"raw/orders", "star/orders"}
+
+
+def test_a_position_that_the_log_does_not_have_is_left_to_the_pass_to_explain(
+    settled: Ticks, platform: dict[str, str]
+) -> None:
+    lost = '{"file": "binlog.000001", "position": 4, "gtid": "0-77-99999999"}'
+    query(platform["SOFTCART_STAGING_URL"], f"UPDATE sync.tables SET position = '{lost}'")
+    (request,) = settled.tick()
+    assert not settled.run(request)
+
+
+def test_a_lost_cursor_costs_one_more_run_at_most(settled: Ticks) -> None:
+    settled.cursor = None
+    assert settled.requested() == {"raw/visits", "star/visits"}
+
+
+def test_a_table_that_used_up_half_of_the_logs_retention_is_warned_of(
+    settled: Ticks, platform: dict[str, str]
+) -> None:
+    with (
+        closing(MySQLSource(platform["SOFTCART_MYSQL_URL"])) as source,
+        closing(PostgreSQLTarget(platform["SOFTCART_STAGING_URL"])) as target,
+    ):
+        end = source.log_end()
+        assert end is not None
+        found = probe.standings([ORDERS], source, end, {"staging": target.states()}, {})
+        much_later = probe.LogEnd(end.position, end.at + timedelta(hours=6))
+    assert probe.purge_warnings(found, much_later, timedelta(days=1)) == []
+    (warning,) = probe.purge_warnings(found, much_later, timedelta(hours=10))
+    assert "raw.orders is 6.0 hours behind" in warning
+    assert "keeps its log for 10.0 hours" in warning
+
+
+def test_a_real_mysql_says_how_long_it_keeps_its_log(mysql_server: MySQLUrls) -> None:
+    with closing(MySQLSource(mysql_server.reader)) as source:
+        assert source.keeps_log() == timedelta(days=30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,8 +35,8 @@ class Changes:
     """What the log says up to `position`, which is a transaction's end and the start of the next read.
 
     `keys` has the distinct keys of each table, those of deleted rows among them; `statements` what happened
-    to the tables apart from rows, in the log's order. `complete` is False where the limit of keys ended the
-    read before the bound. `rows` counts row changes of followed tables, `transactions` all; `committed_at` is
+    to the tables apart from rows, in the log's order. `complete` is False where a limit ended the read before
+    the bound. `rows` counts row changes of followed tables, `transactions` all; `committed_at` is
     when the last of these was committed, by the source's clock and to the second.
     """
 
@@ -48,12 +50,18 @@ class Changes:
 
 
 def read_changes(
-    url: DatabaseUrl, tables: Sequence[Table], start: Position, bound: Position, limit: int
+    url: DatabaseUrl,
+    tables: Sequence[Table],
+    start: Position,
+    bound: Position,
+    limit: int,
+    seconds: float = math.inf,
 ) -> Changes:
     """Read the log of the server at `url` from `start` to `bound`, never past it.
 
-    The bound belongs to a snapshot of the same server (`binlog_position.open_snapshot`). After the
-    transaction with which the tables have `limit` distinct keys together the read ends early. The user needs
+    Who reads the rows of the keys, too, takes the bound that belongs to his snapshot
+    (`binlog_position.open_snapshot`). The read ends early after the transaction with which the tables have
+    `limit` distinct keys together, or the first one that ends after so many `seconds`. The user needs
     REPLICATION SLAVE, and SELECT on the tables.
 
     Raises `TransientError` when the server goes away, and `SyncError` with the way out when the log does not
@@ -67,7 +75,7 @@ def read_changes(
                 return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
             if not server.logs_cascades:
                 refuse_cascades(connection, tables)
-            read = _Read(url, server, tables, start, bound, limit)
+            read = _Read(url, server, tables, start, bound, limit, time.monotonic() + seconds)
             if not by_file:
                 return read.by_gtids(connection)
             try:
@@ -128,6 +136,7 @@ class _Read:
     start: Position
     bound: Position
     limit: int
+    deadline: float
 
     def by_file(self, connection: pymysql.Connection[Any]) -> Changes:
         first = self.start.tail
@@ -148,10 +157,15 @@ class _Read:
         followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url))
         progress = Progress(self.server, self.start, self.bound, first, proven)
         reader = LogReader(followed, progress, self.limit)
+        ended, late = 0, False
         try:
             for event in events(connection, reader.wanted):
                 if reader.take(event):
                     break
+                if progress.transactions != ended and not progress.repeating:
+                    ended = progress.transactions
+                    if late := time.monotonic() > self.deadline:
+                        break
             else:
                 progress.log_ended()
         except pymysql.err.MySQLError as error:
@@ -163,6 +177,6 @@ class _Read:
             followed.close()
             connection._force_close()  # type: ignore[attr-defined]  # the stream may not be at its end
         return Changes(
-            followed.keys, followed.statements, progress.position, not reader.full, reader.rows,
+            followed.keys, followed.statements, progress.position, not (reader.full or late), reader.rows,
             progress.transactions, progress.committed_at,
         )  # fmt: skip

@@ -1,0 +1,40 @@
+"""What a sensor remembers from tick to tick. Nothing depends on it: the positions are with the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+
+from sync.probe import Hint
+
+FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0  # seconds after a tick that could not reach a system
+
+
+@dataclass(frozen=True)
+class Memory:
+    """`hints` by `sync.probe.hint_name`. `failures` is the number of ticks in a row that could not look,
+    `again` the time of the next try, `warned_at` when the log's retention was last looked at (both in seconds
+    since 1970)."""
+
+    hints: dict[str, Hint] = field(default_factory=dict)
+    failures: int = 0
+    again: float = 0.0
+    warned_at: float = 0.0
+
+    @classmethod
+    def parse(cls, cursor: str | None) -> Memory:
+        """From a sensor's cursor; a new one where that is none of ours."""
+        try:
+            value = json.loads(cursor or "{}")
+            hints = {name: Hint(**hint) for name, hint in value.pop("hints", {}).items()}
+            return cls(hints, **value)
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def failed(self, now: float) -> Memory:
+        """After one more tick that could not look."""
+        wait = min(FIRST_WAIT * 2**self.failures, LONGEST_WAIT)
+        return replace(self, failures=self.failures + 1, again=now + wait)
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))

@@ -1,0 +1,64 @@
+"""What stands in the way of a run that a sensor would request: a run in flight, or runs that failed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+SOURCE_TAG = "softcart/source"  # which sensor's request a run is
+IN_FLIGHT = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+FIRST_WAIT, LONGEST_WAIT = 15.0, 600.0  # seconds after a run that failed
+REMEMBERED = 20  # runs
+
+
+def in_flight(
+    instance: DagsterInstance, keys: Collection[dg.AssetKey], whole_jobs: Collection[str]
+) -> str | None:
+    """The id of a run that is waiting or at work on one of these assets; `whole_jobs` are the names of jobs
+    that have them all."""
+    for run in instance.get_runs(RunsFilter(statuses=IN_FLIGHT)):
+        chosen = run.asset_selection
+        if run.job_name in whole_jobs if chosen is None else not chosen.isdisjoint(keys):
+            return run.run_id
+    return None
+
+
+def held_back(
+    instance: DagsterInstance, source: str, last_runs: Mapping[dg.AssetKey, str | None]
+) -> dict[dg.AssetKey, float]:
+    """The assets whose last requested runs failed, with the time (seconds since 1970) to try them again,
+    which is later after each failure.
+
+    `last_runs` has the id of the run that last committed each asset: with another one committed, it was not
+    this asset that failed. Where every asset of a failed run was committed, something behind them failed, and
+    all of them wait.
+    """
+    requested = RunsFilter(tags={SOURCE_TAG: source})
+    failures: Counter[dg.AssetKey] = Counter()
+    again: dict[dg.AssetKey, float] = {}
+    passed: set[dg.AssetKey] = set()
+    for record in instance.get_run_records(requested, limit=REMEMBERED):
+        run = record.dagster_run
+        chosen = {key for key in last_runs if key in (run.asset_selection or ())}
+        if run.is_success:
+            passed |= chosen
+            continue
+        failed = {key for key in chosen if last_runs[key] != run.run_id}
+        for key in (failed or chosen) - passed:
+            failures[key] += 1
+            again.setdefault(key, record.end_time or time.time())
+        if failed:
+            passed |= chosen - failed
+    return {
+        key: ended + min(FIRST_WAIT * 2 ** (failures[key] - 1), LONGEST_WAIT) for key, ended in again.items()
+    }
