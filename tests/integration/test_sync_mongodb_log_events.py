@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +195,9 @@ def test_a_log_that_was_overwritten_is_refused_with_the_way_out(
             own.run(BOOKS)
             first = position_of(own, "books")["clusterTime"]
             oplog = client.local["oplog.rs"]
+            letters = cycle("xy")  # a text that stays as it is takes no room in the log
             while next(oplog.find().sort("$natural", 1).limit(1))["ts"].time <= first[0]:
-                books.update_one({"_id": 1}, {"$set": {"text": "x" * (1 << 18)}, "$inc": {"n": 1}})
+                books.update_one({"_id": 1}, {"$set": {"text": next(letters) * (4 << 20)}, "$inc": {"n": 1}})
             with pytest.raises(SyncError, match=r"no longer reaches back to where books ended.*--reload"):
                 own.run(BOOKS)
             assert own.run(BOOKS, reload=True).updated == 1

@@ -1,0 +1,94 @@
+"""MongoDB's log followed while four threads write: no state goes backward, and the end is the source's."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from sync import follow
+from sync.sources.bson_text import id_text
+from sync.sources.mongodb import MongoDBSource
+from sync.spec import Column, Strategy, Table
+from tests.integration.sync_support import Pipeline
+from tests.integration.test_sync_mongodb_log import Catalog
+
+SECONDS = 20
+IDS = 100
+WRITERS = 4
+COUNTED = Table(
+    "counted", "mongodb", "catalog", ("_id",), (Column("_id", "text"), Column("version", "bigint")),
+    strategy=Strategy.LOG, history=True,
+)  # fmt: skip
+
+BACKWARD = """
+    SELECT _id, version, before FROM (
+        SELECT *, max(version) OVER (
+            PARTITION BY _id ORDER BY _changed_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS before FROM history.counted WHERE NOT _deleted
+    ) AS log WHERE version < before
+"""
+REPEATED = """
+    SELECT _id, version FROM (
+        SELECT *, lag(version) OVER one AS before, lag(_deleted) OVER one AS gone
+        FROM history.counted WINDOW one AS (PARTITION BY _id ORDER BY _changed_at)
+    ) AS log WHERE version = before AND _deleted = gone
+"""
+
+
+def write(url: str, seed: int) -> int:
+    """Insert, update, replace and delete this writer's share of the ids, each time with a greater version;
+    returns how many times."""
+    chance, version, end = random.Random(seed), count(1), time.monotonic() + SECONDS
+    with MongoClient[dict[str, Any]](url) as client:
+        collection = client.get_default_database().counted
+        while time.monotonic() < end:
+            key, number = chance.randrange(seed, IDS, WRITERS), next(version)
+            act = chance.random()
+            if act < 0.2:
+                collection.delete_one({"_id": key})
+            elif act < 0.6:
+                collection.update_one({"_id": key}, {"$set": {"version": number}}, upsert=True)
+            elif act < 0.98:
+                collection.replace_one({"_id": key}, {"version": number}, upsert=True)
+            else:
+                _write_together(collection, seed, number)
+    return next(version) - 1
+
+
+def _write_together(collection: Collection[dict[str, Any]], seed: int, number: int) -> None:
+    """Give all of this writer's documents one version, in one transaction."""
+    with collection.database.client.start_session() as session, session.start_transaction():
+        mine = {"_id": {"$in": list(range(seed, IDS, WRITERS))}}
+        collection.update_many(mine, {"$set": {"version": number}}, session=session)
+
+
+def test_no_applied_state_goes_backward_while_others_write(
+    catalog: Catalog, urls: dict[str, str], staging: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "BATCH_KEYS", 90)
+    catalog.counted.insert_many([{"_id": key, "version": 0} for key in range(IDS)])
+    url = urls["SOFTCART_MONGO_ADMIN_URL"]
+    with closing(MongoDBSource(urls["SOFTCART_MONGO_URL"])) as source, ThreadPoolExecutor(WRITERS) as threads:
+        pipeline = Pipeline(source, staging)
+        writers = [threads.submit(write, url, seed) for seed in range(WRITERS)]
+        while not all(writer.done() for writer in writers):
+            pipeline.run(COUNTED)
+        assert all(writer.result() > 100 for writer in writers)
+        pipeline.run(COUNTED)
+
+        expected = sorted((id_text(found["_id"]), found["version"]) for found in catalog.counted.find())
+        live = "SELECT _id, version FROM raw.counted WHERE NOT _deleted"
+        assert sorted(pipeline.query(live)) == expected
+        ((batches,),) = pipeline.query("SELECT count(DISTINCT _batch) FROM history.counted")
+        assert batches > 10
+        assert pipeline.query(BACKWARD) == []
+        assert pipeline.query(REPEATED) == []
+        assert pipeline.run(COUNTED, reload=True).changed == 0
