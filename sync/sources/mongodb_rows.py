@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from operator import methodcaller
@@ -19,6 +20,7 @@ from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
 ID = "_id"
+OBJECT_ID = 0x07  # its type in BSON
 LENIENT = CODEC.with_options(unicode_decode_error_handler="backslashreplace")
 
 
@@ -49,6 +51,8 @@ class DocumentReader:
             for column in columns
         ]
         self._key_fields = [self._fields[index] for index in self._key]
+        keys = [columns[index] for index in self._key]
+        self._plain_id = [(key.source_name, key.type, key.mask) for key in keys] == [(ID, "text", False)]
         self._masked = [column.source_name for column in columns if column.mask]
 
     def chunks(self, documents: Iterable[bytes]) -> Iterator[Chunk]:
@@ -68,8 +72,10 @@ class DocumentReader:
                 lines, rejected, size = [], [], 0
         yield Chunk(b"".join(lines), len(lines), tuple(rejected))
 
-    def keys(self, documents: Iterable[bytes]) -> bytes:
-        """The keys of documents as COPY lines, without those that no row can have."""
+    def keys(self, documents: Sequence[bytes]) -> bytes:
+        """The keys of documents `{_id: …}` as COPY lines, without those that no row can have."""
+        if self._plain_id and all(document[4] == OBJECT_ID for document in documents):
+            return b"".join([b"%s\n" % hexlify(document[9:21]) for document in documents])
         lines: list[bytes] = []
         for document, _ in _decoded(documents):
             for masked in self._masked:

@@ -190,6 +190,11 @@ def test_ids_of_every_type_are_followed(pipeline: Pipeline, catalog: Catalog) ->
     assert pipeline.run(TOYS, reload=True).changed == 0
     catalog.toys.delete_many({})
     assert pipeline.run(TOYS).deleted == len(IDS)
+    catalog.toys.insert_many([{"n": number} for number in range(3)])
+    assert pipeline.run(TOYS).inserted == 3
+    catalog.toys.delete_one({"n": 0})
+    assert pipeline.run(TOYS).deleted == 1
+    assert_equal(pipeline, catalog, "toys")
 
 
 def test_an_id_that_returns_as_an_equal_number_of_another_type_is_another_row(
