@@ -136,6 +136,7 @@ class Merge:
             t_keys=column_list(key, "t"),
             same_key=equal(key, "s", "t"),
             same_delta=equal(key, "t", "d"),
+            same_touched=equal(key, "s", "d"),
             same_rejected=same_rejected,
             assignments=sql.SQL("").join(
                 sql.SQL("{name} = excluded.{name}, ").format(name=identifier(name)) for name in names
@@ -177,10 +178,13 @@ class Merge:
             " WHERE {t_key} IS NULL OR t.{deleted} OR ROW({s_columns})::record *<> ROW({t_columns})::record"
         )
         self._sql.run(
-            "INSERT INTO {delta} ({key}, {operation}) SELECT DISTINCT {t_keys}, 'delete'"
-            " FROM {touched} d JOIN {table} t ON {same_delta} WHERE NOT t.{deleted} AND {follow_deletes}"
-            " AND NOT EXISTS (SELECT FROM {staged} s WHERE {same_key})"
-            " AND NOT EXISTS (SELECT FROM {rejected} r WHERE {same_rejected})"
+            # Most of the touched rows were staged: what is left is few to look for in the table.
+            "INSERT INTO {delta} ({key}, {operation}) WITH lacking AS MATERIALIZED ("
+            "SELECT DISTINCT {key} FROM {touched} d"
+            " WHERE NOT EXISTS (SELECT FROM {staged} s WHERE {same_touched})"
+            " AND NOT EXISTS (SELECT FROM {rejected} r WHERE {same_rejected}))"
+            " SELECT {t_keys}, 'delete' FROM lacking d JOIN {table} t ON {same_delta}"
+            " WHERE NOT t.{deleted} AND {follow_deletes}"
         )
 
     def _number_equal_rows(self) -> None:
