@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint up down status env sync ui traffic bench erd lock clean
+.PHONY: help setup run test lint up down status env sync ui traffic bench latency erd lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -47,6 +47,9 @@ traffic: setup ## write to the demo shop like customers and staff do, until Ctrl
 
 bench: setup ## measure the sync engine beside the raw pipe and other tools; BENCH="--rows 10000" is quick
 	@$(python) -m benchmarks $(BENCH)
+
+latency: setup ## measure from a commit in MySQL to its row in production; LATENCY="--samples 20" is quick
+	@$(python) -m stack up && eval "$$($(python) -m stack env)" && exec $(python) -m benchmarks.latency $(LATENCY)
 
 erd: setup ## draw the star schema from its models
 	@$(python) -m softcart_assets.dbt.erd

@@ -1,7 +1,7 @@
 """Jobs and schedules; what the sensors request is in `sensors.py`.
 
-Every job runs in one process: a process a step would import the definitions again for each of them, which
-takes longer than the step's work.
+Every run is one process: a process a step would import the definitions again for each of them, which takes
+longer than the step's work.
 """
 
 import os
@@ -21,6 +21,26 @@ FRESH_GROUPS = {"raw", "star", "reports", "production", "exports"}
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 
 
+# Dagster's storage would connect anew for each statement, a thousand times a run; its web server keeps some
+# connections, and so does a run. In milliseconds, seconds, connections.
+POOL = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
+
+
+def _with_kept_connections(context: dg.InitExecutorContext) -> dg.Executor:
+    context.instance.optimize_for_webserver(**POOL)
+    create = dg.in_process_executor.executor_creation_fn
+    assert create is not None
+    return create(context)
+
+
+in_process = dg.ExecutorDefinition(
+    name="in_process",
+    config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]  # taken as it is
+    executor_creation_fn=_with_kept_connections,
+    description="Dagster's own, with connections to Dagster's storage that are kept for the run.",
+)
+
+
 def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
     """The asset with the freshness that its readers may expect; what is landed is as old as its file."""
     return spec.replace_attributes(freshness_policy=FRESHNESS) if spec.group_name in FRESH_GROUPS else spec
@@ -29,14 +49,14 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
 refresh = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.all(),
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
     description="Everything: land files, sync, star, reports, production, exports.",
 )
 
 sync = dg.define_asset_job(
     "sync",
     selection=dg.AssetSelection.all() - LANDED,
-    executor_def=dg.in_process_executor,
+    executor_def=in_process,
     description="One pass of what changed, from the shop's databases to production.",
 )
 
@@ -48,7 +68,7 @@ def reconcile(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
         "reconcile",
         selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
         config=dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops}),
-        executor_def=dg.in_process_executor,
+        executor_def=in_process,
         description="Compare every row of the synced tables with its source, and repair what differs.",
     )
 

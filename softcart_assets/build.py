@@ -12,6 +12,7 @@ from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.automation import (
     daily_refresh,
+    in_process,
     reconcile,
     refresh,
     sync,
@@ -84,6 +85,7 @@ def build_defs(
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         jobs=[refresh, sync, comparison],
+        executor=in_process,
         schedules=[daily_refresh(), weekly_reconciliation(comparison)],
         sensors=build_sensors(
             tables, project, copied, sync, [job.name for job in (refresh, sync, comparison)]

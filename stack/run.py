@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo import generate
+from softcart_assets.automation import POOL
 from softcart_assets.build import build_defs
 from softcart_assets.progress import check_line, failure_reason, is_failed_check
 from sync.connections import connect_postgresql
@@ -24,9 +25,6 @@ URLS = {
     "staging": "SOFTCART_STAGING_URL",
     "production": "SOFTCART_PRODUCTION_URL",
 }
-# Dagster's storage would connect anew for each statement, a thousand times a run; its web server keeps some
-# connections, and so does this. In milliseconds, seconds, connections.
-POOL = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
 QUARANTINED = """
     SELECT table_name, count(*) FROM quarantine.rejected_rows GROUP BY 1 ORDER BY 1
 """
