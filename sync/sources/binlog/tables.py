@@ -50,6 +50,7 @@ class FollowedTables:
             self._tables.setdefault(self._name(table.database, table.source_name), []).append(table)
         self._databases = {database for database, _ in self._tables}
         self._described: dict[bytes, list[Followed]] = {}
+        self._repeated: dict[bytes, list[Followed]] = {}
         self._unnamed: set[Table] = set()
         self.keys = {table: TouchedKeys(table) for table in tables}
         self.statements: list[Statement] = []
@@ -61,11 +62,11 @@ class FollowedTables:
 
     def described(self, body: bytes) -> list[Followed]:
         """Who reads the rows of a TABLE_MAP event, nobody for a table that is not followed."""
-        known = self._described.get(body)
+        # Each phase describes anew: what was told of a table while repeating has to be told once more.
+        descriptions = self._repeated if self.repeating else self._described
+        known = descriptions.get(body)
         if known is None:
-            known = self._describe(body)
-            if not self.repeating:  # else a table that cannot be read would not be told of later
-                self._described[body] = known
+            known = descriptions[body] = self._describe(body)
         return known
 
     def count(self) -> int:
