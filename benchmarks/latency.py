@@ -35,6 +35,7 @@ SALE = """
     INSERT INTO sales_data (product_id, customer_id, price, quantity, timestamp)
     SELECT product_id, customer_id, price, 1, UTC_TIMESTAMP() FROM sales_data ORDER BY rowid DESC LIMIT 1
 """
+SOLD = "SELECT 1 FROM sales_data WHERE rowid = %s"
 RAW = "SELECT 1 FROM raw.sales_data WHERE rowid = %s"
 FACT = "SELECT 1 FROM star.fact_sales WHERE sale_key = %s::numeric * 2 + 1"  # as the star numbers sales
 STAGES = (
@@ -70,13 +71,16 @@ def main(samples: int, seed: int | None) -> None:
         staging = opened.enter_context(closing(connect_postgresql(os.environ["SOFTCART_STAGING_URL"])))
         production = opened.enter_context(closing(connect_postgresql(os.environ["SOFTCART_PRODUCTION_URL"])))
         rowids: list[int] = []
-        measured = []
+        measured: list[Sample] = []
         pauses = Random(seed)
         try:
-            for number in range(samples):
+            while len(measured) < samples:
                 rowids.append(_sell(shop))
-                measured.append(_follow(rowids[-1], staging, production, instance))
-                console.print(f"{number + 1:>4} {measured[-1].total:6.1f} s", highlight=False)
+                sample = _follow(rowids[-1], shop, staging, production, instance)
+                if sample is None:
+                    continue
+                measured.append(sample)
+                console.print(f"{len(measured):>4} {sample.total:6.1f} s", highlight=False)
                 time.sleep(pauses.uniform(0, 10))  # or each would begin just after a run
         finally:
             _delete(shop, rowids)
@@ -115,28 +119,34 @@ def _delete(shop: MySQLConnection[Any], rowids: list[int]) -> None:
 
 
 def _follow(
-    rowid: int, staging: PostgreSQLConnection, production: PostgreSQLConnection, instance: dg.DagsterInstance
-) -> Sample:
+    rowid: int,
+    shop: MySQLConnection[Any],
+    staging: PostgreSQLConnection,
+    production: PostgreSQLConnection,
+    instance: dg.DagsterInstance,
+) -> Sample | None:
+    """A sale on its way; None for one that a customer cancelled meanwhile, as the traffic does."""
     committed = time.time()
-    seen = [
-        _wait(connection, query, rowid, committed + PATIENCE_SECONDS)
-        for connection, query in ((staging, RAW), (staging, FACT), (production, FACT))
-    ]
+    seen = []
+    for connection, query in ((staging, RAW), (staging, FACT), (production, FACT)):
+        while not _has(connection, query, rowid):
+            if not _has(shop, SOLD, rowid):
+                return None
+            if time.time() > committed + PATIENCE_SECONDS:
+                raise click.ClickException(
+                    f"sale {rowid} has not arrived after {PATIENCE_SECONDS:g} s; see Dagster's runs"
+                )
+            time.sleep(POLL_SECONDS)
+        seen.append(time.time())
     requested, started = _run(instance, seen[0])
     times = (committed, max(requested, committed), max(started, committed), *seen)
     return Sample(tuple(later - earlier for earlier, later in pairwise(times)))
 
 
-def _wait(connection: PostgreSQLConnection, query: str, rowid: int, until: float) -> float:
+def _has(connection: MySQLConnection[Any] | PostgreSQLConnection, query: str, rowid: int) -> bool:
     with connection.cursor() as cursor:
-        while time.time() < until:
-            cursor.execute(query, (rowid,))
-            if cursor.fetchone():
-                return time.time()
-            time.sleep(POLL_SECONDS)
-    raise click.ClickException(
-        f"sale {rowid} has not arrived after {PATIENCE_SECONDS:g} s; see Dagster's runs"
-    )
+        cursor.execute(query, (rowid,))
+        return cursor.fetchone() is not None
 
 
 def _run(instance: dg.DagsterInstance, seen: float) -> tuple[float, float]:
