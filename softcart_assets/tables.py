@@ -71,6 +71,7 @@ def collection(name: str, description: str) -> Table:
         name=name,
         source="mongodb",
         database="catalog",
+        strategy=Strategy.LOG,
         key=("_id",),
         columns=(
             Column("_id", "text", "the document's id as text"),
