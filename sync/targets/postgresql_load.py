@@ -1,0 +1,177 @@
+"""One pass into one table of a PostgreSQL database: its rows staged beside it, then applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from psycopg2.extensions import connection as Connection
+
+from sync.copytext import Chunk
+from sync.declaration import as_json
+from sync.sources.base import Description
+from sync.spec import Column, Table
+from sync.state import Lease, TableState, next_batch, read_state, write_state
+from sync.targets import postgresql_quarantine as quarantine
+from sync.targets.base import Applied, Extent, Moment, Shape
+from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
+from sync.targets.postgresql_catalog import existing_columns
+from sync.targets.postgresql_first import FirstLoad
+from sync.targets.postgresql_merge import Counts, Merge
+from sync.targets.postgresql_names import WorkTables
+from sync.targets.postgresql_plan import Plan
+from sync.targets.postgresql_staging import Staging
+from sync.targets.postgresql_tables import plan_own
+
+
+class PostgreSQLLoad:
+    """One pass into one table; see `targets.base.Load`."""
+
+    def __init__(self, connection: Connection, table: Table, held: Lease, number: int) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._table = table
+        self._lease = held
+        self._work = WorkTables.numbered(number)
+        self._columns: tuple[Column, ...] = ()
+        self._plan = Plan()
+        self._staging: Staging
+        self._merge: Merge | FirstLoad | AdoptingMerge
+        self.state: TableState | None = read_state(self._cursor, table.schema, table.name)
+
+    def shape(self, description: Description, reload: bool = False) -> Shape:
+        with self._connection:
+            return self._shape(description.columns, reload)
+
+    def _shape(self, columns: tuple[Column, ...], reload: bool) -> Shape:
+        cursor, table = self._cursor, self._table
+        if table.adopt:
+            columns = shared_columns(cursor, table, columns, self._plan)
+            self._merge = AdoptingMerge(cursor, table, columns, self._work)
+        elif existing_columns(cursor, table.schema, table.name) or not table.key:
+            self._plan = plan_own(cursor, table, columns, self.state, reload)
+            self._merge = Merge(cursor, table, columns, self._work)
+        else:
+            self._merge = FirstLoad(cursor, table, columns, self._work)
+            self._merge.prepare()
+        self._columns = columns
+        into = self._merge.loading if isinstance(self._merge, FirstLoad) else None
+        self._staging = Staging(cursor, table, columns, self._work, into)
+        return Shape(columns, complete=into is not None or self._plan.complete)
+
+    def stage(self, chunk: Chunk) -> int:
+        refused = self._staging.add(chunk.lines) if chunk.lines else []
+        if rejected := [*chunk.rejected, *refused]:
+            self._staging.add_rejected(rejected)
+        return len(rejected)
+
+    def stage_keys(self, keys: bytes) -> None:
+        if keys:
+            self._staging.add_touched(keys)
+
+    def greatest(self, column: str) -> str | None:
+        return self._staging.greatest(column)
+
+    def apply(
+        self, moment: Moment, extent: Extent, dry_run: bool = False, name_differing: int = 0
+    ) -> Applied:
+        self.prepare(extent)
+        with self._connection:
+            applied = self.write(moment, extent, name_differing)
+            if dry_run:
+                self._connection.rollback()
+        self.finish(dry_run)
+        return applied
+
+    def advance(self, position: str, at: datetime) -> None:
+        assert self.state is not None
+        self.state = replace(self.state, position=position, synced_at=at)
+        with self._connection:
+            self._lease.check(self._cursor)
+            write_state(self._cursor, self._table.schema, self._table.name, self.state)
+
+    @property
+    def name(self) -> str:
+        return self._table.qualified
+
+    def prepare(self, extent: Extent) -> None:
+        """What has to be done before the transaction in which `write` is called."""
+        if not self._unchanged(extent):
+            self._staging.make()
+            self._staging.analyze()
+
+    def _unchanged(self, extent: Extent) -> bool:
+        """Whether there is nothing to do but to remember the pass."""
+        return extent is Extent.PARTIAL and self._staging.empty and not self._plan.statements
+
+    def finish(self, dry_run: bool) -> None:
+        """What is left to do after that transaction."""
+        if dry_run and isinstance(self._merge, FirstLoad):
+            self._merge.discard()
+        elif not isinstance(self._merge, FirstLoad):
+            self._staging.clear()
+        self._plan = Plan()
+
+    def write(self, moment: Moment, extent: Extent, name_differing: int = 0) -> Applied:
+        """Apply what was staged, inside a transaction of the caller."""
+        self._lease.check(self._cursor)
+        if self._unchanged(extent) and self.state:
+            # A server that crashes may forget this, and then the next pass finds nothing new once more.
+            applied = Applied(0, 0, 0, self.state.quarantined, self.state.rows, covered=0, batch=None)
+        else:
+            self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
+            self._plan.run(self._cursor)
+            applied = self._write(moment, extent, name_differing)
+        self._write_state(moment, extent, applied)
+        return applied
+
+    def _write(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
+        counts = self._merge.find(extent)
+        differing = self._merge.differing(name_differing) if name_differing else ()
+        batch = None
+        if counts.changed or quarantine.differs(self._cursor, self._table, self._work, extent):
+            batch = next_batch(self._cursor)
+            quarantine.replace(self._cursor, self._table, self._work, extent, batch)
+        self._merge.apply(batch, moment.taken_at)
+        rows = self._live_rows(counts, extent)
+        covered = self._merge.covered(extent, rows)
+        quarantined = quarantine.count(self._cursor, self._table)
+        return Applied(
+            inserted=counts.inserted,
+            updated=counts.updated,
+            deleted=counts.deleted,
+            quarantined=quarantined,
+            rows=rows,
+            covered=covered,
+            batch=batch,
+            differing=differing,
+        )
+
+    def _live_rows(self, counts: Counts, extent: Extent) -> int:
+        if extent is Extent.COMPLETE or self.state is None or self._table.adopt:
+            return self._merge.live_rows()
+        return self.state.rows + counts.inserted - counts.deleted
+
+    def _write_state(self, moment: Moment, extent: Extent, applied: Applied) -> None:
+        before = self.state
+        complete = extent is Extent.COMPLETE
+        self.state = TableState(
+            source=moment.source,
+            strategy=self._table.strategy.value,
+            position=moment.position,
+            batch=before.batch if before and applied.batch is None else applied.batch,
+            run_id=moment.run_id,
+            rows=applied.rows,
+            quarantined=applied.quarantined,
+            synced_at=moment.taken_at,
+            columns=[column.name for column in self._columns],
+            retry=before.retry if before and not complete else False,
+            compared_at=moment.taken_at if complete or not before else before.compared_at,
+            read=moment.read,
+            inserted=applied.inserted,
+            updated=applied.updated,
+            deleted=applied.deleted,
+            seconds=moment.seconds,
+            declaration=as_json(self._table),
+        )
+        write_state(self._cursor, self._table.schema, self._table.name, self.state)
