@@ -42,7 +42,7 @@ class MySQLSource:
         self._url = parse(url)
         self._catalog: pymysql.Connection[Any] | None = None
         self._idle: list[pymysql.Connection[Any]] = []
-        self._open_transactions = OpenTransactions()
+        self._open_transactions = OpenTransactions(self._connect)
 
     def __repr__(self) -> str:
         return f"MySQLSource({self._url})"
@@ -83,13 +83,13 @@ class MySQLSource:
 
     @contextmanager
     def snapshot(self, bound_for: Table | None = None) -> Iterator[MySQLSnapshot]:
-        connection = self._kept() or connect_mysql(self._url, init_command=SESSION)
+        connection = self._kept() or self._connect()
         try:
             with mysql_errors(str(self._url)):
                 bound = None
                 if bound_for:
                     source = read_table(self._connection(), bound_for)
-                    bound = self._open_transactions.bound(connection, source, bound_for)
+                    bound = self._open_transactions.bound(source, bound_for)
                 snapshot = MySQLSnapshot(self._url, connection, bound)
             yield snapshot
             if snapshot.read_out:
@@ -97,6 +97,9 @@ class MySQLSource:
         finally:
             if connection not in self._idle:
                 connection.close()
+
+    def _connect(self) -> pymysql.Connection[Any]:
+        return connect_mysql(self._url, init_command=SESSION)
 
     def log_end(self) -> LogEnd | None:
         with mysql_errors(str(self._url)):

@@ -8,6 +8,8 @@ running statements count. Both tables need the privilege PROCESS.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,29 +46,35 @@ class OpenTransactions:
     """Finds the bound of one server's tables. What it found is used again for a moment, which is exact too
     and spares tables that are read one after the other the wait for the server's cache."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Callable[[], pymysql.Connection[Any]]) -> None:
+        self._connect = connect
         self._known: Bound | None = None
         self._known_until = 0.0
 
-    def bound(self, connection: pymysql.Connection[Any], source: SourceTable, table: Table) -> Bound:
-        """The bound for `table`'s cursor. The connection is in no transaction, its time zone UTC; it is
-        left in none."""
+    def bound(self, source: SourceTable, table: Table) -> Bound:
+        """The bound for `table`'s cursor."""
         cursor = column_of(source, table, table.cursor_source_name)
         if kind_of(cursor) in NUMBER_KINDS:
-            query = f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}"
-            greatest = _row(connection, query)[0]
-            connection.rollback()
-            # Only now: whoever drew a lesser number has begun before.
-            probed_at = utc_now(connection)
-            return Bound(_oldest(connection), probed_at, greatest)
+            with closing(self._connect()) as connection:
+                query = f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}"
+                greatest = _row(connection, query)[0]
+                connection.rollback()
+                # Only now: whoever drew a lesser number has begun before.
+                probed_at = utc_now(connection)
+                return Bound(_oldest(connection), probed_at, greatest)
         if self._known is None or time.monotonic() > self._known_until:
-            self._known = Bound(_oldest(connection), utc_now(connection))
+            with closing(self._connect()) as connection:
+                self._known = Bound(_oldest(connection), utc_now(connection))
             self._known_until = time.monotonic() + REUSE_SECONDS
         return self._known
 
 
 def _oldest(connection: pymysql.Connection[Any]) -> datetime | None:
-    """When the oldest of all transactions and statements began, None without the right to see them."""
+    """When the oldest of all transactions and statements began, None without the right to see them.
+
+    The connection has to be new: one that has asked before may find its former transaction in the cache, and
+    take an old answer for a fresh one.
+    """
     now = utc_now(connection)
     _row(connection, "SET time_zone = 'SYSTEM'")
     try:
