@@ -114,12 +114,13 @@ def mysql_shop(
 
 
 @pytest.fixture
-def catalog(urls: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
+def catalog(stack: Cluster, urls: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](urls["SOFTCART_MONGO_ADMIN_URL"]) as client:
         database = client.get_default_database()
-        for name in database.list_collection_names():
-            if not name.startswith("system."):  # what is behind a view or a time series goes with it
-                database.drop_collection(name)
+        # Only root may drop what the server keeps for views.
+        login = {"username": "root", "password": stack.home.passwords["mongodb.root"], "authSource": "admin"}
+        with MongoClient[dict[str, Any]]("127.0.0.1", stack.ports.known()["mongodb"], **login) as root:
+            root.drop_database(database.name)
         yield database
 
 
