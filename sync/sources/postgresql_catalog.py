@@ -102,14 +102,22 @@ def column_of(source: SourceTable, table: Table, name: str) -> SourceColumn:
 
 
 def primary_key_of(cursor: Cursor, source: SourceTable) -> tuple[str, ...]:
-    """The names of the primary key's columns in their order, none where there is no such key."""
+    """The names of the primary key's columns in their order, else those of the shortest unique key whose
+    columns take no NULL; none where the table has neither, or the user may not read a column of it."""
     cursor.execute(
-        "SELECT a.attname FROM pg_index i"
-        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
-        " WHERE i.indrelid = %s AND i.indisprimary ORDER BY array_position(i.indkey::int[], a.attnum::int)",
-        (source.oid,),
+        "SELECT array_agg(a.attname::text ORDER BY k.place) FROM pg_index i"
+        " CROSS JOIN unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, place)"
+        " LEFT JOIN pg_attribute a ON (a.attrelid, a.attnum) = (i.indrelid, k.attnum) AND a.attnotnull"
+        # Not the columns that an index only includes, an index of some rows, or one over expressions.
+        " WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indpred IS NULL"
+        " AND k.place <= i.indnkeyatts"
+        " GROUP BY i.indexrelid, i.indisprimary, i.indnkeyatts HAVING bool_and(a.attname = ANY (%s))"
+        " AND count(a.attname) = i.indnkeyatts"
+        " ORDER BY NOT i.indisprimary, i.indnkeyatts, i.indexrelid::regclass::text LIMIT 1",
+        (source.oid, list(source.columns)),
     )
-    return tuple(name for (name,) in cursor)
+    row = cursor.fetchone()
+    return tuple(row[0]) if row else ()
 
 
 def estimated_rows(cursor: Cursor, source: SourceTable) -> int | None:

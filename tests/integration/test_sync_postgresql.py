@@ -61,6 +61,26 @@ def test_a_table_is_described_with_its_comments_key_and_size(orders: Databases) 
         assert snapshot.count(ORDERS) == 100
 
 
+def test_the_key_is_the_primary_one_or_the_shortest_unique_one_whose_columns_take_no_null(
+    databases: Databases,
+) -> None:
+    source = databases.source
+    assert isinstance(source, PostgreSQLSource)
+    databases.execute(
+        "CREATE TABLE keyed (a int NOT NULL, b int NOT NULL, c int, d int NOT NULL, e int NOT NULL)",
+        "CREATE UNIQUE INDEX ON keyed (c)",
+        "CREATE UNIQUE INDEX ON keyed (d) WHERE a > 0",
+        "CREATE UNIQUE INDEX ON keyed (abs(d))",
+        "CREATE INDEX ON keyed (e)",
+    )
+    keyed = Table("keyed", "postgresql", "public", key=())
+    assert source.primary_key(keyed) == ()
+    databases.execute("CREATE UNIQUE INDEX ON keyed (d, b, a)", "CREATE UNIQUE INDEX ON keyed (b, a)")
+    assert source.primary_key(keyed) == ("b", "a")
+    databases.execute("ALTER TABLE keyed ADD PRIMARY KEY (e, d, a) INCLUDE (b)")
+    assert source.primary_key(keyed) == ("e", "d", "a")
+
+
 def test_views_partitioned_and_foreign_tables_are_read(databases: Databases, stack: Cluster) -> None:
     databases.execute(
         "CREATE TABLE parts (id int, place text, PRIMARY KEY (place, id)) PARTITION BY LIST (place)",
