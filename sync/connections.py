@@ -70,7 +70,10 @@ POSTGRES_REFUSALS = {
     "certificate": "name the CA's certificate with sslrootcert in the URL",
     "does not support SSL": "let the server offer TLS, or ask for none with another sslmode in the URL",
 }
-POSTGRES_WAY_OUT = {"42501": "grant this user the right to it"}
+POSTGRES_WAY_OUT = {
+    "42501": "grant this user the right to it",
+    "22P05": "mend that text in the source, or exclude its column",
+}
 
 
 def connect_mysql(url: str | DatabaseUrl, **overrides: Any) -> pymysql.Connection[Any]:

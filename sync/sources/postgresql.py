@@ -21,6 +21,7 @@ from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.postgresql_bound import find_bound
 from sync.sources.postgresql_catalog import column_of, estimated_rows, primary_key_of, read_table
 from sync.sources.postgresql_copy import CopyOut
+from sync.sources.postgresql_encoding import Encoding, read_encoding
 from sync.sources.postgresql_rows import RowReader, render
 from sync.sources.postgresql_types import natural_type
 from sync.spec import Column, Strategy, Table
@@ -52,6 +53,7 @@ class PostgreSQLSource:
     def __init__(self, url: str) -> None:
         self._url = parse(url)
         self._opened: Connection | None = None
+        self._found_encoding: Encoding | None = None
 
     def __repr__(self) -> str:
         return f"PostgreSQLSource({self._url})"
@@ -73,11 +75,10 @@ class PostgreSQLSource:
             if table.adopt:  # the adopted table's types will count, not the declared ones
                 column_of(source, table, column.source_name)
             else:
-                render(source, table, column)
+                render(source, table, column, self._encoding())
         return Description(columns)
 
     def primary_key(self, table: Table) -> tuple[str, ...]:
-        """The names of the key's columns in the source, none where it has no primary key."""
         with postgresql_errors(f"{table.qualified} from {self._url}"), self._connection().cursor() as cursor:
             return primary_key_of(cursor, read_table(self._connection(), table))
 
@@ -91,7 +92,7 @@ class PostgreSQLSource:
         connection = self._connect()
         try:
             with postgresql_errors(str(self._url)):
-                snapshot = PostgreSQLSnapshot(connection, bound)
+                snapshot = PostgreSQLSnapshot(connection, bound, self._encoding())
             try:
                 yield snapshot
             finally:
@@ -107,6 +108,12 @@ class PostgreSQLSource:
     def _bound(self, table: Table) -> Bound:
         with postgresql_errors(f"{table.qualified} from {self._url}"), self._connection().cursor() as cursor:
             return find_bound(cursor, read_table(self._connection(), table), table)
+
+    def _encoding(self) -> Encoding:
+        if self._found_encoding is None:
+            with postgresql_errors(str(self._url)):
+                self._found_encoding = read_encoding(self._connection())
+        return self._found_encoding
 
     def _connection(self) -> Connection:
         if self._opened is None or self._opened.closed:
@@ -133,8 +140,9 @@ class PostgreSQLSnapshot:
 
     position: str | None = None  # its log is not followed
 
-    def __init__(self, connection: Connection, bound: Bound | None) -> None:
+    def __init__(self, connection: Connection, bound: Bound | None, encoding: Encoding) -> None:
         self._connection = connection
+        self._encoding = encoding
         self._copy: CopyOut | None = None
         self.bound = bound
         with connection.cursor() as cursor:
@@ -159,7 +167,7 @@ class PostgreSQLSnapshot:
                 if table.optional:
                     return
                 raise
-            yield from RowReader(source, table, columns, since, self._run).chunks()
+            yield from RowReader(source, table, columns, since, self._encoding, self._run).chunks()
 
     def _run(self, query: sql.Composed) -> Iterator[Chunk]:
         self._copy = CopyOut(self._connection, query)

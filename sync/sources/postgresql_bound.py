@@ -40,7 +40,7 @@ def find_bound(cursor: Cursor, source: SourceTable, table: Table) -> Bound:
         at = _oldest(cursor)
         return Bound(at and max(at, EARLIEST + GRANULARITY) - GRANULARITY, _now(cursor))
     greatest = sql.SQL("SELECT max({})::text FROM {}").format(
-        expression(column, natural, mask=False).value, source.quoted
+        expression(column, natural, masked=None).value, source.quoted
     )
     found = _value(cursor, greatest)
     # Only now: whoever drew a lesser number has begun before.

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from sync.errors import SyncError
 from sync.sources.postgresql_catalog import SourceColumn
+from sync.sources.postgresql_encoding import Encoding
 from sync.types import PgType, parse_type
 
 INTEGERS = {"smallint", "integer", "bigint"}
@@ -81,8 +82,9 @@ def kind_of(column: SourceColumn) -> tuple[str, PgType | None]:
     return (kind if kind in NATURAL else OTHER), found
 
 
-def expression(column: SourceColumn, declared: str, mask: bool) -> Expression:
-    """How to read `column` into a column of the type `declared`.
+def expression(column: SourceColumn, declared: str, masked: Encoding | None) -> Expression:
+    """How to read `column` into a column of the type `declared`; `masked` is the database's encoding where
+    the column is to be hashed.
 
     Raises `SyncError` when not every value of the source's type has an exact form in that type.
     """
@@ -91,9 +93,8 @@ def expression(column: SourceColumn, declared: str, mask: bool) -> Expression:
     value: sql.Composable = column.quoted
     if kind == "money":
         value = _cast(value, "numeric" + "[]" * column.dimensions)
-    if mask:
-        hashed = sql.SQL("encode(sha256(convert_to({}::text, 'UTF8')), 'hex')")
-        return Expression(hashed.format(value), None)
+    if masked:
+        return Expression(sql.SQL("encode(sha256({}), 'hex')").format(masked.bytes_of(value)), None)
     if target.base in {"text", "text[]"} and target.base in {"text", natural.base}:
         return Expression(_cast(value, target.base), None)
     if target == natural:

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from stack.cluster import Cluster
-from stack.postgres import PostgreSQL
 from sync.errors import SyncError, TransientError, UnknownTableError
 from sync.sources.postgresql import PostgreSQLSource
 from sync.spec import Column, Table
@@ -143,38 +142,6 @@ def test_a_masked_column_is_hashed_by_the_server_and_an_excluded_one_stays_there
         "seen", "postgresql", "public", ("id",), source_table="orders", exclude=frozenset({"note"})
     )
     assert [column.name for column in orders.run(open_table).columns] == ["id", "n"]
-
-
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-def test_another_encoding_arrives_as_unicode_or_in_quarantine(
-    encoding: str, databases: Databases, stack: Cluster
-) -> None:
-    server, name = PostgreSQL(stack.home), f"test_{encoding.lower()}"
-    with closing(server.connect(stack.ports.known()["postgres"])) as root, root.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        cursor.execute(
-            f"CREATE DATABASE {name} OWNER softcart TEMPLATE template0 ENCODING '{encoding}'"
-            " LOCALE_PROVIDER libc LOCALE 'C'"
-        )
-        try:
-            url = urlunsplit(urlsplit(databases.source_url)._replace(path=f"/{name}"))
-            with closing(PostgreSQLSource(url)) as source:
-                old = Databases(source, databases.target_url, url)
-                old.execute(
-                    CREATE,
-                    "SET client_encoding = 'LATIN1'",
-                    "INSERT INTO orders VALUES (1, 1, 'plain')",
-                    r"INSERT INTO orders VALUES (2, 2, convert_from('\x5a6feb', getdatabaseencoding()))",
-                )
-                assert old.run(ORDERS).read == 2
-                arrived = old.query("SELECT id, note FROM raw.orders ORDER BY id")
-                rejected = [key for _, key, _ in old.rejected()]
-        finally:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    if encoding == "LATIN1":
-        assert (arrived, rejected) == ([(1, "plain"), (2, "Zoë")], [])
-    else:
-        assert (arrived, rejected) == ([(1, "plain")], ["2"])
 
 
 def test_what_is_missing_or_forbidden_is_named_with_the_way_out(orders: Databases, stack: Cluster) -> None:
