@@ -6,20 +6,18 @@ Every driver error that leaves `sync` passes through one of the `…_errors` con
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
-import pymysql
 from psycopg2.extensions import connection as PostgresConnection
 
 from sync.errors import SyncError, TransientError
 from sync.urls import DatabaseUrl, mongodb_arguments, mysql_arguments, parse, postgresql_arguments
 
 if TYPE_CHECKING:
+    import pymysql
     from pymongo import MongoClient
 
 MYSQL_TRANSIENT = {
@@ -82,27 +80,11 @@ def connect_mysql(url: str | DatabaseUrl, **overrides: Any) -> pymysql.Connectio
     Raises `TransientError` when the server cannot be reached now, `SyncError` when it refuses this user,
     database or TLS setting.
     """
+    from sync.mysql_connection import MySQLConnection  # noqa: PLC0415  (not every pass has to do with MySQL)
+
     parsed = parse(url) if isinstance(url, str) else url
     with mysql_errors(str(parsed)):
-        return _MySQLConnection(**{**mysql_arguments(parsed), **overrides})
-
-
-class _MySQLConnection(pymysql.Connection):
-    """Where TLS is used if the server has it, and nothing is verified, PyMySQL yet reads all certificates of
-    the system for every connection, which takes longer than a pass with nothing to do."""
-
-    def _create_ssl_ctx(self, options: dict[str, Any]) -> ssl.SSLContext:
-        if not options:
-            return _unverified()
-        context: ssl.SSLContext = super()._create_ssl_ctx(options)  # type: ignore[misc]
-        return context
-
-
-@cache
-def _unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+        return MySQLConnection(**{**mysql_arguments(parsed), **overrides})
 
 
 def connect_postgresql(url: str | DatabaseUrl, **overrides: Any) -> PostgresConnection:
@@ -134,11 +116,13 @@ def connect_mongodb(url: str | DatabaseUrl, **overrides: Any) -> MongoClient[dic
 @contextmanager
 def mysql_errors(where: str) -> Iterator[None]:
     """Turn PyMySQL's errors into ours; `where` begins the message."""
+    from pymysql.err import InterfaceError, MySQLError  # noqa: PLC0415
+
     try:
         yield
-    except (ConnectionError, TimeoutError, pymysql.err.InterfaceError) as error:
+    except (ConnectionError, TimeoutError, InterfaceError) as error:
         raise TransientError(f"{where}: {error}") from error
-    except (pymysql.err.MySQLError, OSError) as error:
+    except (MySQLError, OSError) as error:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         said = str(error.args[-1]) if error.args else type(error).__name__
         if UNVERIFIED in said:

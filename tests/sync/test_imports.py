@@ -16,8 +16,12 @@ CLONE = Path(__file__).parents[2]
     [
         ("sync.cli.copy", "dagster, softcart_assets, resources, pymongo, rich"),
         ("sync.cli.verify", "dagster, softcart_assets, resources, pymongo, rich"),
-        ("sync.cli.status", "dagster, softcart_assets, resources, pymongo, rich, sync.engine"),
-        ("sync.sources.mongodb", "dagster, sync.engine"),
+        ("sync.cli.status", "dagster, softcart_assets, resources, pymysql, pymongo, rich, sync.engine"),
+        ("sync.cli.quarantine", "dagster, softcart_assets, resources, pymysql, pymongo, rich, sync.engine"),
+        ("sync.targets.postgresql", "dagster, pymysql, pymongo, bson, sync.engine"),
+        ("sync.sources.postgresql", "dagster, pymysql, pymongo, bson, sync.engine"),
+        ("sync.sources.mongodb", "dagster, pymysql, sync.engine"),
+        ("sync.verify", "dagster, pymysql, pymongo, bson, sync.engine"),
     ],
 )
 def test_a_module_loads_no_more_than_it_needs(module: str, absent: str) -> None:
