@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from sync.errors import SyncError
+from sync.errors import RELOAD, SyncError
 from sync.passes import Compare, Options, PassResult
 from sync.sources.base import Description, LogSnapshot, Snapshot, Source, Touched
 from sync.spec import Deletes, Strategy, Table
@@ -16,6 +16,10 @@ from sync.watermark import WatermarkReading
 NO_BOUND = (
     "the source does not tell this user which transactions are open (MySQL: GRANT PROCESS; PostgreSQL: GRANT"
     " pg_read_all_stats): a row that is committed later than the overlap is found by a full comparison alone"
+)
+OTHER_SERVER = (
+    "read whole, since another server, or a database or collection that was made anew, answered than at the"
+    " last pass: what lies below the watermark may be other rows there"
 )
 
 
@@ -35,6 +39,7 @@ class TablePass:
         self._before = load.state
         self._watermark: WatermarkReading | None = None
         self._incomplete = False
+        self._place = ""
         self._read = 0  # rows of the reading that is staged now
         position = self._before.position if self._before else None
         self.result = PassResult(
@@ -43,6 +48,7 @@ class TablePass:
 
     def prepare(self) -> None:
         """Describe the table and find its shape in the target. Raises `SyncError`."""
+        self._refuse_other_source()
         description = self._source.describe(self.table)
         self._refuse_vanished(description)
         self._refuse_unknown_key(description)
@@ -63,8 +69,11 @@ class TablePass:
     def run(self) -> PassResult:
         """Read the table by itself, above its watermark or whole, and apply what was read."""
         watermark = self._watermark
-        since = None if watermark is None or self._reads_everything() else watermark.since
         with self._source.snapshot(bound_for=self.table if watermark else None) as snapshot:
+            since = None if watermark is None or self._reads_everything() else watermark.since
+            if since is not None and watermark and watermark.elsewhere(snapshot):
+                self.note(OTHER_SERVER)
+                since = None
             if self.table.strategy is Strategy.LOG and snapshot.position is None:
                 raise SyncError(
                     f"{self.table.qualified}: {self._source.system} keeps no log, or does not tell this user"
@@ -137,7 +146,7 @@ class TablePass:
             taken_at=snapshot.taken_at,
             position=position,
             run_id=self._run_id,
-            source=f"{self._source.system} {self.table.database}.{self.table.source_name}",
+            source=self._place,
             read=self.result.read + self._read,
             seconds=time.monotonic() - self._started,
         )
@@ -176,6 +185,16 @@ class TablePass:
             raise SyncError(
                 f"{self.table.qualified}: {rejected} of {self._read} rows cannot be loaded, more than"
                 f" max_rejected_share = {limit:g} allows. Nothing was written"
+            )
+
+    def _refuse_other_source(self) -> None:
+        """Another table's rows would replace this one's in silence, or mix with them."""
+        self._place = self._source.place(self.table.database, self.table.source_name)
+        before = self._before
+        if before and before.source != self._place and not self._options.reload:
+            raise SyncError(
+                f"{self.table.qualified}: its rows come from {before.source}, not from {self._place}. Correct"
+                f" the URL, database or source_table, or replace the rows. {RELOAD}"
             )
 
     def _refuse_vanished(self, description: Description) -> None:

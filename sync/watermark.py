@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -34,14 +34,16 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True)
 class Watermark:
     """`column` has been read up to `value`; `seen` are pairs of a time and the greatest number at that time
-    that wait for the transactions which were open then."""
+    that wait for the transactions which were open then. `server` is where it was read, see `Bound`."""
 
     column: str
     value: str | None
     seen: tuple[tuple[str, str], ...] = ()
+    server: str | None = None
 
     def as_json(self) -> str:
-        return json.dumps({"cursor": self.column, "value": self.value, "seen": self.seen})
+        stored = {"cursor": self.column, "value": self.value, "seen": self.seen, "server": self.server}
+        return json.dumps(stored)
 
 
 def stored_watermark(table: Table, position: str | None) -> Watermark | None:
@@ -49,7 +51,8 @@ def stored_watermark(table: Table, position: str | None) -> Watermark | None:
     found = json.loads(position) if position else {}
     if not isinstance(found, dict) or found.get("cursor") != table.cursor:
         return None
-    return Watermark(found["cursor"], found["value"], tuple((at, value) for at, value in found["seen"]))
+    seen = tuple((at, value) for at, value in found["seen"])
+    return Watermark(found["cursor"], found["value"], seen, found.get("server"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,20 @@ class WatermarkReading:
 
     def reached(self, greatest: str | None, snapshot: Snapshot) -> str:
         """The position, as JSON, after a pass that read `greatest` as the cursor's greatest value."""
-        return advance(self.column, self.before, greatest, snapshot.taken_at, snapshot.bound).as_json()
+        before = None if self.elsewhere(snapshot) else self.before
+        reached = advance(self.column, before, greatest, snapshot.taken_at, snapshot.bound)
+        known, server = self._servers(snapshot)
+        return replace(reached, server=server or known).as_json()
+
+    def elsewhere(self, snapshot: Snapshot) -> bool:
+        """Whether the watermark is another server's, and says nothing of this one's rows."""
+        known, server = self._servers(snapshot)
+        return None not in (known, server) and known != server
+
+    def _servers(self, snapshot: Snapshot) -> tuple[str | None, str | None]:
+        """Where the last pass read, and where this one does."""
+        known = self.before.server if self.before else None
+        return known, snapshot.bound.server if snapshot.bound else None
 
 
 def check_cursor(table: Table, columns: Sequence[Column]) -> Column:

@@ -138,7 +138,7 @@ def fresh_database(stack: Cluster, url: str) -> Iterator[str]:
         yield urlunsplit(parts._replace(path=f"/{name}"))
     finally:
         with closing(server.connect(port)) as root, root.cursor() as cursor:
-            cursor.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {name} WITH (FORCE)").format(**names))
 
 
 @pytest.fixture

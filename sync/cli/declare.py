@@ -32,11 +32,12 @@ def declare(name: TableName, source: Source, asked: Asked, state: TableState | N
     a key, cursor or strategy that do not go together.
     """
     last = None if state is None else last_declared(state)
-    if state and state.source != source_label(source, name):
+    place = source.place(name.database, name.table)
+    if state and state.source != place:
         if not asked.reload:
             raise SyncError(
-                f"{asked.schema}.{name.table}: its rows come from {state.source}, not from"
-                f" {source_label(source, name)}. Choose another --schema, or replace them with --reload"
+                f"{asked.schema}.{name.table}: its rows come from {state.source}, not from {place}. Choose"
+                f" another --schema, or replace them with --reload"
             )
         last = None
     table = last or _first(name, source, asked)
@@ -60,11 +61,11 @@ def known(
 
     Raises `SyncError` where it never was.
     """
-    label = source_label(source, name)
+    origin = source.place(name.database, name.table)
     copied = [
         (table, state)
         for (place, table), state in states.items()
-        if place == schema and state.source == label
+        if place == schema and state.source == origin
     ]
     for table, state in sorted(copied, key=lambda each: each[0] != name.table):
         if last := last_declared(state):
@@ -74,18 +75,13 @@ def known(
             f" Run one pass over it first"
         )
     raise SyncError(
-        f"{schema}.{name.table}: {label} was never copied to schema {schema} of this target; copy it first"
+        f"{schema}.{name.table}: {origin} was never copied to schema {schema} of this target; copy it first"
     )
 
 
 def last_declared(state: TableState) -> Table | None:
     """The declaration that the last pass went by."""
     return declaration.from_json(state.declaration) if state.declaration else None
-
-
-def source_label(source: Source, name: TableName) -> str:
-    """The source of a table as its state has it."""
-    return f"{source.system} {name.database}.{name.table}"
 
 
 def _first(name: TableName, source: Source, asked: Asked) -> Table:

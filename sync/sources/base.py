@@ -41,11 +41,14 @@ class Bound:
 
     No transaction that began before `at` is missing from the snapshot; None: the source may not tell.
     `greatest` is the cursor's greatest value at `probed_at`, asked for only where the cursor is a number.
+    `server` tells who answered: where it is another one than before, rows that were read may be gone, and
+    older ones have appeared. None: it cannot be told.
     """
 
     at: datetime | None
     probed_at: datetime
     greatest: str | None = None
+    server: str | None = None
 
 
 class Snapshot(Protocol):
@@ -124,6 +127,10 @@ class Source(Protocol):
 
     system: str
     capabilities: Capabilities
+
+    def place(self, database: str, table: str) -> str:
+        """What a table is called in the state: two tables that this source can tell apart are called
+        differently. The server is left out, for another may take its place."""
 
     def describe(self, table: Table) -> Description:
         """Raises `SyncError` for a table or a column that is not there."""

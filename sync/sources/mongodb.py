@@ -29,6 +29,7 @@ from sync.sources.mongodb_position import (
     SNAPSHOT_WIRE_VERSION,
     Position,
     collection_ids,
+    namespace,
     refuse_unfollowable,
 )
 from sync.sources.mongodb_probe import keeps_log, log_end
@@ -58,6 +59,9 @@ class MongoDBSource:
 
     def __repr__(self) -> str:
         return f"MongoDBSource({self._url})"
+
+    def place(self, database: str, table: str) -> str:
+        return f"{self.system} {database}.{table}"
 
     def describe(self, table: Table) -> Description:
         """The declared fields and the document; where none are declared, `_id` and the cursor. A collection
@@ -107,7 +111,9 @@ class MongoDBSource:
             greatest = greatest_number(client[table.database][table.source_name], table)
             # Only now: whoever drew a lesser number has begun before.
             now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
-        return Bound(now - LONGEST_TRANSACTION, now, greatest)
+            # The same on all members of a replica set, another one after the collection was made anew.
+            collection = collection_ids(client, [table]).get(namespace(table))
+        return Bound(now - LONGEST_TRANSACTION, now, greatest, collection)
 
     def log_end(self) -> LogEnd | None:
         with mongodb_errors(str(self._url)):

@@ -47,6 +47,9 @@ class MySQLSource:
     def __repr__(self) -> str:
         return f"MySQLSource({self._url})"
 
+    def place(self, database: str, table: str) -> str:
+        return f"{self.system} {database}.{table}"
+
     def describe(self, table: Table) -> Description:
         try:
             with mysql_errors(f"{table.qualified} from {self._url}"):

@@ -61,10 +61,11 @@ class OpenTransactions:
                 connection.rollback()
                 # Only now: whoever drew a lesser number has begun before.
                 probed_at = utc_now(connection)
-                return Bound(_oldest(connection), probed_at, greatest)
+                return Bound(_oldest(connection), probed_at, greatest, _server(connection))
         if self._known is None or time.monotonic() > self._known_until:
             with closing(self._connect()) as connection:
-                self._known = Bound(_oldest(connection), utc_now(connection))
+                at = _oldest(connection)
+                self._known = Bound(at, utc_now(connection), server=_server(connection))
             self._known_until = time.monotonic() + REUSE_SECONDS
         return self._known
 
@@ -100,6 +101,13 @@ def _oldest_transaction(connection: pymysql.Connection[Any]) -> float | None:
             return None if age is None else float(age)
         time.sleep(CACHE_SECONDS)
     raise TransientError("information_schema.innodb_trx is read so often by others that it shows no new rows")
+
+
+def _server(connection: pymysql.Connection[Any]) -> str | None:
+    """The id that MySQL, or MariaDB from 10.11 on, has made for itself; a replica has another."""
+    statement = "SHOW GLOBAL VARIABLES WHERE variable_name IN ('server_uuid', 'server_uid')"
+    found = _row(connection, statement)
+    return str(found[1]) if found[0] else None
 
 
 def utc_now(connection: pymysql.Connection[Any]) -> datetime:

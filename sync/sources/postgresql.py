@@ -58,6 +58,10 @@ class PostgreSQLSource:
     def __repr__(self) -> str:
         return f"PostgreSQLSource({self._url})"
 
+    def place(self, database: str, table: str) -> str:
+        with postgresql_errors(str(self._url)):
+            return f"{self.system} {self._connection().info.dbname}.{database}.{table}"
+
     def describe(self, table: Table) -> Description:
         try:
             with postgresql_errors(f"{table.qualified} from {self._url}"):

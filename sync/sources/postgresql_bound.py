@@ -31,6 +31,15 @@ OLDEST = """
 # When a prepared transaction began is told nowhere.
 PREPARED = "SELECT EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database())"
 
+MAY_IDENTIFY = """
+    SELECT bool_and(has_function_privilege(name, 'EXECUTE'))
+    FROM unnest(ARRAY['pg_control_system()', 'pg_control_checkpoint()']) AS name
+"""
+IDENTITY = """
+    SELECT concat_ws('/', system_identifier, timeline_id, d.oid)
+    FROM pg_control_system(), pg_control_checkpoint(), pg_database d WHERE datname = current_database()
+"""
+
 
 def find_bound(cursor: Cursor, source: SourceTable, table: Table) -> Bound:
     """The bound for `table`'s cursor. The connection is in autocommit mode, and no transaction open on it."""
@@ -38,14 +47,23 @@ def find_bound(cursor: Cursor, source: SourceTable, table: Table) -> Bound:
     natural = natural_type(column)
     if parse_type(natural).base not in NUMBERS:
         at = _oldest(cursor)
-        return Bound(at and max(at, EARLIEST + GRANULARITY) - GRANULARITY, _now(cursor))
+        at = at and max(at, EARLIEST + GRANULARITY) - GRANULARITY
+        return Bound(at, _now(cursor), server=_server(cursor))
     greatest = sql.SQL("SELECT max({})::text FROM {}").format(
         expression(column, natural, masked=None).value, source.quoted
     )
     found = _value(cursor, greatest)
     # Only now: whoever drew a lesser number has begun before.
     probed_at = _now(cursor)
-    return Bound(_oldest(cursor), probed_at, found)
+    return Bound(_oldest(cursor), probed_at, found, _server(cursor))
+
+
+def _server(cursor: Cursor) -> str | None:
+    """The database and its history: a standby has the same until it is promoted, which may have lost
+    transactions; a database that was restored has another. None without the right to see it."""
+    if not _value(cursor, MAY_IDENTIFY):
+        return None
+    return str(_value(cursor, IDENTITY))
 
 
 def _oldest(cursor: Cursor) -> datetime | None:
