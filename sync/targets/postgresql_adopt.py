@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError
 from sync.spec import Column, Table
-from sync.targets.base import Differing, Extent
+from sync.targets.base import Differing
 from sync.targets.postgresql_catalog import existing_columns
 from sync.targets.postgresql_merge import Counts, Statements
 from sync.targets.postgresql_names import WorkTables, column_list, equal, identifier, stored_name
 from sync.targets.postgresql_plan import Plan
+from sync.targets.postgresql_stamp import Stamp
 from sync.targets.postgresql_tables import plan_table
 
 
@@ -64,7 +64,7 @@ def _columns_to_empty(cursor: Cursor, table: Table, shared: Sequence[Column]) ->
 
 
 class AdoptingMerge:
-    """Staged rows into an adopted table; used as `Merge` is. Rows that were not staged stay in any case."""
+    """Staged rows into an adopted table; used as `OwnTable` is. Rows that were not staged stay."""
 
     def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._table = table
@@ -89,8 +89,19 @@ class AdoptingMerge:
             nulls=sql.SQL(", NULL") * len(emptied),
         )
 
-    def find(self, extent: Extent) -> Counts:
-        """Compare. Raises `SyncError` when the source shows a key twice."""
+    def write(self, stamp: Stamp) -> Counts:
+        """Let the table hold what was staged; it has no place for the batch and the time of the change.
+
+        Raises `SyncError` when the source shows a key twice.
+        """
+        self._find()
+        counts = self._sql.count_delta()
+        if counts.changed:
+            stamp.draw()
+            self._apply()
+        return counts
+
+    def _find(self) -> None:
         self._sql.run("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
         twice = self._sql.rows(
             "SELECT ROW({key})::text FROM {staged} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"
@@ -106,15 +117,8 @@ class AdoptingMerge:
             " FROM {staged} s LEFT JOIN {table} t ON {same_key}"
             " WHERE {t_key} IS NULL OR ROW({s_columns})::record *<> ROW({t_columns})::record"
         )
-        return self._sql.count_delta()
 
-    def differing(self, limit: int) -> tuple[Differing, ...]:
-        return self._sql.differing(limit)
-
-    def apply(self, batch: int | None, taken_at: datetime) -> None:
-        """Write what was found; the table has no place for the batch and the time of the change."""
-        if batch is None:
-            return
+    def _apply(self) -> None:
         self._sql.run("ANALYZE {delta}")
         self._sql.run(
             "UPDATE {table} t SET {assignments} FROM {delta} d"
@@ -128,7 +132,10 @@ class AdoptingMerge:
     def live_rows(self) -> int:
         return self._sql.number("SELECT count(*) FROM {table}")
 
-    def covered(self, extent: Extent, live_rows: int) -> int:
+    def differing(self, limit: int) -> tuple[Differing, ...]:
+        return self._sql.differing(limit)
+
+    def covered(self, live_rows: int) -> int:
         return self._sql.number(
             "SELECT (SELECT count(*) FROM {staged} s WHERE EXISTS (SELECT FROM {table} t WHERE {same_key}))"
             " + (SELECT count(*) FROM {rejected})"

@@ -9,7 +9,6 @@ and the time of change is generated from the source's own while the rows come in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import psycopg2.errors
 from psycopg2 import sql
@@ -18,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.state import create_schemas
-from sync.targets.base import Differing, Extent
+from sync.targets.base import Differing
 from sync.targets.postgresql_merge import Counts, Statements, change_time, duplicate_key
 from sync.targets.postgresql_names import (
     BATCH,
@@ -30,11 +29,12 @@ from sync.targets.postgresql_names import (
     stored_name,
 )
 from sync.targets.postgresql_staging import column_definitions
+from sync.targets.postgresql_stamp import Stamp
 from sync.targets.postgresql_tables import plan_own, refuse_reserved
 
 
 class FirstLoad:
-    """A complete reading of the source into a table that is not there yet; used as `Merge` is."""
+    """A complete reading of the source into a table that is not there yet; used as `OwnTable` is."""
 
     def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._cursor = cursor
@@ -79,24 +79,32 @@ class FirstLoad:
         """Throw the filled table away."""
         self._sql.run("DROP TABLE IF EXISTS {loading}")
 
-    def find(self, extent: Extent) -> Counts:
-        """Give the rows their table and key, and count them: all are new.
+    def write(self, stamp: Stamp) -> Counts:
+        """Give the rows their table, key and marks: all are new.
 
         Raises `SyncError` when the source shows a key twice.
         """
+        self._take_place()
+        self._count()
+        if self._rows:
+            stamp.draw()
+        self._mark(stamp)
+        return Counts(self._rows, 0, 0)
+
+    def _take_place(self) -> None:
         self._sql.run("ALTER TABLE {loading} RENAME TO {name}")
         try:
             self._sql.run("ALTER TABLE {table} ADD PRIMARY KEY ({key})")
         except psycopg2.errors.UniqueViolation as error:
             detail = error.diag.message_detail or ""
             raise duplicate_key(self._table, self._table.key, detail) from error
+
+    def _count(self) -> None:
         undated = "count(*) FILTER (WHERE {changed_at} = {undated})" if self._dated else "0"
         ((self._rows, self._undated),) = self._sql.rows(f"SELECT count(*), {undated} FROM {{table}}")
-        return Counts(self._rows, 0, 0)
 
-    def apply(self, batch: int | None, taken_at: datetime) -> None:
-        """Stamp the rows; `batch` is None where there are none."""
-        moment, number = sql.Literal(taken_at), sql.Literal(batch or 0)
+    def _mark(self, stamp: Stamp) -> None:
+        moment, number = sql.Literal(stamp.taken_at), sql.Literal(stamp.batch or 0)
         if self._dated:
             self._sql.run("ALTER TABLE {table} ALTER {changed_at} DROP EXPRESSION")
             if self._undated:
@@ -123,6 +131,6 @@ class FirstLoad:
         """None are named: every row is new."""
         return ()
 
-    def covered(self, extent: Extent, live_rows: int) -> int:
+    def covered(self, live_rows: int) -> int:
         """How many of the source's rows are live or quarantined."""
         return live_rows + self._sql.number("SELECT count(*) FROM {rejected}")

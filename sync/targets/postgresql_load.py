@@ -11,17 +11,21 @@ from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.sources.base import Description
 from sync.spec import Column, Table
-from sync.state import Lease, TableState, next_batch, read_state, write_state
+from sync.state import Lease, TableState, read_state, write_state
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Moment, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_catalog import existing_columns
+from sync.targets.postgresql_comparison import Comparison
 from sync.targets.postgresql_first import FirstLoad
-from sync.targets.postgresql_merge import Counts, Merge
 from sync.targets.postgresql_names import WorkTables
 from sync.targets.postgresql_plan import Plan
 from sync.targets.postgresql_staging import Staging
+from sync.targets.postgresql_stamp import Stamp
 from sync.targets.postgresql_tables import plan_own
+from sync.targets.postgresql_upsert import Upsert
+
+OWN = {Extent.COMPLETE: Comparison, Extent.PARTIAL: Upsert}
 
 
 class PostgreSQLLoad:
@@ -36,7 +40,7 @@ class PostgreSQLLoad:
         self._columns: tuple[Column, ...] = ()
         self._plan = Plan()
         self._staging: Staging
-        self._merge: Merge | FirstLoad | AdoptingMerge
+        self._special: FirstLoad | AdoptingMerge | None = None
         self.state: TableState | None = read_state(self._cursor, table.schema, table.name)
 
     def shape(self, description: Description, reload: bool = False) -> Shape:
@@ -47,15 +51,14 @@ class PostgreSQLLoad:
         cursor, table = self._cursor, self._table
         if table.adopt:
             columns = shared_columns(cursor, table, columns, self._plan)
-            self._merge = AdoptingMerge(cursor, table, columns, self._work)
+            self._special = AdoptingMerge(cursor, table, columns, self._work)
         elif existing_columns(cursor, table.schema, table.name) or not table.key:
             self._plan = plan_own(cursor, table, columns, self.state, reload)
-            self._merge = Merge(cursor, table, columns, self._work)
         else:
-            self._merge = FirstLoad(cursor, table, columns, self._work)
-            self._merge.prepare()
+            self._special = FirstLoad(cursor, table, columns, self._work)
+            self._special.prepare()
         self._columns = columns
-        into = self._merge.loading if isinstance(self._merge, FirstLoad) else None
+        into = self._special.loading if isinstance(self._special, FirstLoad) else None
         self._staging = Staging(cursor, table, columns, self._work, into)
         return Shape(columns, complete=into is not None or self._plan.complete)
 
@@ -98,7 +101,8 @@ class PostgreSQLLoad:
         """What has to be done before the transaction in which `write` is called."""
         if not self._unchanged(extent):
             self._staging.make()
-            self._staging.analyze()
+            if extent is Extent.COMPLETE or self._table.adopt:
+                self._staging.analyze()
 
     def _unchanged(self, extent: Extent) -> bool:
         """Whether there is nothing to do but to remember the pass."""
@@ -106,9 +110,9 @@ class PostgreSQLLoad:
 
     def finish(self, dry_run: bool) -> None:
         """What is left to do after that transaction."""
-        if dry_run and isinstance(self._merge, FirstLoad):
-            self._merge.discard()
-        elif not isinstance(self._merge, FirstLoad):
+        if dry_run and isinstance(self._special, FirstLoad):
+            self._special.discard()
+        elif not isinstance(self._special, FirstLoad):
             self._staging.clear()
         self._plan = Plan()
 
@@ -126,31 +130,28 @@ class PostgreSQLLoad:
         return applied
 
     def _write(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
-        counts = self._merge.find(extent)
-        differing = self._merge.differing(name_differing) if name_differing else ()
-        batch = None
-        if counts.changed or quarantine.differs(self._cursor, self._table, self._work, extent):
-            batch = next_batch(self._cursor)
-            quarantine.replace(self._cursor, self._table, self._work, extent, batch)
-        self._merge.apply(batch, moment.taken_at)
-        rows = self._live_rows(counts, extent)
-        covered = self._merge.covered(extent, rows)
-        quarantined = quarantine.count(self._cursor, self._table)
+        cursor, table = self._cursor, self._table
+        stamp = Stamp(cursor, moment.taken_at)
+        into = self._special or OWN[extent](cursor, table, self._columns, self._work)
+        counts = into.write(stamp)
+        if quarantine.differs(cursor, table, self._work, extent):
+            quarantine.replace(cursor, table, self._work, extent, stamp.draw())
+        elif not counts.changed:
+            stamp.give_back()
+        if extent is Extent.COMPLETE or self.state is None or table.adopt:
+            rows = into.live_rows()
+        else:
+            rows = self.state.rows + counts.inserted - counts.deleted
         return Applied(
             inserted=counts.inserted,
             updated=counts.updated,
             deleted=counts.deleted,
-            quarantined=quarantined,
+            quarantined=quarantine.count(cursor, table),
             rows=rows,
-            covered=covered,
-            batch=batch,
-            differing=differing,
+            covered=into.covered(rows),
+            batch=stamp.batch,
+            differing=into.differing(name_differing) if name_differing else (),
         )
-
-    def _live_rows(self, counts: Counts, extent: Extent) -> int:
-        if extent is Extent.COMPLETE or self.state is None or self._table.adopt:
-            return self._merge.live_rows()
-        return self.state.rows + counts.inserted - counts.deleted
 
     def _write_state(self, moment: Moment, extent: Extent, applied: Applied) -> None:
         before = self.state

@@ -117,9 +117,7 @@ class Staging:
         """Tell the planner about the keys that it joins by; other columns would cost more than they help."""
         if self._into == self._work.staged and self._table.key:
             keys = column_list(self._table.key)
-            statement = sql.SQL("ANALYZE {staged} ({keys}), {touched} ({keys})")
-            names = {"staged": self._into, "touched": self._work.touched, "keys": keys}
-            self._cursor.execute(statement.format(**names))
+            self._cursor.execute(sql.SQL("ANALYZE {} ({})").format(self._into, keys))
 
     def clear(self) -> None:
         """Forget what was staged."""
