@@ -95,13 +95,13 @@ def fill_order_lines(servers: Servers, rows: int, table: str = TABLE) -> None:
 
 
 def change_order_lines(servers: Servers, number: int, share: int = 10) -> datetime:
-    """Update every tenth row, others in every round `number`, with times of change within five minutes, an
-    hour after the round before. Returns the first of these times."""
-    since = FIRST_CHANGE + timedelta(hours=number)
+    """Update every tenth row, others in every round `number`, with times of change spread over an hour, which
+    begins two hours after that of the round before. Returns the first of these times."""
+    since = FIRST_CHANGE + timedelta(hours=2 * number)
     with servers.shop() as cursor:
         cursor.execute(
             f"UPDATE {TABLE} SET price = price + 1, quantity = quantity %% 9 + 1, status = 'returned',"
-            f" {CURSOR} = %s + INTERVAL {KEY} * 7919 %% 300000000 MICROSECOND WHERE {KEY} %% %s = %s",
+            f" {CURSOR} = %s + INTERVAL {KEY} * 7919 %% 3600000000 MICROSECOND WHERE {KEY} %% %s = %s",
             (since.replace(tzinfo=None), share, number % share),
         )
     return since
