@@ -16,11 +16,14 @@ from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, Ty
 from bson.datetime_ms import DatetimeMS
 from bson.dbref import DBRef
 from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 TAGS = ("string", "int", "double", "decimal", "bool", "date", "binary", "json")
 # A string that reads like another id's text gets a tag itself.
 _NEEDS_TAG = re.compile(rf"[0-9a-f]{{24}}|(?:{'|'.join(TAGS)}):.*", re.DOTALL)
+_WITHOUT_DOUBLES = frozenset({str, int, bool, type(None), Int64, ObjectId, datetime})
+_UTC = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 _EPOCH_DAYS = 719_468  # from 0000-03-01 to 1970-01-01
 
 
@@ -60,24 +63,33 @@ def document_json(value: Any) -> bytes:
     Numbers stay numbers; a double that JSON has no number for (NaN, infinities, -0.0) is
     `{"$numberDouble": "…"}`, an id `{"$oid": "…"}`, a date `{"$date": "…"}`.
     """
-    text = _dumps(value)
-    # orjson writes NaN and infinities as null
-    if (b"null" in text or b"-0.0" in text) and _holds_odd_double(value):
-        text = _dumps(_tag_doubles(value))
+    return with_odd_doubles(value, plain_json(value))
+
+
+def plain_json(value: Any) -> bytes:
+    """The same but for the doubles that JSON has no number for; see `with_odd_doubles`."""
+    return orjson.dumps(value, _extended, orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def with_odd_doubles(value: Any, text: bytes) -> bytes:
+    """What `document_json` says of a value of which `plain_json` says `text`."""
+    if may_hold_odd_double(text) and _holds_odd_double(value):
+        return plain_json(_tag_doubles(value))
     return text
 
 
-def _dumps(value: Any) -> bytes:
-    return orjson.dumps(value, _extended, orjson.OPT_PASSTHROUGH_DATETIME)
+def may_hold_odd_double(text: bytes) -> bool:
+    """Whether what `plain_json` says can come from a double that JSON has no number for."""
+    return b"null" in text or b"-0.0" in text  # orjson writes NaN and infinities as null
 
 
 def _extended(value: Any) -> Any:
     kind = type(value)
+    if kind is datetime and value.year >= 1970:
+        text = orjson.dumps(value, None, _UTC)
+        return orjson.Fragment(b'{"$date":' + (text[:-5] + b'Z"}' if value.microsecond else text + b"}"))
     if kind is ObjectId:
         return {"$oid": str(value)}
-    if kind is datetime and value.year >= 1970:
-        digits = "milliseconds" if value.microsecond else "seconds"
-        return {"$date": value.isoformat(timespec=digits) + "Z"}
     if kind is JavaScript:
         return value.fields
     return json_util.default(value, json_util.RELAXED_JSON_OPTIONS)
@@ -99,7 +111,14 @@ def _is_odd(value: float) -> bool:
 
 
 def _holds_odd_double(value: Any) -> bool:
-    return _is_odd(value) if type(value) is float else any(map(_holds_odd_double, _inner(value)))
+    if type(value) is float:
+        return _is_odd(value)
+    for inner in value.values() if type(value) is dict else _inner(value):
+        kind = type(inner)
+        # Most values are neither doubles nor hold any: a call for each would cost more than to write them.
+        if kind not in _WITHOUT_DOUBLES and _holds_odd_double(inner):
+            return True
+    return False
 
 
 def _tag_doubles(value: Any) -> Any:

@@ -33,7 +33,7 @@ from sync.sources.mongodb_position import (
     refuse_unfollowable,
 )
 from sync.sources.mongodb_probe import keeps_log, log_end
-from sync.sources.mongodb_rows import ID, DocumentReader, column_field, document_column
+from sync.sources.mongodb_rows import ID, DocumentReader, column_fields, document_column
 from sync.sources.mongodb_sessions import SnapshotSessions
 from sync.spec import Column, Strategy, Table
 from sync.urls import parse
@@ -72,7 +72,7 @@ class MongoDBSource:
             columns = (*columns, Column(document, "jsonb", "The whole document as Extended JSON"))
         if not table.adopt:  # the adopted table's types will count, not the declared ones
             for column in columns:
-                column_field(table, column)
+                column_fields(table, column)
         with mongodb_errors(f"{table.qualified} from {self._url}"):
             if table.strategy is Strategy.LOG:
                 refuse_unfollowable(self._client(), table, columns)
@@ -200,8 +200,8 @@ class MongoDBSnapshot:
             wanted = {id_of(key) for key in portion}
             self._sessions.renew()
             for batch in self._batches(table, one_of(portion)):
-                found = (document for document in split(batch) if id_of(document) in wanted)
-                for chunk in rows.chunks(found):
+                found = b"".join([document for document in split(batch) if id_of(document) in wanted])
+                for chunk in rows.chunks([found]):
                     yield lines, chunk
                     lines = b""
             if lines:
@@ -217,12 +217,10 @@ class MongoDBSnapshot:
         rows = DocumentReader(table, columns)
         if table.strategy is Strategy.LOG:
             with mongodb_errors(table.qualified):
-                for documents in self._batches_by_id(table):
-                    yield from rows.chunks(documents)
+                yield from rows.chunks(self._batches_by_id(table))
             return
         condition = cursor_filter(table, columns, since) if since else {}
-        for batch in self._batches(table, condition):
-            yield from rows.chunks(split(batch))
+        yield from rows.chunks(self._batches(table, condition))
 
     def _batches(self, table: Table, condition: Mapping[str, Any]) -> Iterator[bytes]:
         with mongodb_errors(table.qualified), closing(self._find(table, condition)) as found:
@@ -234,7 +232,7 @@ class MongoDBSnapshot:
         session = self._sessions.current
         return collection.find_raw_batches(condition, projection, batch_size=BATCH_DOCUMENTS, session=session)
 
-    def _batches_by_id(self, table: Table) -> Iterator[list[bytes]]:
+    def _batches_by_id(self, table: Table) -> Iterator[bytes]:
         """All documents in the order of their ids, in which a later moment can go on where one has aged."""
         self._sessions.renew()
         self._choose(table)
@@ -243,10 +241,10 @@ class MongoDBSnapshot:
         while True:
             with closing(self._find(table, condition).sort(ID)) as found:
                 for batch in cast("Iterator[bytes]", found):
-                    documents = list(split(batch))
-                    yield documents
+                    yield batch
                     if self._sessions.aged:
-                        last = RawBSONDocument(documents[-1])[ID]
+                        *_, document = split(batch)
+                        last = RawBSONDocument(document)[ID]
                         break
                 else:
                     return

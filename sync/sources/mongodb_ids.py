@@ -8,6 +8,7 @@ they are in a target.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from struct import Struct
 
 from bson.raw_bson import RawBSONDocument
 
@@ -16,16 +17,25 @@ _LENGTHS = {
     0x01: 8, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8, 0x13: 16, 0x7F: 0, 0xFF: 0,
 }  # fmt: skip
 _FURTHER = {0x02: 4, 0x03: 0, 0x05: 5, 0x0C: 16, 0x0D: 4, 0x0E: 4, 0x0F: 0}
+_INT32 = Struct("<i")
 _VALUE = 9  # where `_id`'s value begins: behind the document's length, the type and the name
 
 
 def split(batch: bytes) -> Iterator[bytes]:
     """The documents of a batch."""
-    position = 0
-    while position < len(batch):
-        end = position + int.from_bytes(batch[position : position + 4], "little")
-        yield batch[position:end]
-        position = end
+    return pieces(batch, 1)
+
+
+def pieces(batch: bytes, size: int) -> Iterator[bytes]:
+    """A batch in pieces of whole documents, of `size` bytes or up to one document more."""
+    length_at = _INT32.unpack_from
+    start = end = 0
+    while start < len(batch):
+        full = min(start + size, len(batch))
+        while end < full:
+            end += length_at(batch, end)[0]
+        yield batch[start:end]
+        start = end
 
 
 def id_of(document: bytes) -> bytes:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from binascii import hexlify
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
-from operator import methodcaller
 from typing import Any
 
 import bson
 from bson.errors import InvalidBSON
 
-from sync.copytext import NULL, Chunk, Rejected, key_text, line
+from sync.copytext import NULL, Chunk, Rejected, key_text
 from sync.errors import SyncError
-from sync.sources.bson_fields import Field, field_of
+from sync.sources.bson_fields import Fields, fields_of
 from sync.sources.bson_text import CODEC, document_json, id_text
 from sync.sources.bson_types import MisfitError
+from sync.sources.mongodb_ids import pieces, split
 from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
+PIECE_BYTES = 1 << 15  # of BSON that is decoded at once: what that makes stays in the processor's cache
 ID = "_id"
 OBJECT_ID = 0x07  # its type in BSON
+Values = Callable[[Sequence[dict[str, Any]]], Sequence[Any]]
 LENIENT = CODEC.with_options(unicode_decode_error_handler="backslashreplace")
 
 
@@ -29,11 +32,11 @@ def document_column(table: Table) -> str | None:
     return table.document or (None if table.columns else "document")
 
 
-def column_field(table: Table, column: Column) -> Field:
-    """What turns a document's value into a column's field; raises `SyncError`, naming table and column, for a
-    type that no value can have."""
+def column_fields(table: Table, column: Column) -> Fields:
+    """What turns values into a column's fields; raises `SyncError`, naming table and column, for a type that
+    no value can have."""
     try:
-        return field_of(column.type, is_id=column.source_name == ID)
+        return fields_of(column.type, is_id=column.source_name == ID)
     except SyncError as error:
         raise SyncError(f"{table.qualified}, column {column.name}: {error}") from error
 
@@ -45,74 +48,95 @@ class DocumentReader:
         self._columns = columns
         self._key = [[column.name for column in columns].index(part) for part in table.key]
         document = document_column(table)
-        # Of each column: how to find its value in a document, and how to write it.
+        # Of each column: what finds its values in documents, and what writes them.
         self._fields = [
-            (_value_of(None if column.name == document else column.source_name), column_field(table, column))
+            (
+                _values_of(None if column.name == document else column.source_name),
+                column_fields(table, column),
+            )
             for column in columns
         ]
-        self._key_fields = [self._fields[index] for index in self._key]
         keys = [columns[index] for index in self._key]
         self._plain_id = [(key.source_name, key.type, key.mask) for key in keys] == [(ID, "text", False)]
         self._masked = [column.source_name for column in columns if column.mask]
 
-    def chunks(self, documents: Iterable[bytes]) -> Iterator[Chunk]:
-        """The rows of documents as the server sent them."""
+    def chunks(self, batches: Iterable[bytes]) -> Iterator[Chunk]:
+        """The rows of documents, in batches as the server sent them."""
         lines: list[bytes] = []
         rejected: list[Rejected] = []
-        size = 0
-        for document, flaw in _decoded(documents):
-            row = self._row(document, flaw)
-            if isinstance(row, Rejected):
-                rejected.append(row)
-                continue
-            lines.append(row)
-            size += len(row)
+        rows = size = 0
+        for piece in (piece for batch in batches for piece in pieces(batch, PIECE_BYTES)):
+            part = self._piece(piece)
+            lines.append(part.lines)
+            rejected += part.rejected
+            rows += part.rows
+            size += len(part.lines)
             if size >= CHUNK_BYTES:
-                yield Chunk(b"".join(lines), len(lines), tuple(rejected))
-                lines, rejected, size = [], [], 0
-        yield Chunk(b"".join(lines), len(lines), tuple(rejected))
+                yield Chunk(b"".join(lines), rows, tuple(rejected))
+                lines, rejected, rows, size = [], [], 0, 0
+        yield Chunk(b"".join(lines), rows, tuple(rejected))
 
     def keys(self, documents: Sequence[bytes]) -> bytes:
         """The keys of documents `{_id: …}` as COPY lines, without those that no row can have."""
         if self._plain_id and all(document[4] == OBJECT_ID for document in documents):
             return b"".join([b"%s\n" % hexlify(document[9:21]) for document in documents])
+        key_fields = [self._fields[index] for index in self._key]
+        with suppress(InvalidBSON, MisfitError):
+            return _lines(self._masking(bson.decode_all(b"".join(documents), CODEC)), key_fields)
         lines: list[bytes] = []
         for document, _ in _decoded(documents):
-            for masked in self._masked:
-                _mask(document, masked)
-            try:
-                lines.append(line([field(value_of(document)) for value_of, field in self._key_fields]))
-            except MisfitError:
-                continue
+            with suppress(MisfitError):
+                lines.append(_lines(self._masking([document]), key_fields))
         return b"".join(lines)
 
-    def _row(self, document: dict[str, Any], flaw: str) -> bytes | Rejected:
-        for masked in self._masked:
-            _mask(document, masked)
-        if flaw:
-            return self._reject(document, flaw)
-        try:
-            return line([field(value_of(document)) for value_of, field in self._fields])
-        except MisfitError:
-            return self._reject(document)
-
-    def _reject(self, document: dict[str, Any], *flaws: str) -> Rejected:
-        fields: list[bytes] = []
-        misfits: dict[int, str] = {}
-        for index, (value_of, field) in enumerate(self._fields):
+    def _piece(self, piece: bytes) -> Chunk:
+        """The rows of some documents: all at once, which is much less work, if nothing is wrong with any."""
+        with suppress(InvalidBSON, MisfitError):
+            documents = self._masking(bson.decode_all(piece, CODEC))
+            return Chunk(_lines(documents, self._fields), len(documents))
+        lines: list[bytes] = []
+        rejected: list[Rejected] = []
+        for document, flaw in _decoded(split(piece)):
+            self._masking([document])
             try:
-                fields.append(field(value_of(document)))
+                if flaw:
+                    raise MisfitError(flaw)
+                lines.append(_lines([document], self._fields))
+            except MisfitError:
+                rejected.append(self._reject(document, flaw))
+        return Chunk(b"".join(lines), len(lines), tuple(rejected))
+
+    def _masking(self, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for path in self._masked:
+            for document in documents:
+                _mask(document, path)
+        return documents
+
+    def _reject(self, document: dict[str, Any], flaw: str) -> Rejected:
+        written: list[bytes] = []
+        flaws = [flaw] if flaw else []
+        misfits: set[int] = set()
+        for index, (values_of, fields) in enumerate(self._fields):
+            try:
+                written += fields(values_of([document]))
             except MisfitError as error:
-                misfits[index] = f"column {self._columns[index].name}: {error}"
-                fields.append(NULL)
-        loadable = bool(self._key) and not any(index in misfits for index in self._key)
+                misfits.add(index)
+                flaws.append(f"column {self._columns[index].name}: {error}")
+                written.append(NULL)
+        loadable = bool(self._key) and misfits.isdisjoint(self._key)
         key = [_value_at(document, self._columns[index].source_name) for index in self._key]
         return Rejected(
-            tuple(fields[index] for index in self._key) if loadable else None,
+            tuple(written[index] for index in self._key) if loadable else None,
             key_text([id_text(value) for value in key]),
-            "; ".join([*flaws, *misfits.values()]),
+            "; ".join(flaws),
             document_json(document).decode(),
         )
+
+
+def _lines(documents: Sequence[dict[str, Any]], columns: Sequence[tuple[Values, Fields]]) -> bytes:
+    """Documents as COPY lines. Raises `MisfitError` when a value does not fit its column."""
+    written = [fields(values_of(documents)) for values_of, fields in columns]
+    return b"\n".join([*map(b"\t".join, zip(*written, strict=True)), b""])
 
 
 def _decoded(documents: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -124,13 +148,13 @@ def _decoded(documents: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], str]]
             yield bson.decode(encoded, LENIENT), f"not valid BSON: {error}"
 
 
-def _value_of(path: str | None) -> Callable[[dict[str, Any]], Any]:
-    """What finds a field's value; the path None is the document itself."""
+def _values_of(path: str | None) -> Values:
+    """What finds a field's values in documents; the path None is the document itself."""
     if path is None:
-        return lambda document: document
+        return lambda documents: documents
     if "." in path:
-        return lambda document: _value_at(document, path)
-    return methodcaller("get", path)
+        return lambda documents: [_value_at(document, path) for document in documents]
+    return lambda documents: [document.get(path) for document in documents]
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:

@@ -253,6 +253,7 @@ def test_a_long_reading_goes_on_at_later_moments_and_the_log_brings_the_rest(
     pipeline: Pipeline, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sync.sources.mongodb.BATCH_DOCUMENTS", 7)
+    monkeypatch.setattr("sync.sources.mongodb_rows.CHUNK_BYTES", 1)
     monkeypatch.setattr(mongodb_sessions, "RENEWAL_SECONDS", 0.0)
     catalog.books.delete_many({})
     catalog.books.insert_many([{"_id": key, "n": 0} for key in [*IDS, *range(100, 150)]])

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync.copytext import NULL, escape
-from sync.sources.bson_fields import field_of
+from sync.sources.bson_fields import field_of, fields_of
 from sync.sources.bson_text import id_text
 from sync.sources.bson_types import MisfitError, converter
 
@@ -49,6 +49,16 @@ def test_a_short_way_writes_what_the_exact_one_does(type_: str, value: Any) -> N
     exact = converter(type_)
     wanted = outcome(lambda each: escape(exact(each)), value)
     assert outcome(field_of(type_), value) == wanted
+
+
+@pytest.mark.parametrize("type_", ["text", "numeric", "jsonb", "json"])
+@given(several=st.lists(values | st.none()))
+@example(several=["plain", "a\\", -0.0, None, float("nan"), {"a": None}])
+@example(several=["plain", "\0"])
+def test_many_values_are_written_as_each_of_them(type_: str, several: list[Any]) -> None:
+    field = field_of(type_)
+    wanted = outcome(lambda each: list(map(field, each)), several)
+    assert outcome(fields_of(type_), several) == wanted
 
 
 @given(value=values)
