@@ -41,8 +41,10 @@ class Column:
 
     `type` is the PostgreSQL type it has there; `source` the column's name (MongoDB: the field's) in the
     source where it is another. A masked column arrives as a SHA-256 in hex, computed by the source where it
-    can be, so that the plain value never leaves it. `zero_date` says what MySQL's 0000-00-00 becomes: "null"
-    or a date such as 2000-01-01. Without it such a row is quarantined; one with 2020-00-10 always is.
+    can be, so that the plain value never leaves it. Where it had arrived in plain before, the next pass
+    hashes it in the rows, the tombstones and the change log as well. `zero_date` says what MySQL's 0000-00-00
+    becomes: "null" or a date such as 2000-01-01. Without it such a row is quarantined; one with 2020-00-10
+    always is.
     """
 
     name: str
@@ -82,6 +84,9 @@ class Table:
     `history.<name>`. `adopt` takes over a table that somebody else made: it gets no column of ours, and only
     the columns that both sides have are compared and written. An `optional` table need not be in its source
     (yet) and is empty until it is; it declares its columns. A pass leaves a `paused` table as it is.
+
+    Columns of the catalog, or fields of the document, that are named in `exclude` are not read. What they had
+    brought before is dropped by the next pass, from the change log too.
 
     `cursor` names the column of the watermark strategy, which grows with every change of a row: a time or a
     number. Each pass reads again what lies within `overlap_seconds` behind a time, for an application may

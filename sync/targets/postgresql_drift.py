@@ -123,10 +123,20 @@ def reads_anew(table: Table, columns: Sequence[Column], state: TableState) -> bo
     last = state.columns or ()
     if last and any(column.name not in last for column in columns):
         return True
-    before = from_json(state.declaration).columns if state.declaration else ()
-    was = {column.name: _reading(column) for column in before}
-    return any(was.get(column.name, _reading(column)) != _reading(column) for column in table.columns)
+    if state.declaration is None:
+        return False
+    before = from_json(state.declaration)
+    now, then = _readings(table), _readings(before)
+    return table.exclude != before.exclude or any(
+        now.get(column.name, _plain(column.name)) != then.get(column.name, _plain(column.name))
+        for column in columns
+    )
 
 
-def _reading(column: Column) -> tuple[str, bool, str | None]:
-    return column.source_name, column.mask, column.zero_date
+def _readings(table: Table) -> dict[str, tuple[str, bool, str | None]]:
+    return {column.name: (column.source_name, column.mask, column.zero_date) for column in table.columns}
+
+
+def _plain(name: str) -> tuple[str, bool, str | None]:
+    """How a column of the catalog is read."""
+    return name, False, None

@@ -17,6 +17,7 @@ from sync.targets.base import Applied, Extent, Moment, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_catalog import existing_columns
 from sync.targets.postgresql_comparison import Comparison
+from sync.targets.postgresql_drift import reads_anew
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_names import WorkTables
 from sync.targets.postgresql_plan import Plan
@@ -52,6 +53,7 @@ class PostgreSQLLoad:
         if table.adopt:
             columns = shared_columns(cursor, table, columns, self._plan)
             self._special = AdoptingMerge(cursor, table, columns, self._work)
+            self._plan.complete = self.state is not None and reads_anew(table, columns, self.state)
         elif existing_columns(cursor, table.schema, table.name) or not table.key:
             self._plan = plan_own(cursor, table, columns, self.state, reload)
         else:

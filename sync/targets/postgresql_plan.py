@@ -41,7 +41,10 @@ class Plan:
         for statement in self.statements:
             try:
                 cursor.execute(statement)
-            except psycopg2.errors.FeatureNotSupported as error:
+            except (
+                psycopg2.errors.FeatureNotSupported,
+                psycopg2.errors.DependentObjectsStillExist,
+            ) as error:
                 raise SyncError(
                     f"{statement.as_string(cursor)}: {error.diag.message_primary}"
                     f" ({error.diag.message_detail}); drop that, and make it again after the pass"

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from sync.declaration import from_json
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.state import TableState, missing_schemas
 from sync.targets.postgresql_catalog import existing_columns, existing_key, table_description
+from sync.targets.postgresql_conceal import Hidden, newly_hidden, plan_concealment
 from sync.targets.postgresql_drift import plan_columns, reads_anew, refuse_rename
 from sync.targets.postgresql_names import (
     BATCH,
@@ -50,11 +52,12 @@ def plan_own(
     if existing and before:
         refuse_rename(table, columns, existing, before.columns or (), reload)
         plan.complete = reads_anew(table, columns, before)
+    hidden = newly_hidden(table, columns, before)
     key = table.key or (ROW_KEY,)
     keyed = [*columns, *([] if table.key else [Column(ROW_KEY, "text", "Hash of the row and its number")])]
-    _plan(plan, cursor, table, table.schema, keyed, key, reload)
+    _plan(plan, cursor, table, table.schema, keyed, key, reload, hidden)
     if table.history:
-        created = _plan(plan, cursor, table, HISTORY_SCHEMA, keyed, (*key, CHANGED_AT), reload)
+        created = _plan(plan, cursor, table, HISTORY_SCHEMA, keyed, (*key, CHANGED_AT), reload, hidden)
         if created:
             plan.add(
                 "INSERT INTO {log} ({names}) SELECT {names} FROM {table}",
@@ -62,6 +65,9 @@ def plan_own(
                 table=identifier(table.schema, table.name),
                 names=column_list(column.name for column in (*keyed, *BOOKKEEPING)),
             )
+    elif before and before.declaration and from_json(before.declaration).history:
+        log = existing_columns(cursor, HISTORY_SCHEMA, table.name)
+        plan_concealment(plan, table, HISTORY_SCHEMA, log, hidden)
     return plan
 
 
@@ -82,6 +88,7 @@ def _plan(
     columns: Sequence[Column],
     key: Sequence[str],
     reload: bool,
+    hidden: Hidden,
 ) -> bool:
     """Returns whether the table has to be created."""
     existing = existing_columns(cursor, schema, table.name)
@@ -101,6 +108,7 @@ def _plan(
         )
     if table_description(cursor, schema, table.name) != table.description:
         plan.describe_table(schema, table.name, table.description)
+    existing = plan_concealment(plan, table, schema, existing, hidden)
     plan_columns(plan, schema, table, columns, existing, reload)
     return False
 

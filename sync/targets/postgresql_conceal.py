@@ -1,0 +1,118 @@
+"""What a declaration hides from now on must not stay where it arrived before: in rows that are gone from the
+source, in the change log, in documents. The quarantine needs nothing: the pass reads all of the table, and
+keeps there only what it rejects itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from psycopg2 import sql
+
+from sync.declaration import from_json
+from sync.spec import Column, Table
+from sync.state import TableState
+from sync.targets.postgresql_catalog import ExistingColumn
+from sync.targets.postgresql_names import DELETED, identifier, stored_name
+from sync.targets.postgresql_plan import Plan
+
+DOCUMENT = "document"  # the column of MongoDB's documents where none is declared
+# `over` says that a row is a version which no pass will write again.
+KEY_MASK = "encode(sha256(convert_to({column}::text, 'UTF8')), 'hex')"
+MASK = (
+    "CASE WHEN {over} THEN encode(sha256(convert_to({value}, 'UTF8')), 'hex')"
+    " ELSE upper(encode(sha256(convert_to({value}, 'UTF8')), 'hex')) END"
+)
+ABSENT = "CASE WHEN {over} THEN {document} #- {path} ELSE jsonb_set({document}, {path}, 'null') END"
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Columns that are masked since the last pass, columns that are not to be there, and by their paths the
+    fields of the document in column `document` that are masked or left out since the last pass."""
+
+    masked: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
+    document: str | None = None
+    masked_fields: tuple[str, ...] = ()
+    absent_fields: tuple[str, ...] = ()
+
+
+def newly_hidden(table: Table, columns: Sequence[Column], before: TableState | None) -> Hidden:
+    """What `table` hides that its declaration at the last pass did not. A release that kept no declaration
+    leaves nothing to compare with."""
+    if before is None or before.declaration is None:
+        return Hidden()
+    last = from_json(before.declaration)
+    were = {column.name for column in last.columns if column.mask}
+    masked = [column for column in table.columns if column.mask and column.name not in were]
+    sources = {column.source_name for column in masked}
+    # Where the masked column has another name than the plain one had.
+    plain = {column.name for column in last.columns if column.source_name in sources} | sources
+    absent = (table.exclude | plain) - {column.name for column in columns}
+    undeclared = DOCUMENT if table.source == "mongodb" and not table.columns else None
+    return Hidden(
+        masked=frozenset(column.name for column in masked),
+        absent=frozenset(absent),
+        document=table.document or undeclared,
+        masked_fields=tuple(sorted(sources)),
+        absent_fields=tuple(sorted(table.exclude - last.exclude)),
+    )
+
+
+def plan_concealment(
+    plan: Plan, table: Table, schema: str, existing: Mapping[str, ExistingColumn], hidden: Hidden
+) -> dict[str, ExistingColumn]:
+    """Hide it in the table of `schema`, the raw one or the change log; returns its columns then.
+
+    A live row gets another value than the pass will read: it is written once more then, and what was built
+    from it learns of it.
+    """
+    columns = dict(existing)
+    names = {
+        "table": identifier(schema, table.name),
+        "over": identifier(DELETED) if schema == table.schema else sql.SQL("true"),
+    }
+    for name in sorted(hidden.masked):
+        if there := columns.get(stored_name(name)):
+            mask = MASK.replace("{value}", "{column}::text") if name not in table.key else KEY_MASK
+            plan.add(
+                f"ALTER TABLE {{table}} ALTER COLUMN {{column}} TYPE text USING {mask}",
+                column=identifier(name),
+                **names,
+            )
+            columns[there.name] = replace(there, type="text")
+    for name in sorted(hidden.absent):
+        if columns.pop(stored_name(name), None):
+            plan.add("ALTER TABLE {table} DROP COLUMN {column}", column=identifier(name), **names)
+    if hidden.document and stored_name(hidden.document) in columns:
+        _plan_fields(plan, hidden, {"document": identifier(hidden.document), **names})
+    return columns
+
+
+def _plan_fields(plan: Plan, hidden: Hidden, names: Mapping[str, sql.Composable]) -> None:
+    """Change the fields of the documents: a path may also be a name that holds dots."""
+    mask = MASK.replace("{value}", "{document} #>> {path}")
+    changes = [
+        *((path, f"jsonb_set({{document}}, {{path}}, to_jsonb({mask}))") for path in hidden.masked_fields),
+        *((path, ABSENT) for path in hidden.absent_fields),
+    ]
+    for path, change in changes:
+        for keys in ([path], path.split(".")):
+            plan.add(
+                f"UPDATE {{table}} SET {{document}} = {change} WHERE {{document}} #>> {{path}} IS NOT NULL",
+                path=sql.Literal(keys),
+                **names,
+            )
+    for path in hidden.absent_fields:
+        if "." in path:  # MongoDB leaves it out of each document in an array, for which there is no operator
+            keys = path.split(".")
+            plan.add(
+                "UPDATE {table} SET {document} = NULL"
+                " WHERE {document} #> {path} IS NULL AND jsonb_path_exists({document}, {lax})",
+                path=sql.Literal(keys),
+                lax=sql.Literal("lax $" + "".join(f".{json.dumps(key)}" for key in keys)),
+                **names,
+            )
