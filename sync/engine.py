@@ -61,7 +61,7 @@ def _check(table: Table, source: Source) -> None:
 
 
 def _run_alone(table: Table, source: Source, target: Target, run_id: str, options: Options) -> PassResult:
-    with target.load(table, options.wait_seconds) as load:
+    with target.load(table, options.wait_seconds, options.dry_run) as load:
         if table.paused:
             return paused(table, load.state)
         moving = TablePass(table, source, load, run_id, options)

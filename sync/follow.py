@@ -27,7 +27,7 @@ def follow(
 ) -> Outcomes:
     """Bring the tables up to where the log stands now; what each came to, see `engine.run_passes`."""
     try:
-        with target.batch(tables, options.wait_seconds) as batch:
+        with target.batch(tables, options.wait_seconds, options.dry_run) as batch:
             return _Following(tables, source, batch, run_id, options).run()
     except LeaseTaken as error:
         if len(tables) == 1:

@@ -51,7 +51,7 @@ from sync.systems import open_source, open_target
 @click.option(
     "--reload", is_flag=True, help="Disregard where the last pass ended, and accept a column of another type."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and leave nothing in the target.")
 @json_option
 @click.pass_context
 def copy(

@@ -154,8 +154,14 @@ class Target(Protocol):
 
     system: str
 
-    def load(self, table: Table, wait_seconds: float = LEASE_WAIT_SECONDS) -> AbstractContextManager[Load]:
-        """Take the table's lease; raises `LeaseTaken` when another pass keeps it."""
+    def load(
+        self, table: Table, wait_seconds: float = LEASE_WAIT_SECONDS, dry_run: bool = False
+    ) -> AbstractContextManager[Load]:
+        """Take the table's lease; raises `LeaseTaken` when another pass keeps it.
+
+        After a `dry_run`, whose loads are applied as such, the target holds nothing that it did not hold
+        before.
+        """
 
     def states(self) -> dict[tuple[str, str], TableState]:
         """The state of every table by schema and name; empty where no pass ever committed."""
@@ -168,8 +174,9 @@ class Target(Protocol):
         name."""
 
     def batch(
-        self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS
+        self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS, dry_run: bool = False
     ) -> AbstractContextManager[Batch]:
-        """Take the leases of all these tables; raises `LeaseTaken` when another pass keeps one."""
+        """Take the leases of all these tables, as `load` does one; raises `LeaseTaken` when another pass
+        keeps one."""
 
     def close(self) -> None: ...

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from sync import trial
 from sync.connections import postgresql_errors
 from sync.errors import SyncError, TransientError
 from sync.spec import Table
@@ -23,6 +24,7 @@ from sync.state import (
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Load, Moment, RejectedRow
 from sync.targets.postgresql_load import PostgreSQLLoad
+from sync.targets.postgresql_names import stored_name
 from sync.targets.postgresql_sessions import Sessions
 from sync.urls import parse
 
@@ -42,13 +44,15 @@ class PostgreSQLTarget:
         return f"PostgreSQLTarget({self._url})"
 
     @contextmanager
-    def load(self, table: Table, wait_seconds: float = LEASE_WAIT_SECONDS) -> Iterator[PostgreSQLLoad]:
-        with self.batch([table], wait_seconds) as batch:
+    def load(
+        self, table: Table, wait_seconds: float = LEASE_WAIT_SECONDS, dry_run: bool = False
+    ) -> Iterator[PostgreSQLLoad]:
+        with self.batch([table], wait_seconds, dry_run) as batch:
             yield batch.loads[0]
 
     @contextmanager
     def batch(
-        self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS
+        self, tables: Sequence[Table], wait_seconds: float = LEASE_WAIT_SECONDS, dry_run: bool = False
     ) -> Iterator[PostgreSQLBatch]:
         names = ", ".join(table.qualified for table in tables)
         with (
@@ -56,6 +60,9 @@ class PostgreSQLTarget:
             self._sessions.use() as connection,
             ExitStack() as held,
         ):
+            if dry_run:
+                before = trial.look(connection, {stored_name(table.schema) for table in tables})
+                held.callback(self._withdraw, connection, before)
             if not self._prepared:
                 prepare(connection, schemas=())
                 self._prepared = True
@@ -68,7 +75,18 @@ class PostgreSQLTarget:
                 PostgreSQLLoad(connection, table, leases[table], number)
                 for number, table in enumerate(tables)
             ]
+            if dry_run:
+                held.callback(self._discard, connection, loads)
             yield PostgreSQLBatch(connection, loads)
+
+    def _discard(self, connection: Connection, loads: Sequence[PostgreSQLLoad]) -> None:
+        for load in loads:
+            load.discard()
+        trial.forget_leases(connection, [load.name for load in loads])
+
+    def _withdraw(self, connection: Connection, before: trial.Before) -> None:
+        trial.withdraw(connection, before)
+        self._prepared = False
 
     def states(self) -> dict[tuple[str, str], TableState]:
         with self._own_tables() as cursor:
@@ -118,7 +136,7 @@ class PostgreSQLBatch:
                 break
             failed[wanted[len(applied)]] = wrong
         for load, _, _ in staged:
-            self._own(load).finish(dry_run)
+            self._own(load).finish()
         answers = iter(applied)
         return [failed.get(number) or next(answers) for number in range(len(staged))]
 

@@ -85,7 +85,7 @@ class PostgreSQLLoad:
             applied = self.write(moment, extent, name_differing)
             if dry_run:
                 self._connection.rollback()
-        self.finish(dry_run)
+        self.finish()
         return applied
 
     def advance(self, position: str, at: datetime) -> None:
@@ -110,11 +110,14 @@ class PostgreSQLLoad:
         """Whether there is nothing to do but to remember the pass."""
         return extent is Extent.PARTIAL and self._staging.empty and not self._plan.statements
 
-    def finish(self, dry_run: bool) -> None:
-        """What is left to do after that transaction."""
-        if dry_run and isinstance(self._special, FirstLoad):
+    def discard(self) -> None:
+        """Throw away what a first load has filled."""
+        if isinstance(self._special, FirstLoad):
             self._special.discard()
-        elif not isinstance(self._special, FirstLoad):
+
+    def finish(self) -> None:
+        """What is left to do after that transaction."""
+        if not isinstance(self._special, FirstLoad):
             self._staging.clear()
         self._plan = Plan()
 
