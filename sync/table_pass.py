@@ -76,8 +76,8 @@ class TablePass:
                 since = None
             if self.table.strategy is Strategy.LOG and snapshot.position is None:
                 raise SyncError(
-                    f"{self.table.qualified}: {self._source.system} keeps no log, or does not tell this user"
-                    f" where it stands; the README says what it needs. Or declare another strategy"
+                    f"{self.table.qualified}: {self._source.capabilities.log_needs}. Or declare another"
+                    f" strategy"
                 )
             self._move(snapshot, since)
             if since is not None and not self._counts_agree(snapshot):

@@ -18,9 +18,11 @@ from sync.spec import Column, Strategy, Table
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a source can do: `strategies` are the ways in which it tells what changed."""
+    """What a source can do: `strategies` are the ways in which it tells what changed, `log_needs` what the
+    log takes of its server and user."""
 
     strategies: frozenset[Strategy]
+    log_needs: str = ""
 
 
 @dataclass(frozen=True)

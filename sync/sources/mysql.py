@@ -30,13 +30,17 @@ from sync.urls import DatabaseUrl, parse
 # Expressions rely on backslash escapes and on names in backticks alone; values are read in UTC. A target that
 # is busy for minutes must not make the server hang up.
 SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600"
+LOG_NEEDS = (
+    "its server writes no binlog, or does not tell this user where it ends: start it with log_bin and"
+    " binlog_format=ROW, GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* to the user"
+)
 
 
 class MySQLSource:
     """A MySQL or MariaDB server; opens its connections when they are needed."""
 
     system = "mysql"
-    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK, Strategy.LOG}))
+    capabilities = Capabilities(frozenset({Strategy.FULL, Strategy.WATERMARK, Strategy.LOG}), LOG_NEEDS)
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
@@ -182,7 +186,8 @@ class MySQLSnapshot:
 
     def changes(self, starts: Mapping[Table, str], limit: int) -> Changes:
         if self.position is None:
-            raise SyncError(f"{self._url}: the binlog is off, or this user lacks REPLICATION CLIENT")
+            names = ", ".join(table.qualified for table in starts)
+            raise SyncError(f"{names}: {LOG_NEEDS}; what was written while it was off takes a reload")
         return touched_since(self._url, starts, self.position, limit)
 
     def reread(
