@@ -7,17 +7,16 @@ one conversion, and the target converges to the source by construction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Sequence
+from contextlib import closing
 
 from sync.errors import LeaseTaken, SyncError, TransientError
+from sync.log_reading import End, Failure, LogReading, Portion
 from sync.passes import Options, PassResult
-from sync.sources.base import Changes, LogSnapshot, Source
+from sync.sources.base import Source
 from sync.spec import Table
 from sync.table_pass import TablePass
 from sync.targets.base import Batch, Extent, Load, Moment, Target
-
-BATCH_KEYS = 100_000  # distinct keys after which a batch ends, with a transaction of the source
 
 Outcomes = dict[Table, PassResult | SyncError]
 
@@ -66,35 +65,58 @@ class _Following:
                     moving.run()
             except SyncError as error:
                 self._failed[table] = error
-        while starts:
-            starts = self._advance(starts)
+        if starts:
+            self._advance(starts)
         return {table: self._failed.get(table, moving.result) for table, moving in self._passes.items()}
 
-    def _advance(self, starts: Mapping[Table, str]) -> dict[Table, str]:
-        """One batch; returns where to go on, nothing when the log was read up to the snapshot."""
+    def _advance(self, starts: dict[Table, str]) -> None:
+        """Batch after batch, until the log was read up to a snapshot."""
+        reading = LogReading(
+            self._source,
+            columns=lambda table: self._passes[table].result.columns,
+            before_reload=lambda table: self._passes[table].refuse_vanished(),
+            once=self._options.dry_run,
+        )
+        reached = starts
         try:
-            with self._source.snapshot() as opened:
-                snapshot = cast("LogSnapshot", opened)
-                changes = snapshot.changes(starts, BATCH_KEYS)
-                return self._apply(snapshot, changes)
+            with closing(reading.batches(starts)) as items:
+                for item in items:
+                    if isinstance(item, End):
+                        self._apply(item)
+                        reached = item.positions
+                    elif item.table not in self._failed:
+                        self._take(item)
         except SyncError as error:
-            if len(starts) == 1 or isinstance(error, TransientError):
-                self._failed |= dict.fromkeys(starts, error)
-                return {}
-        further: dict[Table, str] = {}
-        for table, start in starts.items():  # each by itself: the others' positions may be good
-            further |= self._advance({table: start})
-        return further
+            remaining = {table: start for table, start in reached.items() if table not in self._failed}
+            if len(remaining) == 1 or isinstance(error, TransientError):
+                self._failed |= dict.fromkeys(remaining, error)
+                return
+            for table, start in remaining.items():  # each by itself: the others' positions may be good
+                self._advance({table: start})
 
-    def _apply(self, snapshot: LogSnapshot, changes: Changes) -> dict[Table, str]:
+    def _take(self, item: Portion | Failure) -> None:
+        if isinstance(item, Failure):
+            self._failed[item.table] = item.error
+        else:
+            self._loads[item.table].stage_keys(item.keys)
+            self._passes[item.table].take(item.chunk)
+
+    def _apply(self, end: End) -> None:
         staged: dict[Table, tuple[Load, Moment, Extent]] = {}
-        for table in changes.touched:
+        for table, position in end.positions.items():
+            moving = self._passes[table]
+            if table in self._failed:
+                continue
             try:
-                moment, extent = self._stage(table, snapshot, changes)
+                moving.refuse_share()
             except SyncError as error:
                 self._failed[table] = error
-            else:
-                staged[table] = self._loads[table], moment, extent
+                continue
+            extent = Extent.PARTIAL
+            if reason := end.reloads.get(table):
+                moving.note(f"read whole, since {reason}")
+                extent = Extent.COMPLETE
+            staged[table] = self._loads[table], moving.moment(end.taken_at, position), extent
         options = self._options
         answers = self._batch.apply(list(staged.values()), options.dry_run, options.name_differing)
         for (table, (_, moment, extent)), answer in zip(staged.items(), answers, strict=True):
@@ -102,18 +124,3 @@ class _Following:
                 self._failed[table] = answer
             else:
                 self._passes[table].record(answer, moment, extent)
-        if changes.complete or options.dry_run:
-            return {}
-        return {
-            table: moment.position
-            for table, (_, moment, _) in staged.items()
-            if table not in self._failed and moment.position is not None
-        }
-
-    def _stage(self, table: Table, snapshot: LogSnapshot, changes: Changes) -> tuple[Moment, Extent]:
-        moving, touched = self._passes[table], changes.touched[table]
-        if touched.reload is None:
-            moving.stage_touched(snapshot, touched)
-            return moving.moment(snapshot, changes.position), Extent.PARTIAL
-        moving.stage_anew(snapshot, touched.reload)
-        return moving.moment(snapshot, snapshot.position), Extent.COMPLETE

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 
+from sync.ahead import ahead
+from sync.copytext import Chunk
 from sync.errors import RELOAD, SyncError
 from sync.passes import Compare, Options, PassResult
-from sync.sources.base import Description, LogSnapshot, Snapshot, Source, Touched
+from sync.sources.base import Description, Snapshot, Source
 from sync.spec import Deletes, Strategy, Table
 from sync.state import TableState
 from sync.targets.base import Applied, Extent, Load, Moment
@@ -40,7 +44,7 @@ class TablePass:
         self._watermark: WatermarkReading | None = None
         self._incomplete = False
         self._place = ""
-        self._read = 0  # rows of the reading that is staged now
+        self._read = self._rejected = 0  # rows of the reading that is staged now
         position = self._before.position if self._before else None
         self.result = PassResult(
             table.qualified, table.strategy, position_before=position, position_after=position
@@ -105,45 +109,30 @@ class TablePass:
         position = snapshot.position
         if self._watermark:
             position = self._watermark.reached(self._load.greatest(self._watermark.column.name), snapshot)
-        moment = self.moment(snapshot, position)
+        moment = self.moment(snapshot.taken_at, position)
         extent = Extent.COMPLETE if since is None else Extent.PARTIAL
         options = self._options
         self.record(self._load.apply(moment, extent, options.dry_run, options.name_differing), moment, extent)
 
     def stage(self, snapshot: Snapshot, since: str | None = None) -> None:
         """Stage the whole table, or what lies above `since`."""
-        self._read = rejected = 0
-        observe = self._options.observe
-        expected = self._source.estimate(self.table) if observe and since is None else None
-        columns = self.result.columns
-        for chunk in snapshot.read(self.table, columns, since):
-            self._read += chunk.rows + len(chunk.rejected)
-            rejected += self._load.stage(chunk)
-            if observe:
-                observe(self._read, expected)
-        self._refuse_share(rejected)
+        expected = self._source.estimate(self.table) if self._options.observe and since is None else None
+        with closing(ahead(snapshot.read(self.table, self.result.columns, since))) as chunks:
+            for chunk in chunks:
+                self.take(chunk, expected)
+        self.refuse_share()
 
-    def stage_anew(self, snapshot: Snapshot, reason: str) -> None:
-        """Stage the whole table for a reason that its log gave."""
-        self.note(f"read whole, since {reason}")
-        self._refuse_vanished(self._source.describe(self.table))
-        self.stage(snapshot)
+    def take(self, chunk: Chunk, expected: int | None = None) -> None:
+        """Stage rows; `expected` is about how many there are in all."""
+        self._read += chunk.rows + len(chunk.rejected)
+        self._rejected += self._load.stage(chunk)
+        if self._options.observe:
+            self._options.observe(self._read, expected)
 
-    def stage_touched(self, snapshot: LogSnapshot, touched: Touched) -> None:
-        """Stage the rows of the keys that a log named."""
-        self._read = rejected = 0
-        for keys, chunk in snapshot.reread(self.table, self.result.columns, touched):
-            self._read += chunk.rows + len(chunk.rejected)
-            self._load.stage_keys(keys)
-            rejected += self._load.stage(chunk)
-            if self._options.observe:
-                self._options.observe(self._read, None)
-        self._refuse_share(rejected)
-
-    def moment(self, snapshot: Snapshot, position: str | None) -> Moment:
+    def moment(self, taken_at: datetime, position: str | None) -> Moment:
         """What the staged reading shows."""
         return Moment(
-            taken_at=snapshot.taken_at,
+            taken_at=taken_at,
             position=position,
             run_id=self._run_id,
             source=self._place,
@@ -172,6 +161,7 @@ class TablePass:
             differing=before.differing + applied.differing,
             seconds=time.monotonic() - self._started,
         )
+        self._read = self._rejected = 0
 
     def _lag(self, moment: Moment) -> float | None:
         """How far the table was behind the first reading of the pass."""
@@ -179,11 +169,12 @@ class TablePass:
             return self.result.lag_seconds
         return (moment.taken_at - self._before.synced_at).total_seconds()
 
-    def _refuse_share(self, rejected: int) -> None:
+    def refuse_share(self) -> None:
+        """Raises `SyncError` where more of the staged rows were rejected than the declaration allows."""
         limit = self.table.max_rejected_share
-        if limit is not None and self._read and rejected / self._read > limit:
+        if limit is not None and self._read and self._rejected / self._read > limit:
             raise SyncError(
-                f"{self.table.qualified}: {rejected} of {self._read} rows cannot be loaded, more than"
+                f"{self.table.qualified}: {self._rejected} of {self._read} rows cannot be loaded, more than"
                 f" max_rejected_share = {limit:g} allows. Nothing was written"
             )
 
@@ -196,6 +187,10 @@ class TablePass:
                 f"{self.table.qualified}: its rows come from {before.source}, not from {self._place}. Correct"
                 f" the URL, database or source_table, or replace the rows. {RELOAD}"
             )
+
+    def refuse_vanished(self) -> None:
+        """Raises `SyncError` where the table is gone from its source and rows came from it."""
+        self._refuse_vanished(self._source.describe(self.table))
 
     def _refuse_vanished(self, description: Description) -> None:
         if description.exists or self.table.deletes is Deletes.IGNORE:

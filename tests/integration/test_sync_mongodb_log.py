@@ -15,7 +15,7 @@ from bson.dbref import DBRef
 from bson.son import SON
 from pymongo.database import Database
 
-from sync import follow
+from sync import log_reading
 from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import Options, PassResult
@@ -139,7 +139,7 @@ def test_a_batch_ends_with_the_transaction_that_reaches_the_limit(
     events: int, pipeline: Pipeline, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both(pipeline)
-    monkeypatch.setattr(follow, "BATCH_KEYS", 10)
+    monkeypatch.setattr(log_reading, "BATCH_KEYS", 10)
     monkeypatch.setattr(change_stream, "BATCH_EVENTS", events)
     for number in range(1, 6):
         with catalog.client.start_session() as session, session.start_transaction():
@@ -161,7 +161,7 @@ def _position(pipeline: Pipeline) -> str:
 def _batches(source: Any, starts: dict[Table, str]) -> Iterator[Any]:
     while True:
         with source.snapshot() as snapshot:
-            changes = snapshot.changes(starts, follow.BATCH_KEYS)
+            changes = snapshot.changes(starts, log_reading.BATCH_KEYS)
         assert all(len(list(touched.keys)) == 8 for touched in changes.touched.values())
         yield changes
         if changes.complete:

@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from sync import follow
+from sync import log_reading
 from sync.sources.bson_text import id_text
 from sync.sources.mongodb import MongoDBSource
 from sync.spec import Column, Strategy, Table
@@ -73,7 +73,7 @@ def _write_together(collection: Collection[dict[str, Any]], seed: int, number: i
 def test_no_applied_state_goes_backward_while_others_write(
     catalog: Catalog, urls: dict[str, str], staging: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "BATCH_KEYS", 90)
+    monkeypatch.setattr(log_reading, "BATCH_KEYS", 90)
     catalog.counted.insert_many([{"_id": key, "version": 0} for key in range(IDS)])
     url = urls["SOFTCART_MONGO_ADMIN_URL"]
     with closing(MongoDBSource(urls["SOFTCART_MONGO_URL"])) as source, ThreadPoolExecutor(WRITERS) as threads:

@@ -50,3 +50,21 @@ def test_leaving_early_closes_the_items() -> None:
     next(reading)
     reading.close()
     assert closed.is_set()
+
+
+def test_items_are_made_until_those_that_wait_reach_the_limit() -> None:
+    made = []
+    full = Event()
+
+    def items() -> Generator[int, None, None]:
+        for number in range(10):
+            made.append(number)
+            if number == 3:
+                full.set()
+            yield number
+
+    reading = ahead(items(), limit=6, size=lambda number: 2)
+    assert next(reading) == 0
+    assert full.wait(timeout=30)  # 1, 2 and 3 are made and wait
+    assert made == [0, 1, 2, 3]
+    assert list(reading) == [*range(1, 10)]
