@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from softcart_assets.raw import SyncConfig, asset_key, hop_name
+from softcart_assets.raw import SyncConfig, hop_name
 from sync.passes import Compare
 from sync.spec import Table
 
+RECONCILE = "reconcile"
 LANDED = dg.AssetSelection.groups("landing")
 FRESH_GROUPS = {"raw", "star", "reports", "production", "exports"}
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
@@ -61,23 +61,17 @@ sync = dg.define_asset_job(
 )
 
 
-def reconcile(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
-    """A job that compares every row of the synced tables with its source and repairs what differs."""
+def compare_all(tables: Sequence[Table]) -> dg.RunConfig:
+    """The configuration of a run that compares every row of these tables with its source."""
     hops = sorted({hop_name(table.source, table.target) for table in tables})
-    return dg.define_asset_job(
-        "reconcile",
-        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
-        config=dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops}),
-        executor_def=in_process,
-        description="Compare every row of the synced tables with its source, and repair what differs.",
-    )
+    return dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops})
 
 
-def weekly_reconciliation(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def weekly_reconciliation() -> dg.ScheduleDefinition:
     """The thorough comparison on Sundays at three, in the business's time zone."""
     return dg.ScheduleDefinition(
         name="weekly_reconciliation",
-        job=job,
+        job_name=RECONCILE,
         cron_schedule="0 3 * * 0",
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
         description="Every row of the synced tables against its source, on Sundays at three.",

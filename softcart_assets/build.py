@@ -11,9 +11,10 @@ from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.automation import (
+    RECONCILE,
+    compare_all,
     daily_refresh,
     in_process,
-    reconcile,
     refresh,
     sync,
     weekly_reconciliation,
@@ -25,7 +26,7 @@ from softcart_assets.exports import build_export_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import progress
-from softcart_assets.raw import build_raw_assets
+from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
 from sync.mirror import TableName
@@ -81,15 +82,20 @@ def build_defs(
         *build_production_assets(copied),
         *build_export_assets(project),
     ]
-    comparison = reconcile(tables)
+    reconcile = dg.define_asset_job(
+        RECONCILE,
+        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
+        config=compare_all(tables),
+        executor_def=in_process,
+        description="Compare every row of the synced tables with its source, and repair what differs.",
+    )
+    jobs = [refresh, sync, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
-        jobs=[refresh, sync, comparison],
+        jobs=jobs,
         executor=in_process,
-        schedules=[daily_refresh(), weekly_reconciliation(comparison)],
-        sensors=build_sensors(
-            tables, project, copied, sync, [job.name for job in (refresh, sync, comparison)]
-        ),
+        schedules=[daily_refresh(), weekly_reconciliation()],
+        sensors=build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
         resources={**resources(), **(resource_overrides or {})},
         loggers={"progress": progress},
     )

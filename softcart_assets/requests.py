@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -33,17 +33,22 @@ def in_flight(
     return None
 
 
+def newest_run(instance: DagsterInstance) -> str | None:
+    """The id of the run that was created last."""
+    return next((run.run_id for run in instance.get_runs(limit=1)), None)
+
+
 def held_back(
-    instance: DagsterInstance, source: str, last_runs: Mapping[dg.AssetKey, str | None]
+    instance: DagsterInstance, requesters: Sequence[str], last_runs: Mapping[dg.AssetKey, str | None]
 ) -> dict[dg.AssetKey, float]:
     """The assets whose last requested runs failed, with the time (seconds since 1970) to try them again,
-    which is later after each failure.
+    which is later after each failure. `requesters` are the sensors' sources, whose requests are looked at.
 
     `last_runs` has the id of the run that last committed each asset: with another one committed, it was not
     this asset that failed. Where every asset of a failed run was committed, something behind them failed, and
     all of them wait.
     """
-    requested = RunsFilter(tags={SOURCE_TAG: source})
+    requested = RunsFilter(tags={SOURCE_TAG: requesters})
     failures: Counter[dg.AssetKey] = Counter()
     again: dict[dg.AssetKey, float] = {}
     passed: set[dg.AssetKey] = set()

@@ -13,23 +13,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from softcart_assets.board import Board
 from softcart_assets.dbt.graph import Project
 from softcart_assets.dbt.specs import model_key
 from softcart_assets.dbt.stale import built_models, stale_models
+from softcart_assets.dbt.warm import Keeper
+from softcart_assets.look import Look
 from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable, production_key
 from softcart_assets.raw import asset_key
 from softcart_assets.requests import SOURCE_TAG, held_back, in_flight
-from sync import probe
 from sync.errors import SyncError
 from sync.mirror.positions import behind_staging
-from sync.sources.base import LogEnd, LogSource
 from sync.spec import Strategy, Table
 from sync.targets.base import Target
 
@@ -39,54 +39,67 @@ LOG_SOURCES = {"mysql", "mongodb"}
 # The daemon looks for due sensors every five seconds; five here would now and then let it pass by.
 INTERVAL_SECONDS = 4
 STAGING_INTERVAL_SECONDS = 30
-RETENTION_SECONDS = 600.0  # between two looks at the log's retention
 
 Tick = dg.SensorResult | dg.SkipReason
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the sensors follow together: the tables of each source, and `whole_jobs`, the names of all jobs
+    that sync every table. `keeper` is there where their runs build models."""
+
+    tables: Mapping[str, Sequence[Table]]
+    whole_jobs: Collection[str]
+    keeper: Keeper | None
+    board: Board = field(default_factory=Board)
+
+    @property
+    def keys(self) -> set[dg.AssetKey]:
+        return {asset_key(table) for tables in self.tables.values() for table in tables}
+
+    def requested(self, instance: dg.DagsterInstance) -> None:
+        """Prepare for the run that is requested."""
+        self.board.requested(instance)
+        if self.keeper:
+            self.keeper.keep()
 
 
 def build_sensors(
     tables: Sequence[Table],
     project: Project,
     mirrored: Sequence[MirroredTable],
-    job: UnresolvedAssetJobDefinition,
+    job: str,
     whole_jobs: Collection[str],
 ) -> list[dg.SensorDefinition]:
-    """A sensor for each source that keeps a log, and one for staging. They request runs of `job`;
-    `whole_jobs` are the names of all jobs that sync every table."""
+    """A sensor for each source that keeps a log, and one for staging. They request runs of the job
+    named `job`; `whole_jobs` are the names of all jobs that sync every table."""
     active = sorted(
         (table for table in tables if table.source in LOG_SOURCES and not table.paused),
         key=lambda table: table.source,
     )
+    by_source = {source: list(group) for source, group in groupby(active, key=lambda table: table.source)}
+    followed = Followed(by_source, whole_jobs, Keeper() if project.models else None)
     return [
-        *(
-            _source_sensor(source, list(group), job, whole_jobs)
-            for source, group in groupby(active, key=lambda table: table.source)
-        ),
-        _staging_sensor(project, mirrored, job, whole_jobs),
+        *(_source_sensor(source, followed, job) for source in by_source),
+        _staging_sensor(project, mirrored, job, followed),
     ]
 
 
-def _source_sensor(
-    source: str, tables: Sequence[Table], job: UnresolvedAssetJobDefinition, whole_jobs: Collection[str]
-) -> dg.SensorDefinition:
-    names = sorted({table.target for table in tables})
+def _source_sensor(source: str, followed: Followed, job: str) -> dg.SensorDefinition:
+    targets = {table.target for tables in followed.tables.values() for table in tables}
 
     @dg.sensor(
         name=f"{source}_changes",
-        job=job,
+        job_name=job,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        required_resource_keys={source, *names},
+        required_resource_keys={*followed.tables, *targets},
         description=f"Requests the tables that changed in {source}, and what is downstream of them.",
     )
     def changes(context: dg.SensorEvaluationContext) -> Tick:
         def look(memory: Memory) -> Tick:
             with ExitStack() as opened:
-                reader: LogSource = opened.enter_context(getattr(context.resources, source).source())
-                targets: dict[str, Target] = {
-                    name: opened.enter_context(getattr(context.resources, name).target()) for name in names
-                }
-                return _SourceTick(context, source, tables, whole_jobs, reader, targets, memory).run()
+                return _SourceTick(context, source, followed, opened).run(memory)
 
         return _alive(context, look)
 
@@ -116,92 +129,89 @@ class _SourceTick:
         self,
         context: dg.SensorEvaluationContext,
         source: str,
-        tables: Sequence[Table],
-        whole_jobs: Collection[str],
-        reader: LogSource,
-        targets: Mapping[str, Target],
-        memory: Memory,
+        followed: Followed,
+        opened: ExitStack,
     ) -> None:
         self._context = context
         self._source = source
-        self._tables = tables
-        self._whole_jobs = whole_jobs
-        self._reader = reader
-        self._targets = targets
-        self._memory = memory
-
-    def run(self) -> Tick:
-        end = self._reader.log_end()
-        states = {name: target.states() for name, target in self._targets.items()}
-        found = probe.standings(self._tables, self._reader, end, states, self._memory.hints)
-        self._warn(found, end)
-        behind = probe.behind(found, self._reader, end)
-        if not behind:
-            return self._skip("nothing new" if end else f"{self._source} shows this user no log")
-        instance, keys = self._context.instance, {asset_key(table) for table in self._tables}
-        if run_id := in_flight(instance, keys, self._whole_jobs):
-            return self._skip(f"run {run_id} is in flight")
-        last_runs = {
-            asset_key(standing.table): standing.state.run_id if standing.state else None for standing in found
+        self._followed = followed
+        self._opened = opened
+        names = {table.target for tables in followed.tables.values() for table in tables}
+        self._targets: dict[str, Target] = {
+            name: opened.enter_context(getattr(context.resources, name).target()) for name in sorted(names)
         }
-        now = time.time()
-        held = {key for key, again in held_back(instance, self._source, last_runs).items() if again > now}
-        findings = probe.find(
-            [standing for standing in behind if asset_key(standing.table) not in held], self._reader, end
-        )
-        if end:
-            self._advance(behind, findings, end)
-        if findings.due:
-            return self._request(findings.due)
-        waiting = ", ".join(sorted(key.to_user_string() for key in held))
-        return self._skip(f"{waiting}: tried again later, since the last run failed" if held else "")
 
-    def _warn(self, found: Iterable[probe.Standing], end: LogEnd | None) -> None:
-        now = time.time()
-        if end is None or now - self._memory.warned_at < RETENTION_SECONDS:
-            return
-        self._memory = replace(self._memory, warned_at=now)
-        for warning in probe.purge_warnings(found, end, self._reader.keeps_log()):
+    def run(self, memory: Memory) -> Tick:
+        instance, board = self._context.instance, self._followed.board
+        look = self._look(self._source, memory)
+        board.answered(self._source)
+        for warning in look.warnings():
             self._context.log.warning(warning)
+        if not look.is_behind:
+            return _skip(look, "nothing new" if look.keeps_log else f"{self._source} shows this user no log")
+        with board.deciding(instance) as may_request:
+            if not may_request:
+                return _skip(look, "a run was requested in this moment")
+            if run_id := in_flight(instance, self._followed.keys, self._followed.whole_jobs):
+                return _skip(look, f"run {run_id} is in flight")
+            held = {key for key, again in self._failed(look).items() if again > time.time()}
+            due = look.due(held)
+            if due:
+                due |= self._due_elsewhere()
+                self._followed.requested(instance)
+                return self._request(due, look)
+        waiting = ", ".join(sorted(key.to_user_string() for key in held))
+        return _skip(look, f"{waiting}: tried again later, since the last run failed" if held else "")
 
-    def _advance(self, behind: Iterable[probe.Standing], findings: probe.Findings, end: LogEnd) -> None:
-        hints = dict(self._memory.hints)
-        for standing in behind:
-            table, state = standing.table, standing.state
-            hint = None
-            if position := findings.quiet.get(table):
-                hint = probe.Hint(position)
-                if position != standing.start:
-                    probe.advance(standing, self._targets[table.target], position, end.at)
-            elif table in findings.due:
-                hint = probe.Hint(end.position, state.synced_at.isoformat() if state else None)
-            if hint and table.strategy is Strategy.WATERMARK:
-                hints[probe.hint_name(table)] = hint
-        self._memory = replace(self._memory, hints=hints)
+    def _look(self, source: str, memory: Memory) -> Look:
+        reader = self._opened.enter_context(getattr(self._context.resources, source).source())
+        return Look(self._followed.tables[source], reader, self._targets, memory)
 
-    def _request(self, due: Mapping[Table, str]) -> Tick:
+    def _failed(self, look: Look) -> dict[dg.AssetKey, float]:
+        return held_back(self._context.instance, sorted(self._followed.tables), look.last_runs)
+
+    def _due_elsewhere(self) -> dict[Table, str]:
+        """What is due in the other sources, so that one run carries it all and none waits for another.
+
+        Left to their own sensors are tables that failed, which would fail this run too, and those that are
+        followed by a watermark, of which these alone remember how far they looked.
+        """
+        due: dict[Table, str] = {}
+        for source, tables in self._followed.tables.items():
+            if source == self._source or not self._followed.board.answers(source):
+                continue
+            own = {asset_key(table) for table in tables if table.strategy is Strategy.WATERMARK}
+            try:
+                look = self._look(source, Memory())
+                due |= look.due({*own, *self._failed(look)})
+            except SyncError as error:
+                self._context.log.info(f"{source} is left to its own sensor: {error}")
+        return due
+
+    def _request(self, due: Mapping[Table, str], look: Look) -> Tick:
         for table, reason in due.items():
             self._context.log.info(f"{table.qualified}: {reason}")
         keys = {asset_key(table) for table in due}
         tags = {SOURCE_TAG: self._source, CHANGED_TAG: ", ".join(sorted(table.name for table in due))}
         request = dg.RunRequest(asset_selection=_with_downstream(self._context, keys), tags=tags)
-        return dg.SensorResult([request], cursor=str(self._memory))
+        return dg.SensorResult([request], cursor=str(look.memory))
 
-    def _skip(self, reason: str) -> Tick:
-        return dg.SensorResult(skip_reason=reason or None, cursor=str(self._memory))
+
+def _skip(look: Look, reason: str) -> Tick:
+    return dg.SensorResult(skip_reason=reason or None, cursor=str(look.memory))
 
 
 def _staging_sensor(
     project: Project,
     mirrored: Sequence[MirroredTable],
-    job: UnresolvedAssetJobDefinition,
-    whole_jobs: Collection[str],
+    job: str,
+    followed: Followed,
 ) -> dg.SensorDefinition:
     """What a run left undone, by failing behind its first step or by being asked for a part, is done here."""
 
     @dg.sensor(
         name="staging_changes",
-        job=job,
+        job_name=job,
         minimum_interval_seconds=STAGING_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"staging", "production"},
@@ -218,7 +228,7 @@ def _staging_sensor(
                 there = {model_key(model) for model in built}
                 names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in there]
                 keys |= {production_key(name) for name in behind_staging(staging, production, names)}
-            return _request_behind(context, keys, memory, whole_jobs)
+            return _request_behind(context, keys, memory, followed)
 
         return _alive(context, look)
 
@@ -229,17 +239,21 @@ def _request_behind(
     context: dg.SensorEvaluationContext,
     keys: Collection[dg.AssetKey],
     memory: Memory,
-    whole_jobs: Collection[str],
+    followed: Followed,
 ) -> Tick:
     cursor = str(memory)
     if not keys:
         return dg.SensorResult(skip_reason="production has what staging has", cursor=cursor)
-    selected = _with_downstream(context, keys)
-    if run_id := in_flight(context.instance, selected, whole_jobs):
-        return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
-    held = held_back(context.instance, STAGING, dict.fromkeys(keys))
-    if any(again > time.time() for again in held.values()):
-        return dg.SensorResult(skip_reason="tried again later, since the last run failed", cursor=cursor)
+    selected, instance = _with_downstream(context, keys), context.instance
+    with followed.board.deciding(instance) as may_request:
+        if not may_request:
+            return dg.SensorResult(skip_reason="a run was requested in this moment", cursor=cursor)
+        if run_id := in_flight(instance, selected, followed.whole_jobs):
+            return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
+        held = held_back(instance, [STAGING], dict.fromkeys(keys))
+        if any(again > time.time() for again in held.values()):
+            return dg.SensorResult(skip_reason="tried again later, since the last run failed", cursor=cursor)
+        followed.requested(instance)
     request = dg.RunRequest(asset_selection=selected, tags={SOURCE_TAG: STAGING})
     return dg.SensorResult([request], cursor=cursor)
 

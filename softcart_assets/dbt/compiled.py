@@ -21,7 +21,8 @@ from psycopg2.extensions import connection as Connection
 
 from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
-from softcart_assets.dbt.runner import NodeResult, build
+from softcart_assets.dbt.runner import NodeResult
+from softcart_assets.dbt.warm import build
 from sync.urls import parse
 
 UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do

@@ -84,9 +84,16 @@ def arguments(timezone: str) -> list[str]:
     ]
 
 
+def parsed(url: str, timezone: str) -> Any:
+    """The project's manifest for the database at `url`, kept for the next build of this process. Raises
+    `DbtError`."""
+    database = parse(url)
+    with environment(profile_environment(database)):
+        return _parsed(content_hash(), database.database, timezone)
+
+
 @lru_cache(maxsize=2)
 def _parsed(_version: str, _database: str, timezone: str) -> Any:
-    """The manifest of one version of the project for one database, kept for the next run of this process."""
     return invoke(["parse", *arguments(timezone)])
 
 
@@ -109,16 +116,15 @@ def build(
     A model whose upstream failed, or whose upstream's blocking test failed, is skipped. `timezone` is the
     IANA zone of the business; `rebuild` looks at all rows, not at those that changed. Raises `DbtError`.
     """
-    database = parse(url)
     finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def collect(event: Any) -> None:
         if event.info.name == "NodeFinished":
             finished.put(event.data)
 
-    with environment(profile_environment(database)):
+    with environment(profile_environment(parse(url))):
         # Compiling leaves its traces in a manifest, so each run works on a copy.
-        manifest = _parsed(content_hash(), database.database, timezone).deepcopy()
+        manifest = parsed(url, timezone).deepcopy()
         command = ["build", *arguments(timezone), "--indirect-selection", "empty", "--select", *names]
         if rebuild:
             command.append("--full-refresh")

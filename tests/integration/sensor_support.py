@@ -33,7 +33,7 @@ def definitions(tables: Sequence[Table]) -> dg.Definitions:
     return dg.Definitions(
         assets=[*build_raw_assets(tables, seeds=[]), others],
         jobs=[job],
-        sensors=build_sensors(tables, Project((), ()), [], job, ["sync", "refresh"]),
+        sensors=build_sensors(tables, Project((), ()), [], job.name, ["sync", "refresh"]),
         resources=resources(),
     )
 
@@ -48,17 +48,23 @@ class Ticks:
         self.cursor: str | None = None
         self.said: str | None = None  # by the last tick
 
-    def tick(self) -> list[dg.RunRequest]:
+    def tick(self, sensor: str | None = None) -> list[dg.RunRequest]:
+        """What a tick of the sensor requests, or of another one of these definitions, without its memory."""
+        data = self._evaluate(sensor or self.sensor, None if sensor else self.cursor)
+        if sensor is None:
+            self.cursor = data.cursor or self.cursor
+        self.said = data.skip_message
+        return list(data.run_requests or [])
+
+    def _evaluate(self, sensor: str, cursor: str | None) -> Any:
         repository = self.definitions.get_repository_def()
         with dg.build_sensor_context(
             instance=self.instance,
-            cursor=self.cursor,
+            cursor=cursor,
             repository_def=repository,
             resources=repository.get_top_level_resources(),
         ) as context:
-            data = repository.get_sensor_def(self.sensor).evaluate_tick(context)
-        self.cursor, self.said = data.cursor or self.cursor, data.skip_message
-        return list(data.run_requests or [])
+            return repository.get_sensor_def(sensor).evaluate_tick(context)
 
     def requested(self) -> set[str]:
         """What a tick requests, by the assets' keys."""

@@ -1,0 +1,180 @@
+"""A process that has dbt imported and the project parsed, and builds in forks of itself.
+
+To import dbt and to read the project takes longer than all the rest of a short run. The process in which the
+sensors are evaluated keeps one that has done both, and the runs that they request build there; every other
+run, and one that finds none, imports dbt itself. Each build is a fork: nothing of it stays behind, neither
+memory nor dbt's global state.
+
+It listens on a socket in a folder of its own that only this user may enter, and ends when the process that
+started it has ended, however that came about.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing import active_children, get_context
+from multiprocessing.connection import Connection
+from os import _exit
+from pathlib import Path
+
+from softcart_assets.dbt import runner
+from softcart_assets.dbt.project import ROOT, content_hash, replace_file, target_folder
+from softcart_assets.dbt.runner import DbtError, NodeResult
+
+MODULES = ("dbt.cli.main", "dbt.task.build")  # dbt imports the latter with the first build
+ENDED = "the process that keeps dbt ready has ended"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `runner.build`."""
+
+    url: str = field(repr=False)
+    names: Sequence[str]
+    timezone: str
+    rebuild: bool
+
+
+def build(url: str, names: Sequence[str], timezone: str, rebuild: bool) -> Iterator[NodeResult]:
+    """As `runner.build`; by the process that is ready for it, or in this one where there is none."""
+    connection = _connect()
+    if connection is None:
+        yield from runner.build(url, names, timezone, rebuild)
+        return
+    with connection:
+        try:
+            connection.send(Request(url, names, timezone, rebuild))
+            while (result := connection.recv()) is not None:
+                if isinstance(result, DbtError):
+                    raise result
+                yield result
+        except (EOFError, OSError) as error:
+            raise DbtError(ENDED) from error
+
+
+class Keeper:
+    """Starts such a process when it is first asked to, and again when it has ended."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def keep(self) -> None:
+        """See that one takes requests, which it answers as soon as it is ready.
+
+        It ends with this process, since its input does.
+        """
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = _begin()
+
+    def close(self) -> None:
+        """Let it end, and wait until it has."""
+        with self._lock:
+            if self._process is not None:
+                self._process.communicate()
+                self._process = None
+
+
+def _begin() -> subprocess.Popen[bytes]:
+    with socket.socket(socket.AF_UNIX) as server:
+        address = f"{tempfile.mkdtemp(prefix='softcart-dbt-')}/socket"
+        server.bind(address)
+        server.listen()
+        replace_file(_path(), json.dumps({"code": _code(), "address": address}))
+        number = server.fileno()
+        command = [sys.executable, "-m", "softcart_assets.dbt.warm", str(number)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT.parent, pass_fds=[number])
+
+
+def _code() -> str:
+    """Changes with what both sides have to agree on, and with the project."""
+    return content_hash(Path(__file__), Path(runner.__file__))
+
+
+def _path() -> Path:
+    return target_folder() / "warm.json"
+
+
+def _connect() -> Connection | None:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            known = json.loads(_path().read_text())
+            if known["code"] != _code():
+                return None
+            client.connect(known["address"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return Connection(client.detach())
+
+
+def serve(server: socket.socket) -> None:
+    """Take requests until the input ends."""
+    for module in MODULES:
+        import_module(module)
+    gc.freeze()  # what is collected in a fork is copied for it
+    while True:
+        ready, _, _ = select.select([server, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        accepted, _ = server.accept()
+        with Connection(accepted.detach()) as connection:
+            _start(connection)
+        active_children()  # collects those that have ended
+
+
+def _start(connection: Connection) -> None:
+    """Take a request, and build in a fork that has the project parsed."""
+    try:
+        request: Request = connection.recv()
+        runner.parsed(request.url, request.timezone)
+    except (EOFError, OSError):
+        return
+    except DbtError as error:
+        connection.send(error)
+        return
+    get_context("fork").Process(target=_build, args=(connection, request)).start()
+
+
+def _build(connection: Connection, request: Request) -> None:
+    finished = threading.Event()
+    threading.Thread(target=_end_with, args=(connection, finished), daemon=True).start()
+    try:
+        for result in runner.build(request.url, request.names, request.timezone, request.rebuild):
+            connection.send(result)
+        last: DbtError | None = None
+    except DbtError as error:
+        last = error
+    finished.set()
+    connection.send(last)
+
+
+def _end_with(connection: Connection, finished: threading.Event) -> None:
+    """A run says no more than its request: what comes next is its end, and dbt goes on for nobody."""
+    connection.poll(None)
+    if not finished.is_set():
+        _exit(1)
+
+
+def main() -> None:
+    """Serve on the socket whose number is the argument; the folder that it is in goes with it."""
+    with socket.socket(fileno=int(sys.argv[1])) as server:
+        try:
+            serve(server)
+        finally:
+            shutil.rmtree(Path(server.getsockname()).parent)
+
+
+if __name__ == "__main__":
+    main()
