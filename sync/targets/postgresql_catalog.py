@@ -22,6 +22,16 @@ class ExistingColumn:
     description: str
 
 
+def is_table(cursor: Cursor, schema: str, name: str) -> bool:
+    """Whether there is a table of this name, and no view or other relation."""
+    cursor.execute(
+        "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')",
+        (stored_name(schema), stored_name(name)),
+    )
+    return cursor.rowcount > 0
+
+
 def existing_columns(cursor: Cursor, schema: str, name: str) -> dict[str, ExistingColumn]:
     """The columns of a table by their stored names, empty where there is no such table."""
     cursor.execute(

@@ -15,7 +15,7 @@ from sync.state import Lease, TableState, read_state, write_state
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Moment, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
-from sync.targets.postgresql_catalog import existing_columns
+from sync.targets.postgresql_catalog import is_table
 from sync.targets.postgresql_comparison import Comparison
 from sync.targets.postgresql_drift import reads_anew
 from sync.targets.postgresql_first import FirstLoad
@@ -54,7 +54,7 @@ class PostgreSQLLoad:
             columns = shared_columns(cursor, table, columns, self._plan)
             self._special = AdoptingMerge(cursor, table, columns, self._work)
             self._plan.complete = self.state is not None and reads_anew(table, columns, self.state)
-        elif existing_columns(cursor, table.schema, table.name) or not table.key:
+        elif is_table(cursor, table.schema, table.name) or not table.key:
             self._plan = plan_own(cursor, table, columns, self.state, reload)
         else:
             self._special = FirstLoad(cursor, table, columns, self._work)
@@ -125,10 +125,8 @@ class PostgreSQLLoad:
         """Apply what was staged, inside a transaction of the caller."""
         self._lease.check(self._cursor)
         if self._unchanged(extent) and self.state:
-            # A server that crashes may forget this, and then the next pass finds nothing new once more.
             applied = Applied(0, 0, 0, self.state.quarantined, self.state.rows, covered=0, batch=None)
         else:
-            self._cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
             self._plan.run(self._cursor)
             applied = self._write(moment, extent, name_differing)
         self._write_state(moment, extent, applied)

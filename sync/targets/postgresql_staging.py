@@ -54,8 +54,8 @@ class Staging:
             names = sql.SQL(", ").join(name for name, _ in tables)
             self._cursor.execute(sql.SQL("TRUNCATE {}").format(names))
         else:
-            for name, definitions in tables:
-                self._cursor.execute(sql.SQL("CREATE TEMP TABLE {} ({})").format(name, definitions))
+            create = [sql.SQL("CREATE TEMP TABLE {} ({})").format(*table) for table in tables]
+            self._cursor.execute(sql.SQL("; ").join(create))
         self._made, self._stale = True, False
 
     def _definitions(self) -> list[tuple[sql.Identifier, sql.Composed]]:

@@ -23,9 +23,13 @@ class Stamp:
         self.batch: int | None = None
 
     def draw(self) -> int:
-        """The batch's number, drawn the first time."""
+        """The batch's number, drawn the first time.
+
+        What a batch wrote outlasts a crash of the server. A crash may undo a transaction without one, and the
+        next pass finds nothing new once more.
+        """
         if self.batch is None:
-            self._cursor.execute("SAVEPOINT drawn")
+            self._cursor.execute("SAVEPOINT drawn; SET LOCAL synchronous_commit TO DEFAULT")
             self.batch = next_batch(self._cursor)
         return self.batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -11,7 +11,12 @@ from sync.declaration import from_json
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.state import TableState, missing_schemas
-from sync.targets.postgresql_catalog import existing_columns, existing_key, table_description
+from sync.targets.postgresql_catalog import (
+    ExistingColumn,
+    existing_columns,
+    existing_key,
+    table_description,
+)
 from sync.targets.postgresql_conceal import Hidden, newly_hidden, plan_concealment
 from sync.targets.postgresql_drift import plan_columns, reads_anew, refuse_rename
 from sync.targets.postgresql_names import (
@@ -55,9 +60,10 @@ def plan_own(
     hidden = newly_hidden(table, columns, before)
     key = table.key or (ROW_KEY,)
     keyed = [*columns, *([] if table.key else [Column(ROW_KEY, "text", "Hash of the row and its number")])]
-    _plan(plan, cursor, table, table.schema, keyed, key, reload, hidden)
+    _plan(plan, cursor, table, table.schema, existing, keyed, key, reload, hidden)
     if table.history:
-        created = _plan(plan, cursor, table, HISTORY_SCHEMA, keyed, (*key, CHANGED_AT), reload, hidden)
+        log = existing_columns(cursor, HISTORY_SCHEMA, table.name)
+        created = _plan(plan, cursor, table, HISTORY_SCHEMA, log, keyed, (*key, CHANGED_AT), reload, hidden)
         if created:
             plan.add(
                 "INSERT INTO {log} ({names}) SELECT {names} FROM {table}",
@@ -85,13 +91,13 @@ def _plan(
     cursor: Cursor,
     table: Table,
     schema: str,
+    existing: Mapping[str, ExistingColumn],
     columns: Sequence[Column],
     key: Sequence[str],
     reload: bool,
     hidden: Hidden,
 ) -> bool:
     """Returns whether the table has to be created."""
-    existing = existing_columns(cursor, schema, table.name)
     if not existing:
         plan_table(plan, cursor, table, schema, (*columns, *BOOKKEEPING), key)
         return True
