@@ -14,7 +14,7 @@ from sync.errors import SyncError
 from sync.sources.base import LogSnapshot, Source
 from sync.spec import Column, Table
 
-BATCH_KEYS = 100_000  # distinct keys after which a batch ends, with a transaction of the source
+BATCH_KEYS = 50_000  # distinct keys after which a batch ends, with a transaction of the source
 WAITING_BYTES = 16 << 20  # read, and not yet staged
 
 
