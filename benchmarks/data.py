@@ -150,19 +150,37 @@ def fill_products(servers: Servers, documents: int) -> None:
     """Make the collection, each document about 410 bytes of BSON."""
     with servers.catalog() as database:
         database.drop_collection(COLLECTION)
-        batch: list[dict[str, Any]] = []
-        for document in _products(documents):
-            batch.append(document)
-            if len(batch) == BATCH_DOCUMENTS:
-                database[COLLECTION].insert_many(batch)
-                batch = []
-        if batch:
-            database[COLLECTION].insert_many(batch)
+        for first in range(1, documents + 1, BATCH_DOCUMENTS):
+            last = min(first + BATCH_DOCUMENTS - 1, documents)
+            database[COLLECTION].insert_many(_products(first, last))
 
 
-def _products(documents: int) -> Iterator[dict[str, Any]]:
+def change_products(servers: Servers, documents: int, number: int) -> int:
+    """Change the collection in portions of 300 updates, 150 inserts and 50 deletes, half as many in all as it
+    was made with `documents`. Returns how many.
+
+    Round `number` (from 0) updates other documents than the round before and deletes others than any.
+    """
+    portions = documents // 2 // 500
+    update_from = 1 + number % 2 * portions * 300
+    insert_from = documents + 1 + number * portions * 150
+    delete_from = 1 + 2 * portions * 300 + number * portions * 50
+    with servers.catalog() as database:
+        products = database[COLLECTION]
+        for portion in range(portions):
+            updated = update_from + portion * 300
+            inserted = insert_from + portion * 150
+            deleted = delete_from + portion * 50
+            widen = {"$inc": {"dimensions.width": 1}}
+            products.update_many({"_id": {"$gte": updated, "$lt": updated + 300}}, widen)
+            products.insert_many(_products(inserted, inserted + 149))
+            products.delete_many({"_id": {"$gte": deleted, "$lt": deleted + 50}})
+    return portions * 500
+
+
+def _products(first: int, last: int) -> Iterator[dict[str, Any]]:
     began = datetime(2025, 1, 1, tzinfo=UTC)
-    for number in range(1, documents + 1):
+    for number in range(first, last + 1):
         digest = md5(str(number).encode(), usedforsecurity=False).hexdigest()
         yield {
             "_id": number,

@@ -69,6 +69,7 @@ class Runner:
             changes=self._sizes.rows // CHANGED_SHARE,
             events=self._sizes.rows * 3 // 10,
             documents=self._sizes.documents,
+            document_events=self._sizes.documents // 2,
         )
         self._say(title)
         everyone = workload.contenders()

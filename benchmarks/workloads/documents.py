@@ -8,6 +8,15 @@ from benchmarks.data import COLLECTION, fill_products
 from benchmarks.workloads.base import OURS, SCHEMA, Contender, Goal, Workload, WrongResult, ratio
 
 
+def copy_documents(strategy: str) -> Contender:
+    """Ours, into a database by the strategy's name."""
+    script = (
+        f'exec "$PYTHON" -m sync copy env:MONGO_URL catalog.{COLLECTION} --to env:TARGET_URL'
+        f" --schema {SCHEMA} --strategy {strategy} --json"
+    )
+    return Contender(OURS, script, f"bench_documents_{strategy}")
+
+
 class Documents(Workload):
     name = "mongodb"
     title = "MongoDB, first load of {documents:,} documents"
@@ -19,14 +28,7 @@ class Documents(Workload):
             f' --source-table catalog.{COLLECTION} --dest-uri "$TARGET_URL"'
             f" --dest-table {SCHEMA}.{COLLECTION}"
         )
-        copy = (
-            f'exec "$PYTHON" -m sync copy env:MONGO_URL catalog.{COLLECTION} --to env:TARGET_URL'
-            f" --schema {SCHEMA} --strategy full --json"
-        )
-        return (
-            Contender("ingestr", ingestr, "bench_ingestr", peer="ingestr"),
-            Contender(OURS, copy, "bench_documents"),
-        )
+        return Contender("ingestr", ingestr, "bench_ingestr", peer="ingestr"), copy_documents("full")
 
     def prepare(self) -> None:
         fill_products(self.servers, self.sizes.documents)
