@@ -40,7 +40,7 @@ class DocumentLog(Workload):
     def check(self, contender: Contender) -> int | None:
         total = {"_id": None, "products": {"$sum": 1}, "width": {"$sum": "$dimensions.width"}}
         with self.servers.catalog() as database:
-            ((expected),) = database[COLLECTION].aggregate([{"$group": total}])
+            (expected,) = database[COLLECTION].aggregate([{"$group": total}])
         (found,) = self.servers.query(
             contender.database,
             "SELECT count(*), sum((document #> '{dimensions,width}')::bigint)"

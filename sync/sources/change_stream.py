@@ -6,15 +6,17 @@ the server encoded them, and an event costs a microsecond here instead of ten.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
+from sync.ahead import ahead
 from sync.errors import TransientError
 
 if TYPE_CHECKING:
@@ -67,8 +69,11 @@ def read_events(
     Raises `TransientError` when the server stays behind the bound.
     """
     while True:
-        with closing(_Stream(client, database, collections, after)) as stream:
-            for event in stream.up_to(bound):
+        with (
+            closing(_Stream(client, database, collections, after)) as stream,
+            closing(stream.up_to(bound)) as events,
+        ):
+            for event in events:
                 after = event.time
                 if event.operation == INVALIDATE:
                     break  # the stream is over, a new one goes on behind it
@@ -91,7 +96,16 @@ class _Stream:
         self._stages = [{"$match": matched}, {"$replaceWith": LAYOUT}]
         self._after = after
 
-    def up_to(self, bound: int) -> Iterator[Event]:
+    def up_to(self, bound: int) -> Generator[Event, None, None]:
+        # The server takes longer to answer than its answer takes here.
+        with closing(ahead(self._batches(bound))) as batches:
+            for document in chain.from_iterable(batches):
+                event = self._event(cast("bytes", document.raw))
+                if event.time > bound:
+                    return
+                yield event
+
+    def _batches(self, bound: int) -> Generator[list[RawBSONDocument], None, None]:
         end = self._open(bound, 0)["postBatchResumeToken"]["_data"]
         self.close()
         self._session = self._database.client.start_session()
@@ -99,16 +113,13 @@ class _Stream:
         patience = PATIENCE
         while True:
             batch = reply[events]
-            for document in batch:
-                event = self._event(document.raw)
-                if event.time > bound:
-                    return
-                yield event
+            if batch:
+                yield batch
             # Tokens in hexadecimal can be compared. With nothing left and its token there, a member has read
             # all that it has up to the bound.
-            if not batch and reply["postBatchResumeToken"]["_data"] >= end:
+            elif reply["postBatchResumeToken"]["_data"] >= end:
                 return
-            patience = patience - 1 if not batch else PATIENCE
+            patience = PATIENCE if batch else patience - 1
             if not patience or not self._cursor:
                 raise TransientError(f"{self._database.name}: the change stream does not reach the snapshot")
             reply, events = self._more(1 if batch else WAIT_MILLISECONDS), "nextBatch"

@@ -188,24 +188,26 @@ class MongoDBSnapshot:
     def reread(
         self, table: Table, columns: Sequence[Column], touched: Touched
     ) -> Iterator[tuple[bytes, Chunk]]:
-        return ahead(self._reread(table, columns, touched))
-
-    def _reread(
-        self, table: Table, columns: Sequence[Column], touched: Touched
-    ) -> Generator[tuple[bytes, Chunk], None, None]:
         rows = DocumentReader(table, columns)
-        remaining = iter(sorted(touched.keys))
-        while portion := list(islice(remaining, PORTION)):
-            lines = rows.keys(portion)
-            wanted = {id_of(key) for key in portion}
-            self._sessions.renew()
-            for batch in self._batches(table, one_of(portion)):
-                found = b"".join([document for document in split(batch) if id_of(document) in wanted])
-                for chunk in rows.chunks([found]):
+        # The server looks for the next documents while these are converted.
+        with closing(ahead(self._portions(table, touched))) as portions:
+            for keys, documents in portions:
+                lines = rows.keys(keys)
+                for chunk in rows.chunks([documents]):
                     yield lines, chunk
                     lines = b""
-            if lines:
-                yield lines, Chunk(b"", 0)
+
+    def _portions(self, table: Table, touched: Touched) -> Generator[tuple[list[bytes], bytes], None, None]:
+        """The keys in portions, each with the documents that have them, or the rest of these without keys."""
+        remaining = iter(sorted(touched.keys))
+        while portion := list(islice(remaining, PORTION)):
+            wanted, keys = {id_of(key) for key in portion}, portion
+            self._sessions.renew()
+            for batch in self._batches(table, one_of(portion)):
+                yield keys, b"".join([document for document in split(batch) if id_of(document) in wanted])
+                keys = []
+            if keys:
+                yield keys, b""
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         # Documents are decoded on this side, which takes about as long as the target's work.

@@ -95,14 +95,16 @@ class LogReading:
                 followed.setdefault(table.source_name, []).append(said)
         everything = [said for group in followed.values() for said in group]
         after, last = min(said.after for said in everything), 0
+        room = limit - self._ids
         try:
             with closing(read_events(self._client, database, list(followed), after, bound)) as events:
                 for event in events:
                     if last != event.time:
-                        if last and self._ids >= limit:
+                        if last and room <= 0 and (room := limit - self._ids) <= 0:
                             return last
                         last = event.time
                         self._last = max(self._last, last)
+                    room -= len(everything)  # at the most: an id may be known
                     for name in (event.collection, event.renamed_to) if event.collection else followed:
                         for said in followed.get(name, ()):
                             said.take(event)

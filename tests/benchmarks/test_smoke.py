@@ -14,11 +14,13 @@ from benchmarks.runner import Runner
 from benchmarks.servers import Servers
 from benchmarks.workloads.base import OURS, Sizes
 from benchmarks.workloads.delta import Replay
+from benchmarks.workloads.document_log import DocumentLog
 from benchmarks.workloads.first_load import FirstLoad
 from benchmarks.workloads.order_lines import RAW_PIPE
 from stack.cluster import Cluster
 
 ROWS = 2000
+DOCUMENTS = 1000
 
 
 @pytest.fixture
@@ -41,6 +43,18 @@ def test_a_replay_writes_no_row(runner: Runner) -> None:
     outcome = runner.measure(Replay)
     assert outcome.failures == {}
     assert outcome.summaries[OURS].written == 0
+
+
+def test_the_changes_of_a_collection_arrive_in_every_round(
+    stack: Cluster, catalog: Any, tmp_path: Path
+) -> None:
+    runner = Runner(Servers(stack), Sizes(0, DOCUMENTS), 2, (), tmp_path, lambda line: None)
+    outcome = runner.measure(DocumentLog)
+    assert outcome.failures == {}
+    assert outcome.title.startswith("500 events")
+    assert outcome.summaries[OURS].runs == 2
+    (goal,) = outcome.goals
+    assert goal.value(outcome.summaries)
 
 
 def test_hard_changes_arrive_and_hard_values_are_exact_or_quarantined(runner: Runner) -> None:
