@@ -68,6 +68,16 @@ UPGRADES: tuple[str, ...] = (
     ALTER TABLE sync.tables ADD declaration text;
     COMMENT ON COLUMN sync.tables.declaration IS 'The table as the last pass had it declared, as JSON';
     """,
+    """
+    CREATE TABLE sync.checkpoints (
+        table_schema text, table_name text, PRIMARY KEY (table_schema, table_name),
+        form text NOT NULL, position text NOT NULL, mark text, rows bigint NOT NULL, rejected bigint NOT NULL
+    );
+    COMMENT ON TABLE sync.checkpoints IS 'One row a first load on its way: from where it can be gone on with';
+    COMMENT ON COLUMN sync.checkpoints.form IS 'Declaration and columns that its rows were read with';
+    COMMENT ON COLUMN sync.checkpoints.position IS 'Where the source''s log stood when its rows were as kept';
+    COMMENT ON COLUMN sync.checkpoints.mark IS 'Up to where the source was read, NULL: to its end';
+    """,
 )
 
 

@@ -10,11 +10,12 @@ from datetime import datetime
 from sync.ahead import ahead
 from sync.copytext import Chunk
 from sync.errors import RELOAD, SyncError
+from sync.first_load import FirstReading, log_position
 from sync.passes import Compare, Options, PassResult
 from sync.sources.base import Description, Snapshot, Source
 from sync.spec import Deletes, Strategy, Table
 from sync.state import TableState
-from sync.targets.base import Applied, Extent, Load, Moment
+from sync.targets.base import Applied, Extent, KeptLoad, Load, Moment
 from sync.watermark import WatermarkReading
 
 NO_BOUND = (
@@ -45,6 +46,7 @@ class TablePass:
         self._incomplete = False
         self._place = ""
         self._read = self._rejected = 0  # rows of the reading that is staged now
+        self._earlier = 0  # and those of it that earlier passes have staged
         position = self._before.position if self._before else None
         self.result = PassResult(
             table.qualified, table.strategy, position_before=position, position_after=position
@@ -72,22 +74,41 @@ class TablePass:
 
     def run(self) -> PassResult:
         """Read the table by itself, above its watermark or whole, and apply what was read."""
+        if self._load.kept is not None:
+            return self._run_first(self._load.kept)
         watermark = self._watermark
         with self._source.snapshot(bound_for=self.table if watermark else None) as snapshot:
             since = None if watermark is None or self._reads_everything() else watermark.since
             if since is not None and watermark and watermark.elsewhere(snapshot):
                 self.note(OTHER_SERVER)
                 since = None
-            if self.table.strategy is Strategy.LOG and snapshot.position is None:
-                raise SyncError(
-                    f"{self.table.qualified}: {self._source.capabilities.log_needs}. Or declare another"
-                    f" strategy"
-                )
+            if self.table.strategy is Strategy.LOG:
+                log_position(self.table, self._source, snapshot)
             self._move(snapshot, since)
             if since is not None and not self._counts_agree(snapshot):
                 self._move(snapshot, None)
         if watermark and (snapshot.bound is None or snapshot.bound.at is None):
             self.note(NO_BOUND)
+        return self.result
+
+    def _run_first(self, kept: KeptLoad) -> PassResult:
+        observe = self._options.observe
+        expected = self._source.estimate(self.table) if observe else None
+        reading = FirstReading(
+            self._source,
+            self.table,
+            self.result.columns,
+            self._load,
+            kept,
+            observe=lambda rows: observe(rows, expected) if observe else None,
+        )
+        snapshot = reading.stage()
+        self._read, self._rejected = reading.read, reading.rejected
+        self._earlier = reading.rows - reading.read
+        for text in reading.notes:
+            self.note(text)
+        self.refuse_share()
+        self._apply(self.moment(snapshot.taken_at, reading.position), Extent.COMPLETE)
         return self.result
 
     def note(self, text: str) -> None:
@@ -109,8 +130,10 @@ class TablePass:
         position = snapshot.position
         if self._watermark:
             position = self._watermark.reached(self._load.greatest(self._watermark.column.name), snapshot)
-        moment = self.moment(snapshot.taken_at, position)
         extent = Extent.COMPLETE if since is None else Extent.PARTIAL
+        self._apply(self.moment(snapshot.taken_at, position), extent)
+
+    def _apply(self, moment: Moment, extent: Extent) -> None:
         options = self._options
         self.record(self._load.apply(moment, extent, options.dry_run, options.name_differing), moment, extent)
 
@@ -142,8 +165,9 @@ class TablePass:
 
     def record(self, applied: Applied, moment: Moment, extent: Extent) -> None:
         """Add what a reading came to."""
-        lost = self._read - applied.covered
-        found = f"of {self._read} rows that were read, {lost} are neither live nor quarantined"
+        staged = self._earlier + self._read
+        lost = staged - applied.covered
+        found = f"of {staged} rows that were read, {lost} are neither live nor quarantined"
         before = self.result
         self.result = replace(
             before,
@@ -172,9 +196,10 @@ class TablePass:
     def refuse_share(self) -> None:
         """Raises `SyncError` where more of the staged rows were rejected than the declaration allows."""
         limit = self.table.max_rejected_share
-        if limit is not None and self._read and self._rejected / self._read > limit:
+        staged = self._earlier + self._read
+        if limit is not None and staged and self._rejected / staged > limit:
             raise SyncError(
-                f"{self.table.qualified}: {self._rejected} of {self._read} rows cannot be loaded, more than"
+                f"{self.table.qualified}: {self._rejected} of {staged} rows cannot be loaded, more than"
                 f" max_rejected_share = {limit:g} allows. Nothing was written"
             )
 

@@ -18,7 +18,8 @@ UNUSED = """
         AND NOT EXISTS (TABLE quarantine.rejected_rows) AND (SELECT last FROM sync.batch) = 0
 """
 OWN_TABLES = sql.SQL(
-    "sync.version, sync.identity, sync.batch, sync.leases, sync.tables, quarantine.rejected_rows"
+    "sync.version, sync.identity, sync.batch, sync.leases, sync.tables, sync.checkpoints,"
+    " quarantine.rejected_rows"
 )
 
 

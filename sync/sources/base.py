@@ -107,6 +107,13 @@ class Changes:
     committed_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Mark:
+    """All rows before `place` have been read, in the order of a table's portions; None: all rows."""
+
+    place: str | None
+
+
 class LogSnapshot(Snapshot, Protocol):
     """A snapshot of a source whose log can be followed up to it."""
 
@@ -118,10 +125,18 @@ class LogSnapshot(Snapshot, Protocol):
         """
 
     def reread(
-        self, table: Table, columns: Sequence[Column], touched: Touched
+        self, table: Table, columns: Sequence[Column], touched: Touched, up_to: str | None = None
     ) -> Iterator[tuple[bytes, Chunk]]:
         """The rows of touched keys as they are in this snapshot, in portions: the keys as COPY lines in the
-        order of the declared key, and the rows that were found."""
+        order of the declared key, and the rows that were found; only those before a mark of `portions` where
+        its place is given."""
+
+    def portions(
+        self, table: Table, columns: Sequence[Column], after: str | None
+    ) -> Iterator[Chunk | Mark] | None:
+        """The rows of the whole table, or those behind the mark at `after`, in an order that holds in later
+        snapshots, too, with a mark behind each portion of them. None for a table that has no such order.
+        """
 
 
 class Source(Protocol):

@@ -13,17 +13,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from bson.raw_bson import RawBSONDocument
-
 from sync.ahead import ahead
 from sync.connections import connect_mongodb, mongodb_errors
 from sync.copytext import Chunk
 from sync.errors import SyncError
-from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Touched
+from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Mark, Touched
 from sync.sources.bson_text import CODEC
 from sync.sources.change_stream import as_number
 from sync.sources.mongodb_cursor import cursor_column, cursor_filter, greatest_number
-from sync.sources.mongodb_ids import id_of, one_of, split
+from sync.sources.mongodb_ids import compared, id_of, mark_of, one_of, split
 from sync.sources.mongodb_log import LogReading
 from sync.sources.mongodb_position import (
     SNAPSHOT_WIRE_VERSION,
@@ -186,24 +184,27 @@ class MongoDBSnapshot:
             return replace(changes, complete=changes.complete and not self._sessions.renew())
 
     def reread(
-        self, table: Table, columns: Sequence[Column], touched: Touched
+        self, table: Table, columns: Sequence[Column], touched: Touched, up_to: str | None = None
     ) -> Iterator[tuple[bytes, Chunk]]:
         rows = DocumentReader(table, columns)
         # The server looks for the next documents while these are converted.
-        with closing(ahead(self._portions(table, touched))) as portions:
+        with closing(ahead(self._found(table, touched, up_to))) as portions:
             for keys, documents in portions:
                 lines = rows.keys(keys)
                 for chunk in rows.chunks([documents]):
                     yield lines, chunk
                     lines = b""
 
-    def _portions(self, table: Table, touched: Touched) -> Generator[tuple[list[bytes], bytes], None, None]:
+    def _found(
+        self, table: Table, touched: Touched, up_to: str | None
+    ) -> Generator[tuple[list[bytes], bytes], None, None]:
         """The keys in portions, each with the documents that have them, or the rest of these without keys."""
         remaining = iter(sorted(touched.keys))
         while portion := list(islice(remaining, PORTION)):
             wanted, keys = {id_of(key) for key in portion}, portion
             self._sessions.renew()
-            for batch in self._batches(table, one_of(portion)):
+            condition = {"$and": [one_of(portion), compared("$lte", up_to)]} if up_to else one_of(portion)
+            for batch in self._batches(table, condition):
                 yield keys, b"".join([document for document in split(batch) if id_of(document) in wanted])
                 keys = []
             if keys:
@@ -234,24 +235,30 @@ class MongoDBSnapshot:
         session = self._sessions.current
         return collection.find_raw_batches(condition, projection, batch_size=BATCH_DOCUMENTS, session=session)
 
-    def _batches_by_id(self, table: Table) -> Iterator[bytes]:
-        """All documents in the order of their ids, in which a later moment can go on where one has aged."""
+    def portions(self, table: Table, columns: Sequence[Column], after: str | None) -> Iterator[Chunk | Mark]:
+        rows = DocumentReader(table, columns)
+        with mongodb_errors(table.qualified):
+            for batch in self._batches_by_id(table, after):
+                yield from rows.chunks([batch])
+                yield Mark(mark_of(batch))
+        yield Mark(None)
+
+    def _batches_by_id(self, table: Table, after: str | None = None) -> Iterator[bytes]:
+        """All documents in the order of their ids, or those behind a mark, in which a later moment can go on
+        where one has aged."""
         self._sessions.renew()
         self._choose(table)
         self._identify(table)
-        condition: dict[str, Any] = {}
         while True:
+            condition = compared("$gt", after) if after else {}
             with closing(self._find(table, condition).sort(ID)) as found:
                 for batch in cast("Iterator[bytes]", found):
                     yield batch
                     if self._sessions.aged:
-                        *_, document = split(batch)
-                        last = RawBSONDocument(document)[ID]
+                        after = mark_of(batch)
                         break
                 else:
                     return
-            # Outside $expr only values of the same type are compared.
-            condition = {"$expr": {"$gt": ["$_id", {"$literal": last}]}}
             self._sessions.renew()
 
     def _choose(self, table: Table) -> None:

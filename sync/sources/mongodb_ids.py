@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from struct import Struct
+from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 
@@ -53,6 +54,19 @@ def one_of(keys: Sequence[bytes]) -> RawBSONDocument:
     )
     condition = _document(b"\x04$in\0" + _document(values))
     return RawBSONDocument(_document(b"\x03_id\0" + condition))
+
+
+def mark_of(batch: bytes) -> str:
+    """The place of a batch's last document in the order of ids: its id, in hexadecimal."""
+    *_, document = split(batch)
+    return id_of(document).hex()
+
+
+def compared(operator: str, mark: str) -> dict[str, Any]:
+    """The filter of the documents before or behind a mark."""
+    value = RawBSONDocument(_document(bytes.fromhex(mark)))["_id"]
+    # Outside $expr only values of the same type are compared.
+    return {"$expr": {operator: ["$_id", {"$literal": value}]}}
 
 
 def _document(elements: bytes) -> bytes:

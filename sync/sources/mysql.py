@@ -7,21 +7,24 @@ binlog stood.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import pymysql
 
+from sync.ahead import ahead
 from sync.connections import connect_mysql, mysql_errors
 from sync.copytext import Chunk
 from sync.errors import SyncError, UnknownTableError
-from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Touched
+from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Mark, Touched
 from sync.sources.binlog.position import Position
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions, utc_now
-from sync.sources.mysql_catalog import column_of, primary_key, read_table
+from sync.sources.mysql_catalog import SourceTable, column_of, primary_key, read_table
 from sync.sources.mysql_log import reread, touched_since
+from sync.sources.mysql_portions import INDEX, Order
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
 from sync.sources.mysql_types import natural_type
 from sync.spec import Column, Strategy, Table
@@ -36,6 +39,10 @@ LOG_NEEDS = (
 )
 
 
+def connect(url: DatabaseUrl, autocommit: bool = False) -> pymysql.Connection[Any]:
+    return connect_mysql(url, init_command=SESSION, autocommit=autocommit)
+
+
 class MySQLSource:
     """A MySQL or MariaDB server; opens its connections when they are needed."""
 
@@ -46,7 +53,7 @@ class MySQLSource:
         self._url = parse(url)
         self._catalog: pymysql.Connection[Any] | None = None
         self._idle: list[pymysql.Connection[Any]] = []
-        self._open_transactions = OpenTransactions(self._connect)
+        self._open_transactions = OpenTransactions(lambda: connect(self._url))
 
     def __repr__(self) -> str:
         return f"MySQLSource({self._url})"
@@ -90,7 +97,7 @@ class MySQLSource:
 
     @contextmanager
     def snapshot(self, bound_for: Table | None = None) -> Iterator[MySQLSnapshot]:
-        connection = self._kept() or self._connect()
+        connection = self._kept() or connect(self._url)
         try:
             with mysql_errors(str(self._url)):
                 bound = None
@@ -104,9 +111,6 @@ class MySQLSource:
         finally:
             if connection not in self._idle:
                 connection.close()
-
-    def _connect(self) -> pymysql.Connection[Any]:
-        return connect_mysql(self._url, init_command=SESSION)
 
     def log_end(self) -> LogEnd | None:
         with mysql_errors(str(self._url)):
@@ -162,7 +166,7 @@ class MySQLSource:
 
     def _connection(self) -> pymysql.Connection[Any]:
         if self._catalog is None or not self._catalog.open:
-            self._catalog = connect_mysql(self._url, init_command=SESSION, autocommit=True)
+            self._catalog = connect(self._url, autocommit=True)
         return self._catalog
 
 
@@ -191,13 +195,38 @@ class MySQLSnapshot:
         return touched_since(self._url, starts, self.position, limit)
 
     def reread(
-        self, table: Table, columns: Sequence[Column], touched: Touched
+        self, table: Table, columns: Sequence[Column], touched: Touched, up_to: str | None = None
     ) -> Iterator[tuple[bytes, Chunk]]:
         with mysql_errors(table.qualified):
             source = read_table(self._connection, table)
+            order = Order.of(self._connection, source) if up_to else None
+            condition = order.up_to(up_to) if order and up_to else ""
             self.read_out = False
-            yield from reread(self._connection, source, table, columns, touched.keys)
+            yield from reread(self._connection, source, table, columns, touched.keys, condition)
             self.read_out = True
+
+    def portions(
+        self, table: Table, columns: Sequence[Column], after: str | None
+    ) -> Iterator[Chunk | Mark] | None:
+        with mysql_errors(table.qualified):
+            try:
+                order = Order.of(self._connection, read_table(self._connection, table))
+            except UnknownTableError:  # `read` decides what that means
+                return None
+        return self._portions(order, table, columns, after) if order else None
+
+    def _portions(
+        self, order: Order, table: Table, columns: Sequence[Column], after: str | None
+    ) -> Iterator[Chunk | Mark]:
+        with closing(ahead(self._marks(order, table, after))) as marks:
+            for place in chain(marks, [None]):
+                yield from self._chunks(order.source, table, columns, order.between(after, place), INDEX)
+                yield Mark(place)
+                after = place
+
+    def _marks(self, order: Order, table: Table, after: str | None) -> Iterator[str]:
+        with mysql_errors(table.qualified), closing(connect(self._url, autocommit=True)) as connection:
+            yield from order.marks(connection, after)
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
@@ -207,7 +236,13 @@ class MySQLSnapshot:
                 if table.optional:
                     return
                 raise
-            where = cursor_condition(source, table, since) if since else ""
+        where = cursor_condition(source, table, since) if since else ""
+        yield from self._chunks(source, table, columns, where)
+
+    def _chunks(
+        self, source: SourceTable, table: Table, columns: Sequence[Column], where: str, index: str = ""
+    ) -> Iterator[Chunk]:
+        with mysql_errors(table.qualified):
             self.read_out = False
-            yield from RowReader(self._connection, source, table, columns, where).chunks()
+            yield from RowReader(self._connection, source, table, columns, where, index).chunks()
             self.read_out = True

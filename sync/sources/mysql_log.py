@@ -16,8 +16,9 @@ from sync.sources.base import Changes, Touched
 from sync.sources.binlog.changes import read_changes
 from sync.sources.binlog.position import Position, earliest
 from sync.sources.binlog.values import Value, literal
-from sync.sources.mysql_catalog import SourceTable, column_of, quote
+from sync.sources.mysql_catalog import SourceColumn, SourceTable, column_of, quote
 from sync.sources.mysql_rows import RowReader
+from sync.sources.mysql_types import UTF8
 from sync.spec import Column, Table
 from sync.types import parse_type
 from sync.urls import DatabaseUrl
@@ -53,20 +54,31 @@ def reread(
     table: Table,
     columns: Sequence[Column],
     keys: Iterable[tuple[Value, ...]],
+    condition: str = "",
 ) -> Iterator[tuple[bytes, Chunk]]:
-    """The rows of `keys`, see `LogSnapshot.reread`."""
+    """The rows of `keys` that meet a condition, see `LogSnapshot.reread`."""
     by_name = {column.name: column for column in columns}
     key = [by_name[part] for part in table.key]
-    names = ", ".join(quote(column_of(source, table, column.source_name).name) for column in key)
+    found = [column_of(source, table, column.source_name) for column in key]
+    names = ", ".join(quote(column.name) for column in found)
     remaining = iter(keys)
     while portion := list(islice(remaining, PORTION)):
         lines = b"".join(line(map(_field, key, values)) for values in portion)
-        wanted = ", ".join(f"({', '.join(map(literal, values))})" for values in portion)
-        for chunk in RowReader(connection, source, table, columns, f"({names}) IN ({wanted})").chunks():
+        wanted = ", ".join(f"({', '.join(map(_wanted, found, values))})" for values in portion)
+        where = f"({names}) IN ({wanted})" + (f" AND {condition}" if condition else "")
+        for chunk in RowReader(connection, source, table, columns, where).chunks():
             yield lines, chunk
             lines = b""
         if lines:
             yield lines, Chunk(b"", 0)
+
+
+def _wanted(column: SourceColumn, value: Value) -> str:
+    """A key's value as SQL, in its column's character set: by several rows of literals in another one, with
+    letters beyond ASCII's, MariaDB finds nothing."""
+    if column.charset in UTF8:
+        return literal(value)
+    return f"CONVERT({literal(value)} USING {column.charset})"
 
 
 def _field(column: Column, value: Value) -> bytes:

@@ -60,17 +60,18 @@ class RowReader:
         table: Table,
         columns: Sequence[Column],
         where: str = "",
+        index: str = "",
     ) -> None:
         self._connection = connection
         self._source = source
         self._table = table
         self._columns = columns
-        self._where = where
+        self._from = f"{source.quoted} {index}" + (f" WHERE {where}" if where else "")
         self._expressions = [render(source, table, column) for column in columns]
         self._key = [[column.name for column in columns].index(part) for part in table.key]
 
     def chunks(self) -> Iterator[Chunk]:
-        """The table's rows, those of the condition `where` if there is one.
+        """The table's rows, those of the condition `where` if there is one, by the hint `index`.
 
         Raises PyMySQL's errors, and `SyncError` for a row that cannot be had whole.
         """
@@ -82,8 +83,7 @@ class RowReader:
                 yield self._chunk(rows, oversize)
 
     def _lines(self) -> Iterator[list[bytes]]:
-        where = f" WHERE {self._where}" if self._where else ""
-        return stream_column(self._connection, f"SELECT {self._line()} FROM {self._source.quoted}{where}")
+        return stream_column(self._connection, f"SELECT {self._line()} FROM {self._from}")
 
     def _line(self) -> str:
         fields = r", '\t', ".join(each.field for each in self._expressions)

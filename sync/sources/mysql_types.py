@@ -230,6 +230,11 @@ def _guard(kind: str, column: SourceColumn, name: str, text: str, target: PgType
     return " AND ".join(conditions) or None
 
 
+def key_literal(column: SourceColumn) -> str:
+    """SQL for the literal that a value of a key's column is compared with."""
+    return _literal(kind_of(column), quote(column.name))
+
+
 def _literal(kind: str, name: str) -> str:
     if kind == "binary":
         return f"""CONCAT("x'", HEX({name}), "'")"""

@@ -95,6 +95,46 @@ class RejectedRow:
     of: int
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far the first load of a table has come.
+
+    What is kept shows the source as it was where its log stood at `position`, up to `mark` in the order of
+    its portions; None: all of it. `form` tells declaration and columns with which it was read. `rows` were
+    read, of which `rejected` go to the quarantine.
+    """
+
+    form: str
+    position: str
+    mark: str | None
+    rows: int
+    rejected: int
+
+
+class KeptLoad(Protocol):
+    """What a first load has staged and keeps where it is cut off, for the next pass to go on with."""
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Where an earlier pass was cut off; None where there is nothing to go on with."""
+
+    def begin(self) -> None:
+        """Throw away what is kept."""
+
+    def portion(self) -> AbstractContextManager[None]:
+        """What is staged and saved in the block is kept together, or none of it."""
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep how far what is staged has come."""
+
+    def stage_again(self, keys: bytes, chunk: Chunk) -> None:
+        """Take keys that were touched since, as COPY lines, and rows as they are now."""
+
+    def replace(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Let the rows that were staged again take the place of those with touched keys, and keep that
+        together with a checkpoint; returns it with the numbers of rows as they are then."""
+
+
 class Load(Protocol):
     """One pass into one table, under its lease."""
 
@@ -108,6 +148,10 @@ class Load(Protocol):
         `reload` accepts a column of another type, whose rows are all written anew. Raises `SyncError` for a
         change that it refuses: another key, another type, an adopted table that lacks the key.
         """
+
+    @property
+    def kept(self) -> KeptLoad | None:
+        """What is kept of a first load, known after `shape`; None for a load that does not keep anything."""
 
     def stage(self, chunk: Chunk) -> int:
         """Take a part of the rows beside the table; returns how many of them go to the quarantine, the

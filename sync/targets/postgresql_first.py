@@ -9,6 +9,7 @@ and the time of change is generated from the source's own while the rows come in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg2.errors
 from psycopg2 import sql
@@ -28,28 +29,34 @@ from sync.targets.postgresql_names import (
     identifier,
     stored_name,
 )
-from sync.targets.postgresql_staging import column_definitions
+from sync.targets.postgresql_staging import column_definitions, rejected_definitions
 from sync.targets.postgresql_stamp import Stamp
 from sync.targets.postgresql_tables import plan_own, refuse_reserved
 
 
 class FirstLoad:
-    """A complete reading of the source into a table that is not there yet; used as `OwnTable` is."""
+    """A complete reading of the source into a table that is not there yet; used as `OwnTable` is. The
+    rejected rows lie in a table beside it, which `work` then names."""
 
     def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
         self._cursor = cursor
-        self._table = table
-        self._columns = columns
+        self.table = table
+        self.columns = columns
         changed = change_time(table, columns)
         self.loading = identifier(table.schema, f"_loading_{table.name}")
+        self.rejected = identifier(table.schema, f"_rejected_{table.name}")
+        self.work = replace(work, rejected=self.rejected)
         self._sql = Statements(
             cursor,
             table,
-            work,
+            self.work,
             loading=self.loading,
             name=identifier(table.name),
             key=column_list(table.key),
             definitions=column_definitions(table, columns),
+            rejected_definitions=rejected_definitions(table, columns),
+            schema_name=sql.Literal(table.schema),
+            table_name=sql.Literal(table.name),
             change_time=identifier(changed or ""),
             undated=sql.SQL("'-infinity'::timestamptz"),
             batch=identifier(BATCH),
@@ -59,25 +66,41 @@ class FirstLoad:
         self._dated = changed is not None
         self._rows = self._undated = 0
 
+    def exists(self) -> bool:
+        """Whether there are the tables of a load that ended early."""
+        loading, rejected = (
+            sql.Literal(name.as_string(self._cursor)) for name in (self.loading, self.rejected)
+        )
+        found = self._sql.rows(
+            "SELECT to_regclass({loading_name}) IS NOT NULL AND to_regclass({rejected_name}) IS NOT NULL",
+            loading_name=loading,
+            rejected_name=rejected,
+        )
+        return found == [(True,)]
+
     def prepare(self) -> None:
-        """Make the table that is to be filled, anew if a load that ended early has left one."""
-        refuse_reserved(self._table, self._columns)
-        relation = sql.Literal(identifier(self._table.schema, self._table.name).as_string(self._cursor))
+        """Make the tables that are to be filled, anew if a load that ended early has left some."""
+        refuse_reserved(self.table, self.columns)
+        relation = sql.Literal(identifier(self.table.schema, self.table.name).as_string(self._cursor))
         if self._sql.rows("SELECT to_regclass({relation})", relation=relation) != [(None,)]:
             raise SyncError(
-                f"{self._table.qualified}: what exists under this name is no table; declare another name"
+                f"{self.table.qualified}: what exists under this name is no table; declare another name"
             )
-        create_schemas(self._cursor, [stored_name(self._table.schema)])
-        self._sql.run("DROP TABLE IF EXISTS {loading}")
+        create_schemas(self._cursor, [stored_name(self.table.schema)])
+        self.discard()
         generated = (
             ", {changed_at} timestamptz NOT NULL"
             " GENERATED ALWAYS AS (coalesce({change_time}, {undated})) STORED"
         )
         self._sql.run("CREATE TABLE {loading} ({definitions}" + (generated if self._dated else "") + ")")
+        self._sql.run("CREATE TABLE {rejected} ({rejected_definitions})")
 
     def discard(self) -> None:
-        """Throw the filled table away."""
-        self._sql.run("DROP TABLE IF EXISTS {loading}")
+        """Throw away what lies beside the table, and how far it had come."""
+        self._sql.run(
+            "DROP TABLE IF EXISTS {loading}, {rejected};"
+            " DELETE FROM sync.checkpoints WHERE (table_schema, table_name) = ({schema_name}, {table_name})"
+        )
 
     def write(self, stamp: Stamp) -> Counts:
         """Give the rows their table, key and marks: all are new.
@@ -97,7 +120,7 @@ class FirstLoad:
             self._sql.run("ALTER TABLE {table} ADD PRIMARY KEY ({key})")
         except psycopg2.errors.UniqueViolation as error:
             detail = error.diag.message_detail or ""
-            raise duplicate_key(self._table, self._table.key, detail) from error
+            raise duplicate_key(self.table, self.table.key, detail) from error
 
     def _count(self) -> None:
         undated = "count(*) FILTER (WHERE {changed_at} = {undated})" if self._dated else "0"
@@ -121,7 +144,7 @@ class FirstLoad:
         self._sql.run("ALTER TABLE {table} ALTER {batch} DROP DEFAULT, ALTER {changed_at} DROP DEFAULT")
         self._sql.run("CREATE INDEX ON {table} ({batch})")
         # Adds the comments, and the change log with these rows as its first.
-        plan_own(self._cursor, self._table, self._columns).run(self._cursor)
+        plan_own(self._cursor, self.table, self.columns).run(self._cursor)
         # Enough to plan by until autovacuum looks closer, at a third of the time.
         self._sql.run("SET LOCAL default_statistics_target = 25")
         self._sql.run("ANALYZE {table}")

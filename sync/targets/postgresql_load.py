@@ -10,12 +10,13 @@ from psycopg2.extensions import connection as Connection
 from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.sources.base import Description
-from sync.spec import Column, Table
+from sync.spec import Column, Strategy, Table
 from sync.state import Lease, TableState, read_state, write_state
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Moment, Shape
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_catalog import is_table
+from sync.targets.postgresql_checkpoint import KeptLoad
 from sync.targets.postgresql_comparison import Comparison
 from sync.targets.postgresql_drift import reads_anew
 from sync.targets.postgresql_first import FirstLoad
@@ -42,6 +43,7 @@ class PostgreSQLLoad:
         self._plan = Plan()
         self._staging: Staging
         self._special: FirstLoad | AdoptingMerge | None = None
+        self.kept: KeptLoad | None = None
         self.state: TableState | None = read_state(self._cursor, table.schema, table.name)
 
     def shape(self, description: Description, reload: bool = False) -> Shape:
@@ -57,18 +59,23 @@ class PostgreSQLLoad:
         elif is_table(cursor, table.schema, table.name) or not table.key:
             self._plan = plan_own(cursor, table, columns, self.state, reload)
         else:
-            self._special = FirstLoad(cursor, table, columns, self._work)
-            self._special.prepare()
+            self._special = self._first_load(columns)
         self._columns = columns
         into = self._special.loading if isinstance(self._special, FirstLoad) else None
         self._staging = Staging(cursor, table, columns, self._work, into)
         return Shape(columns, complete=into is not None or self._plan.complete)
 
+    def _first_load(self, columns: tuple[Column, ...]) -> FirstLoad:
+        first = FirstLoad(self._cursor, self._table, columns, self._work)
+        if self._table.strategy is Strategy.LOG:
+            self.kept = KeptLoad(self._connection, first, self._lease, self._work)
+        if self.kept is None or self.kept.checkpoint is None:
+            first.prepare()
+        self._work = first.work
+        return first
+
     def stage(self, chunk: Chunk) -> int:
-        refused = self._staging.add(chunk.lines) if chunk.lines else []
-        if rejected := [*chunk.rejected, *refused]:
-            self._staging.add_rejected(rejected)
-        return len(rejected)
+        return self._staging.take(chunk)
 
     def stage_keys(self, keys: bytes) -> None:
         if keys:
@@ -111,7 +118,7 @@ class PostgreSQLLoad:
         return extent is Extent.PARTIAL and self._staging.empty and not self._plan.statements
 
     def discard(self) -> None:
-        """Throw away what a first load has filled."""
+        """Throw away what a first load has beside its table."""
         if isinstance(self._special, FirstLoad):
             self._special.discard()
 
@@ -129,6 +136,7 @@ class PostgreSQLLoad:
         else:
             self._plan.run(self._cursor)
             applied = self._write(moment, extent, name_differing)
+            self.discard()
         self._write_state(moment, extent, applied)
         return applied
 

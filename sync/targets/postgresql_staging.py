@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from psycopg2.extensions import cursor as Cursor
 
-from sync.copytext import NULL, Rejected, escape, fields_of, line, reject
+from sync.copytext import NULL, Chunk, Rejected, escape, fields_of, line, reject
 from sync.spec import Column, Table
 from sync.targets.postgresql_names import WorkTables, column_list, identifier
 
@@ -22,8 +23,8 @@ _CONTEXT = re.compile(r"COPY .+, \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$
 
 
 class Staging:
-    """The staged and the rejected rows of one load. Needs a connection in autocommit mode: a COPY that fails
-    takes back itself alone."""
+    """The staged and the rejected rows of one load, in temporary tables, or straight `into` a table that has
+    one for rejected rows beside it."""
 
     def __init__(
         self,
@@ -38,7 +39,8 @@ class Staging:
         self._table = table
         self._columns = columns
         self._into = into or work.staged
-        self._made = self._stale = False
+        self._made = into is not None
+        self._stale = False
 
     @property
     def empty(self) -> bool:
@@ -59,20 +61,19 @@ class Staging:
         self._made, self._stale = True, False
 
     def _definitions(self) -> list[tuple[sql.Identifier, sql.Composed]]:
-        types = {column.name: sql.SQL(column.type) for column in self._columns}
-        typed = [
-            sql.SQL("{} {}, ").format(key, types[part])
-            for part, key in zip(self._table.key, rejected_key(self._table), strict=True)
+        keys = [column for column in self._columns if column.name in self._table.key]
+        return [
+            (self._work.staged, column_definitions(self._table, self._columns)),
+            (self._work.touched, column_definitions(self._table, keys)),
+            (self._work.rejected, rejected_definitions(self._table, self._columns)),
         ]
-        texts = sql.SQL("key text, reason text, raw text")
-        tables = [(self._work.rejected, sql.Composed([*typed, texts]))]
-        if self._into == self._work.staged:
-            keys = [column for column in self._columns if column.name in self._table.key]
-            tables += [
-                (self._work.staged, column_definitions(self._table, self._columns)),
-                (self._work.touched, column_definitions(self._table, keys)),
-            ]
-        return tables
+
+    def take(self, chunk: Chunk) -> int:
+        """Stage a part of the rows; returns how many were rejected, by its reader or here."""
+        refused = self.add(chunk.lines) if chunk.lines else []
+        if rejected := [*chunk.rejected, *refused]:
+            self.add_rejected(rejected)
+        return len(rejected)
 
     def add(self, lines: bytes) -> list[Rejected]:
         """Stage rows; returns those that the columns' types refuse."""
@@ -136,6 +137,16 @@ def column_definitions(table: Table, columns: Sequence[Column]) -> sql.Composed:
     )
 
 
+def rejected_definitions(table: Table, columns: Sequence[Column]) -> sql.Composed:
+    """The columns of rejected rows: the key as values, where its types hold it, and texts."""
+    types = {column.name: sql.SQL(column.type) for column in columns}
+    typed = [
+        sql.SQL("{} {}, ").format(key, types[part])
+        for part, key in zip(table.key, rejected_key(table), strict=True)
+    ]
+    return sql.Composed([*typed, sql.SQL("key text, reason text, raw text")])
+
+
 def rejected_key(table: Table) -> list[sql.Identifier]:
     """The columns of the key in the table of rejected rows, where they cannot clash with others."""
     return [sql.Identifier(f"k{number}") for number in range(len(table.key))]
@@ -173,12 +184,20 @@ def _copy_rows(
 def _attempt(
     cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: bytes
 ) -> psycopg2.Error | None:
+    """A COPY that takes back itself alone if it fails, also inside a transaction."""
+    inside = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
+    if inside:
+        cursor.execute("SAVEPOINT copied")
     try:
         _copy(cursor, table, names, lines)
     except psycopg2.Error as error:
         if not (error.pgcode or "").startswith(ROW_ERRORS):
             raise
+        if inside:
+            cursor.execute("ROLLBACK TO copied")
         return error
+    if inside:
+        cursor.execute("RELEASE copied")
     return None
 
 

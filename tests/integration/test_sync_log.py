@@ -121,6 +121,22 @@ def test_keys_that_a_collation_takes_for_equal_are_told_apart(
     assert_equal(pipeline, shop)
 
 
+def test_keys_in_letters_of_another_character_set_are_found_again(
+    pipeline: Pipeline, shop: pymysql.Connection
+) -> None:
+    run(
+        shop,
+        "ALTER TABLE `lines` MODIFY line VARCHAR(10) CHARACTER SET latin1",
+        "INSERT INTO `lines` VALUES (200, 'é', 0), (200, 'ß', 0)",
+    )
+    both(pipeline)
+    run(shop, "UPDATE `lines` SET n = 1 WHERE order_id = 200")
+    result = both(pipeline)[LINES]
+    assert isinstance(result, PassResult)
+    assert (result.updated, result.deleted) == (2, 0)
+    assert_equal(pipeline, shop)
+
+
 @pytest.mark.parametrize(
     "statements",
     [

@@ -163,7 +163,8 @@ class LogReader:
     def _end(self, event: Event) -> bool:
         self._open = self._inside = False
         reached = self.progress.end(self._payload or event, self._gtid)
-        self.full = self._touched and not self.progress.repeating and self._tables.count() >= self._limit
+        # What the tail repeats is no progress, its last transaction, at whose end the start lies, neither.
+        self.full = self._touched and not self._tables.repeating and self._tables.count() >= self._limit
         return reached or self.full
 
     def _between(self, event: Event) -> bool:

@@ -83,6 +83,8 @@ class FollowedTables:
             return
         for effect in found:
             for table in self._affected(effect):
+                if self.repeating:  # it waited for all that had written to the table, which is known then
+                    self.keys[table].clear()
                 self._note(table, effect.kind, query.text, effect.other)
                 unnamed = not self._server.names_columns or table in self._unnamed
                 if effect.kind is Kind.ALTERED and unnamed and reorders(query):

@@ -27,6 +27,11 @@ class TouchedKeys:
         self._groups.append(KeyGroup(columns))
         return self._groups[-1]
 
+    def clear(self) -> None:
+        """Forget the keys; the groups stay in use."""
+        for group in self._groups:
+            group.clear()
+
     def __iter__(self) -> Iterator[Key]:
         """Each key once, in no order that means anything."""
         if len(self._groups) == 1:  # else the same key may have been stored in two ways
@@ -47,6 +52,11 @@ class KeyGroup:
         self.stored: set[bytes] = set()
         self.spilled = 0
         self._runs: list[IO[bytes]] = []
+
+    def clear(self) -> None:
+        self.stored.clear()
+        self._runs.clear()
+        self.spilled = 0
 
     def spill(self) -> None:
         """Move the keys in memory to disk, in order."""

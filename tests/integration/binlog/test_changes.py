@@ -79,6 +79,28 @@ def test_without_gtids_the_last_transactions_are_named_again(mysql_log: Log) -> 
     assert mysql_log.keys(fourth.position, table("item")) == {(3,), (4,)}
 
 
+def test_without_gtids_a_last_transaction_of_many_keys_is_passed(mysql_log: Log) -> None:
+    mysql_log.run("CREATE TABLE item (id INT PRIMARY KEY)")
+    start = mysql_log.position()
+    mysql_log.run("INSERT INTO item VALUES (1), (2), (3)")
+    first = mysql_log.read(start, table("item"), limit=1)
+    mysql_log.run("INSERT INTO item VALUES (4)")
+    second = mysql_log.read(first.position, table("item"), limit=1)
+    assert set(second.keys[table("item")]) == {(1,), (2,), (3,), (4,)}
+
+
+def test_without_gtids_keys_of_before_the_table_was_altered_are_not_named_again(mysql_log: Log) -> None:
+    mysql_log.run(
+        "FLUSH BINARY LOGS",
+        "CREATE TABLE item (id VARCHAR(9) CHARACTER SET latin1 PRIMARY KEY)",
+        "INSERT INTO item VALUES ('abc')",
+        "ALTER TABLE item MODIFY id VARCHAR(9) CHARACTER SET ucs2",
+        "INSERT INTO item VALUES ('x')",
+    )
+    status = replace(mysql_log.position(), tail=None)
+    assert set(mysql_log.read(status, table("item")).keys[table("item")]) == {("x",)}
+
+
 def test_a_transaction_over_several_tables_names_the_keys_of_each_that_is_followed(log: Log) -> None:
     for name in ("one", "two", "three"):
         log.run(f"CREATE TABLE {name} (id INT PRIMARY KEY)")
