@@ -39,6 +39,8 @@ LOG_SOURCES = {"mysql", "mongodb"}
 # The daemon looks for due sensors every five seconds; five here would now and then let it pass by.
 INTERVAL_SECONDS = 4
 STAGING_INTERVAL_SECONDS = 30
+# A tick that finds a run in flight waits for its end, or the next one would come up to five seconds after it.
+WAIT_SECONDS, POLL_SECONDS = 4.0, 0.25
 
 Tick = dg.SensorResult | dg.SkipReason
 
@@ -147,12 +149,14 @@ class _SourceTick:
         board.answered(self._source)
         for warning in look.warnings():
             self._context.log.warning(warning)
+        if look.is_behind and self._has_waited():
+            look = self._look(self._source, look.memory)
         if not look.is_behind:
             return _skip(look, "nothing new" if look.keeps_log else f"{self._source} shows this user no log")
         with board.deciding(instance) as may_request:
             if not may_request:
                 return _skip(look, "a run was requested in this moment")
-            if run_id := in_flight(instance, self._followed.keys, self._followed.whole_jobs):
+            if run_id := self._in_flight():
                 return _skip(look, f"run {run_id} is in flight")
             held = {key for key, again in self._failed(look).items() if again > time.time()}
             due = look.due(held)
@@ -162,6 +166,18 @@ class _SourceTick:
                 return self._request(due, look)
         waiting = ", ".join(sorted(key.to_user_string() for key in held))
         return _skip(look, f"{waiting}: tried again later, since the last run failed" if held else "")
+
+    def _in_flight(self) -> str | None:
+        return in_flight(self._context.instance, self._followed.keys, self._followed.whole_jobs)
+
+    def _has_waited(self) -> bool:
+        """Wait for the end of a run in flight, for a while; False where there was none."""
+        if not self._in_flight():
+            return False
+        until = time.monotonic() + WAIT_SECONDS
+        while self._in_flight() and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        return True
 
     def _look(self, source: str, memory: Memory) -> Look:
         reader = self._opened.enter_context(getattr(self._context.resources, source).source())

@@ -86,14 +86,15 @@ class Ticks:
             for request in requests:
                 assert self.run(request)
 
-    def begin(self, request: dg.RunRequest, status: DagsterRunStatus) -> None:
-        """Record a run of the request in `status`."""
+    def begin(self, request: dg.RunRequest, status: DagsterRunStatus) -> str:
+        """Record a run of the request in `status`; returns its id."""
         job = self.definitions.resolve_job_def("sync").get_subset(
             asset_selection=set(request.asset_selection or ())
         )
-        self.instance.create_run_for_job(
+        run = self.instance.create_run_for_job(
             job,
             status=status,
             tags=dict(request.tags),
             asset_selection=frozenset(request.asset_selection or ()),
         )
+        return run.run_id

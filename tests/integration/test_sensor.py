@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
+from softcart_assets import sensors
 from sync import probe
 from sync.connections import connect_postgresql
 from sync.sources.mysql import MySQLSource
@@ -34,6 +36,11 @@ def run(connection: pymysql.Connection, *statements: str) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -160,6 +167,26 @@ def test_nothing_is_requested_while_a_run_of_the_source_is_in_flight(
     run(shop, "INSERT INTO `lines` VALUES (1, 1)")
     assert settled.tick() == []
     assert "is in flight" in str(settled.said)
+
+
+def test_a_tick_waits_for_a_run_that_is_about_to_end_and_looks_anew(
+    settled: Ticks, shop: pymysql.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    (request,) = settled.tick()
+    begun = settled.begin(request, DagsterRunStatus.STARTED)
+    find = sensors.in_flight
+
+    def find_and_end(*given: Any) -> str | None:
+        found = find(*given)
+        if found == begun:
+            settled.instance.delete_run(begun)
+            assert settled.run(request)
+            run(shop, "INSERT INTO `lines` VALUES (1, 1)")
+        return found
+
+    monkeypatch.setattr(sensors, "in_flight", find_and_end)
+    assert settled.requested() == {"raw/lines", "star/lines"}
 
 
 def test_a_table_that_fails_waits_longer_each_time_and_holds_no_other_back(

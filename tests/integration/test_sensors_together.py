@@ -13,6 +13,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from pymongo.database import Database
 
+from softcart_assets import sensors
 from sync.spec import Column, Strategy, Table
 from tests.integration.sensor_support import Ticks
 from tests.integration.sync_support import query
@@ -29,6 +30,11 @@ Catalog = Database[dict[str, Any]]
 def execute(shop: Shop, statement: str) -> None:
     with shop.cursor() as cursor:
         cursor.execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
