@@ -11,14 +11,18 @@ Item = TypeVar("Item")
 
 
 def ahead(
-    items: Iterator[Item], limit: int = 1, size: Callable[[Item], int] = lambda item: 1
+    items: Iterator[Item],
+    limit: int = 1,
+    size: Callable[[Item], int] = lambda item: 1,
+    alone: Callable[[Item], bool] = lambda item: False,
 ) -> Generator[Item, None, None]:
     """The same items; a thread works out further ones while the caller is busy with one.
 
-    It pauses while those that wait have the size `limit` together; by default one item waits. An error shows
-    when its item is asked for. Leaving early waits for the item under way.
+    It pauses while those that wait have the size `limit` together; by default one item waits. After one that
+    is to be `alone` it pauses until the caller has done with that. An error shows when its item is asked for.
+    Leaving early waits for the item under way.
     """
-    waiting = _Waiting(limit, size)
+    waiting = _Waiting(limit, size, alone)
     thread = threading.Thread(target=waiting.fill, args=(items,), name="ahead")
     thread.start()
     try:
@@ -31,9 +35,11 @@ def ahead(
 class _Waiting(Generic[Item]):
     """The items between the thread and its caller."""
 
-    def __init__(self, limit: int, size: Callable[[Item], int]) -> None:
+    def __init__(self, limit: int, size: Callable[[Item], int], alone: Callable[[Item], bool]) -> None:
         self._limit = limit
         self._size = size
+        self._alone = alone
+        self._in_use = False
         self._items: deque[Item] = deque()
         self._held = 0
         self._ended = self._left = False
@@ -48,8 +54,11 @@ class _Waiting(Generic[Item]):
                     self._held += self._size(item)
                     self._changed.notify()
                     self._changed.wait_for(lambda: self._held < self._limit or self._left)
+                    if self._alone(item):
+                        self._changed.wait_for(lambda: not (self._held or self._in_use) or self._left)
                     if self._left:
                         break
+                del item
             if isinstance(items, Generator):
                 items.close()
         except BaseException as error:  # the caller's to handle
@@ -66,9 +75,13 @@ class _Waiting(Generic[Item]):
                     break
                 item = self._items.popleft()
                 self._held -= self._size(item)
+                self._in_use = True
                 self._changed.notify()
             yield item
             del item
+            with self._changed:
+                self._in_use = False
+                self._changed.notify()
         if self._error:
             raise self._error
 

@@ -50,6 +50,15 @@ def escape(value: str) -> bytes:
     return value.encode()
 
 
+def escape_bytes(value: bytes) -> bytes:
+    """A text in UTF-8 as a field."""
+    if b"\\" in value:
+        value = value.replace(b"\\", b"\\\\")
+    if b"\t" in value or b"\n" in value or b"\r" in value:
+        value = value.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return value
+
+
 def unescape(field: bytes) -> bytes | None:
     """A field's value, None for NULL."""
     if field == NULL:

@@ -26,6 +26,7 @@ OTHER_SERVER = (
     "read whole, since another server, or a database or collection that was made anew, answered than at the"
     " last pass: what lies below the watermark may be other rows there"
 )
+LONG_BYTES = 8 << 20  # a long row, beside which the next one must not cost its memory already
 
 
 class TablePass:
@@ -140,9 +141,11 @@ class TablePass:
     def stage(self, snapshot: Snapshot, since: str | None = None) -> None:
         """Stage the whole table, or what lies above `since`."""
         expected = self._source.estimate(self.table) if self._options.observe and since is None else None
-        with closing(ahead(snapshot.read(self.table, self.result.columns, since))) as chunks:
+        read = snapshot.read(self.table, self.result.columns, since)
+        with closing(ahead(read, alone=lambda chunk: len(chunk.lines) >= LONG_BYTES)) as chunks:
             for chunk in chunks:
                 self.take(chunk, expected)
+                del chunk
         self.refuse_share()
 
     def take(self, chunk: Chunk, expected: int | None = None) -> None:

@@ -7,15 +7,16 @@ in the same snapshot.
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import pymysql
 from pymysql.cursors import SSCursor
 
-from sync.copytext import NULL, Chunk, Rejected, escape, line, misfit, reject
+from sync.copytext import NULL, Chunk, Rejected, escape, escape_bytes, line, misfit, reject
 from sync.errors import SyncError
 from sync.sources.mysql_catalog import SourceTable, column_of, quote
 from sync.sources.mysql_types import (
@@ -76,11 +77,10 @@ class RowReader:
         Raises PyMySQL's errors, and `SyncError` for a row that cannot be had whole.
         """
         with SpooledTemporaryFile(CHUNK_BYTES) as oversize:
-            for rows in _gathered(self._lines()):
-                yield self._chunk(rows, oversize)
+            # No variable of a loop: it would hold a row, which may be long, while the next one is read.
+            yield from map(self._chunk, _gathered(self._lines()), repeat(oversize))
             oversize.seek(0)
-            for rows in _gathered(self._oversize(oversize)):
-                yield self._chunk(rows, oversize)
+            yield from map(self._chunk, _gathered(self._oversize(oversize)), repeat(oversize))
 
     def _lines(self) -> Iterator[list[bytes]]:
         return stream_column(self._connection, f"SELECT {self._line()} FROM {self._from}")
@@ -136,19 +136,27 @@ class RowReader:
         found = 0
         with self._connection.cursor(SSCursor) as cursor:
             cursor.execute(f"SELECT {shown} FROM {self._source.quoted} WHERE {either}")
-            for values in cursor:
+            while (values := cursor.fetchone()) is not None:
                 found += 1
-                yield [
-                    line(
-                        NULL if value is None else (b"" if fits else MISFIT_MARK) + _field(value)
-                        for value, fits in zip(values[::2], values[1::2], strict=True)
-                    )
-                ]
+                rows = [line(map(self._fetched, self._expressions, values[::2], values[1::2]))]
+                del values
+                cursor._result.rows = ()  # type: ignore[attr-defined]  # PyMySQL keeps the last one too
+                yield rows
+                del rows
         if found != len(predicates):
             raise SyncError(
                 f"{self._table.qualified}: {found} rows have one of {len(predicates)} keys"
                 f" ({predicates[0]}, …); declare a key that is unique"
             )
+
+    def _fetched(self, expression: Expression, value: Any, fits: int) -> bytes:
+        if value is None:
+            return NULL
+        if isinstance(value, str):
+            field = escape(value)
+        else:
+            field = b"\\\\x%b" % hexlify(value) if expression.binary else escape_bytes(value)
+        return field if fits else MISFIT_MARK + field
 
 
 def _gathered(pieces: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
@@ -159,16 +167,11 @@ def _gathered(pieces: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         gathered += rows
         size += sum(map(len, rows))
         if size >= CHUNK_BYTES:
+            del rows
             yield gathered
             gathered, size = [], 0
     if gathered:
         yield gathered
-
-
-def _field(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return b"\\\\x" + value.hex().encode()
-    return escape(str(value))
 
 
 def _string(text: str) -> str:

@@ -72,7 +72,8 @@ class Expression:
     `text` is the value as text (never evaluated for NULL); `field` the same as a field of a COPY line; `fits`
     a condition that a value must meet, None where any does; `literal` builds the text of a predicate that
     finds the row by this column. `fetched` is what to select where the row is read by columns: the value
-    itself of text and binary columns, which can be of any size, else the text.
+    itself of text and binary columns, which can be of any size, else the text. Bytes that come then are UTF-8
+    unless the column is `binary`.
     """
 
     text: str
@@ -81,6 +82,7 @@ class Expression:
     literal: str
     fetched: str
     column: str
+    binary: bool
 
 
 def natural_type(column: SourceColumn) -> str:
@@ -149,7 +151,9 @@ def expression(column: SourceColumn, wanted: Column, fetchable: bool) -> Express
     fetched = f"CONCAT({text})"
     if not plain:
         fetched = f"IF({fits}, {name}, {shown})" if shown else name
-    return Expression(text, field, fits, _literal(kind, name), fetched, name)
+    if not plain and kind != "binary" and column.charset in UTF8:
+        fetched = text  # as bytes, which need not be decoded and encoded again
+    return Expression(text, field, fits, _literal(kind, name), fetched, name, kind == "binary")
 
 
 def _refuse_unfit(column: SourceColumn, kind: str, wanted: Column, target: PgType) -> None:

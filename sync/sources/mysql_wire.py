@@ -32,8 +32,10 @@ def stream_column(connection: pymysql.Connection[Any], query: str) -> Iterator[l
     buffer = b""
     while True:
         rows, rest, last = _split(buffer)
+        buffer = b""  # a long row is not kept twice
         if rows:
             yield rows
+            rows = []
         if last is not None:
             if last[0] == ERROR:
                 pymysql.err.raise_mysql_exception(last)
@@ -69,16 +71,17 @@ def _split(buffer: bytes) -> tuple[list[bytes], bytes, bytes | None]:
 
 def _continued(buffer: bytes, position: int) -> tuple[bytes | None, int]:
     """Join a row of several packets; returns None for it while its last packet is not there yet."""
-    parts, length = [], FULL_PACKET
+    view, parts, length = memoryview(buffer), [], FULL_PACKET
+    skipped = LENGTH_BYTES[buffer[position + 4]]
     while length == FULL_PACKET:
         header = buffer[position : position + 4]
         length = int.from_bytes(header[:3], "little")
         start, position = position + 4, position + 4 + length
         if len(header) < 4 or position > len(buffer):
             return None, 0
-        parts.append(buffer[start:position])
-    row = b"".join(parts)
-    return row[LENGTH_BYTES[row[0]] :], position
+        parts.append(view[start + skipped : position])
+        skipped = 0
+    return b"".join(parts), position
 
 
 def _receive(connection: pymysql.Connection[Any], rest: bytes) -> bytes:

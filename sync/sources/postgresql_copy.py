@@ -17,6 +17,7 @@ from sync.copytext import Chunk
 
 CHUNK_BYTES = 1 << 20
 CHUNKS_IN_FLIGHT = 2  # the one that is worked on and the next
+LONG_BYTES = 8 << 20  # beyond which they would cost too much memory
 
 
 class CopyOut:
@@ -43,6 +44,7 @@ class CopyOut:
             if isinstance(passed, BaseException):
                 raise passed
             yield passed
+            del passed
             self._room.release()
         self._thread.join()
 
@@ -51,7 +53,7 @@ class CopyOut:
         if not self._thread.is_alive():
             return
         self._stopped = True
-        self._room.release()
+        self._room.release(1 + CHUNKS_IN_FLIGHT)  # all that one call of `_pass_on` may wait for
         # The driver may be waiting for the server: an end of the stream wakes it, without another connection.
         with (
             suppress(OSError, psycopg2.Error),
@@ -78,7 +80,13 @@ class CopyOut:
             self._passed.put(None)
 
     def _pass_on(self) -> None:
-        rows, self._rows, self._size = self._rows, [], 0
+        rows, long = self._rows, self._size >= LONG_BYTES
+        self._rows, self._size = [], 0
         if rows and not self._stopped:
             self._room.acquire()
             self._passed.put(Chunk(b"".join(rows), len(rows)))
+            del rows
+            if long:  # the driver gets the next row only when this one has been used
+                for _ in range(CHUNKS_IN_FLIGHT):
+                    self._room.acquire()
+                self._room.release(CHUNKS_IN_FLIGHT)

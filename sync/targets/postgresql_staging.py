@@ -18,6 +18,7 @@ from sync.targets.postgresql_names import WorkTables, column_list, identifier
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
 ROW_ERRORS = ("22", "23", "54")
 SHRINK = 8
+SEND_BYTES = 1 << 18  # at once: the driver keeps a buffer of this size, and the library one of twice that
 # "COPY staged, line 3, column price: …": line and column are in the server's language.
 _CONTEXT = re.compile(r"COPY .+, \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$))?", re.MULTILINE)
 
@@ -203,7 +204,7 @@ def _attempt(
 
 def _copy(cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: bytes) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (ENCODING 'UTF8')").format(table, names)
-    cursor.copy_expert(statement, io.BytesIO(lines), len(lines))
+    cursor.copy_expert(statement, io.BytesIO(lines), SEND_BYTES)
 
 
 def _failed_line(error: psycopg2.Error, rows: int) -> int | None:

@@ -68,3 +68,19 @@ def test_items_are_made_until_those_that_wait_reach_the_limit() -> None:
     assert full.wait(timeout=30)  # 1, 2 and 3 are made and wait
     assert made == [0, 1, 2, 3]
     assert list(reading) == [*range(1, 10)]
+
+
+def test_while_an_item_is_used_that_is_to_be_alone_no_other_is_made() -> None:
+    made = []
+
+    def items() -> Generator[int, None, None]:
+        for number in range(6):
+            made.append(number)
+            yield number
+
+    used = []
+    for number in ahead(items(), alone=lambda number: number % 2 == 1):
+        used.append(number)
+        if number % 2 == 1:
+            assert made == used
+    assert used == [*range(6)]
