@@ -21,7 +21,18 @@ from tests.integration.wire import Wire
 
 # A fork of this process would take the locks of its threads along; the server forks before there are any.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.integration.killing", "sync.sources.mysql", "sync.sources.mongodb"])
+# What a pass would load, so that no process has to.
+PROCESSES.set_forkserver_preload(
+    [
+        "pytest",  # the main module, which each process imports
+        "tests.integration.killing",
+        "sync.sources.mysql",
+        "sync.mysql_connection",
+        "sync.sources.mongodb",
+        "pymongo",
+        "sync.targets.postgresql",
+    ]
+)
 TRANSIENT, FENCED = 75, 76
 
 
@@ -30,7 +41,8 @@ def through(url: str, wire: Wire) -> str:
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if parts.scheme == "mongodb" and options.pop("replicaSet", None):
-        options["directConnection"] = "true"
+        # A server that was killed does not come back under the pass: the driver need not wait for it long.
+        options |= {"directConnection": "true", "serverSelectionTimeoutMS": "3000"}
     netloc = parts.netloc.replace(f":{parts.port}", f":{wire.port}")
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(options)))
 

@@ -6,7 +6,7 @@ The servers are this module's own, in ``$SOFTCART_HOME/mortal``.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -38,7 +38,7 @@ from tests.integration.numbers import (
     following,
 )
 from tests.integration.postgresql_support import Databases
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, query
 from tests.integration.wire import Wire
 
 ROWS = 3000
@@ -101,20 +101,39 @@ class Scene:
 
     def kill_under_a_pass(self, table: Table, server: Server, step: int) -> None:
         """Count the bytes that a pass gets from a server, and kill it at one of them under the next."""
+        with self._counted(table, server, step) as (wire, victim, strike):
+            wire.at_byte(self.choose.randrange(1, wire.received), strike)
+            # It may have got all that it needs by then, or a little less than the one before.
+            assert victim.run() in {0, TRANSIENT}
+
+    def kill_at_the_commit(self, table: Table, step: int, answered: bool) -> None:
+        """Kill the target when a pass asks to commit its rows, or when the target has done so."""
+        server, newest = PostgreSQL(self.cluster.home), "SELECT max(_batch) FROM raw.numbers"
+        with self._counted(table, server, step) as (wire, victim, strike):
+            before = query(self.target, newest)
+            wire.at_commit(wire.commits, answered, strike)
+            assert victim.run() == TRANSIENT
+        assert (query(self.target, newest) > before) is answered
+
+    @contextmanager
+    def _counted(
+        self, table: Table, server: Server, step: int
+    ) -> Iterator[tuple[Wire, Victim, Callable[[], bool]]]:
+        """A wire that has counted a pass, and a change for the next; the server is started anew then."""
         killed_url = self.target if server.name == "postgres" else self.source
+
+        def strike() -> bool:
+            kill(server)
+            return False
+
         with Wire(urlsplit(killed_url).port or 0) as wire:
             by_wire = [through(url, wire) if url == killed_url else url for url in (self.source, self.target)]
             victim = Victim(table, *by_wire)
             assert victim.run() == 0
             self.change(step)
-
-            def strike() -> bool:
-                kill(server)
-                return False
-
-            # The next one may get a little less.
-            wire.at_byte(self.choose.randrange(1, wire.received * 4 // 5), strike)
-            assert victim.run() == TRANSIENT
+            yield wire, victim, strike
+        if server.process():
+            kill(server)
         server.start(self.cluster.ports, lambda line: None)
 
     def assert_equal_after_a_pass(self, table: Table) -> None:
@@ -139,6 +158,21 @@ def test_a_server_that_is_killed_under_a_pass_costs_nothing_but_another_one(
     for step, (strategy, server) in enumerate(product(STRATEGIES, [source, *targets]), 1):
         table = following(numbers, strategy)
         scene.kill_under_a_pass(table, server, step)
+        scene.assert_equal_after_a_pass(table)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_target_that_is_killed_at_the_commit_has_all_of_a_pass_or_nothing(
+    strategy: Strategy, mortal: Cluster, target: str
+) -> None:
+    empty_shop(MariaDB(mortal.home), mortal.ports.known()["mysql"])
+    with opened(mortal, "mysql") as numbers:
+        numbers.fill(ROWS)
+        table = following(numbers, strategy)
+    scene = Scene(mortal, "mysql", target, random.Random(1))
+    scene.assert_equal_after_a_pass(table)  # a first load has other commits
+    for step, answered in enumerate((False, True), 1):
+        scene.kill_at_the_commit(table, step, answered)
         scene.assert_equal_after_a_pass(table)
 
 

@@ -19,7 +19,8 @@ class Wire:
     """Passes connections on to `port` of this machine until it is left.
 
     A step is a message of a client that comes after an answer of the server: a statement, its data, a commit.
-    `steps` counts them over all connections; `received` counts the bytes that the server sent.
+    `steps` counts them over all connections; `received` counts the bytes that the server sent, `commits` the
+    commits that a client of PostgreSQL asked for.
     """
 
     def __init__(self, port: int) -> None:
@@ -42,13 +43,18 @@ class Wire:
         """Do `action` when the server has sent that many bytes, in the same way."""
         self._arm(lambda: self.received >= byte, action)
 
+    def at_commit(self, commit: int, answered: bool, action: Callable[[], bool]) -> None:
+        """Do `action` in the same way when a client asks for that commit, or when the server answers it."""
+        self._arm(lambda: self.commits >= commit and self._asking is not answered, action)
+
     def disarm(self) -> None:
         """Count anew, and do nothing."""
         self._arm(lambda: False, lambda: True)
 
     def _arm(self, due: Callable[[], bool], action: Callable[[], bool]) -> None:
         with self._lock:
-            self.steps = self.received = 0
+            self.steps = self.received = self.commits = 0
+            self._asking = False
             self._due, self._action = due, action
 
     def __enter__(self) -> Self:
@@ -79,7 +85,7 @@ class Wire:
 
     def _pass_on(self, one: socket.socket, other: socket.socket, turn: list[bool], asks: bool) -> None:
         try:
-            while (piece := one.recv(PIECE)) and self._may_pass(len(piece), turn, asks):
+            while (piece := one.recv(PIECE)) and self._may_pass(piece, turn, asks):
                 other.sendall(piece)
         except OSError:
             return  # one of them is gone
@@ -88,13 +94,14 @@ class Wire:
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
-    def _may_pass(self, size: int, turn: list[bool], asks: bool) -> bool:
+    def _may_pass(self, piece: bytes, turn: list[bool], asks: bool) -> bool:
         with self._lock:
             if asks:
                 self.steps += turn[0]
+                self.commits += b"COMMIT\0" in piece
             else:
-                self.received += size
-            turn[0] = not asks
+                self.received += len(piece)
+            turn[0], self._asking = not asks, asks
             if not self._due():
                 return True
             self._due = lambda: False
