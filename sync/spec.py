@@ -61,11 +61,7 @@ class Column:
             return
         if parse_type(self.type).base not in {"date", "timestamp", "timestamptz"}:
             raise SpecError(f"column {self.name}: zero_date is for dates and timestamps, not for {self.type}")
-        if self.zero_date != ZERO_DATE_NULL and not _is_date(self.zero_date):
-            raise SpecError(
-                f"column {self.name}: zero_date is {ZERO_DATE_NULL!r} or a date such as '2000-01-01', not"
-                f" {self.zero_date!r}"
-            )
+        _check_zero_date(f"column {self.name}", self.zero_date)
 
     @property
     def source_name(self) -> str:
@@ -91,6 +87,8 @@ class Table:
     `cursor` names the column of the watermark strategy, which grows with every change of a row: a time or a
     number. Each pass reads again what lies within `overlap_seconds` behind a time, for an application may
     write an earlier one than its commit's.
+
+    `zero_date` is for the dates and times of a table in MySQL whose columns are not declared, see `Column`.
     """
 
     name: str
@@ -112,6 +110,7 @@ class Table:
     adopt: bool = False
     paused: bool = False
     max_rejected_share: float | None = None
+    zero_date: str | None = None
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -147,6 +146,10 @@ class Table:
             raise SpecError(f"table {self.name}: a table is adopted by its key; declare one")
         if self.adopt and (self.history or self.deletes is not Deletes.IGNORE):
             raise SpecError(f"table {self.name}: an adopted table has no change log and ignores deletes")
+        if self.zero_date is not None:
+            _check_zero_date(f"table {self.name}", self.zero_date)
+            if self.columns:
+                raise SpecError(f"table {self.name}: it declares its columns; declare zero_date with those")
         if self.max_rejected_share is not None and not 0 <= self.max_rejected_share <= 1:
             raise SpecError(f"table {self.name}: max_rejected_share is a share between 0 and 1")
 
@@ -165,6 +168,13 @@ class Table:
     def qualified(self) -> str:
         """`schema.name` in the target, for messages and metadata; never for SQL."""
         return f"{self.schema}.{self.name}"
+
+
+def _check_zero_date(name: str, wanted: str) -> None:
+    if wanted != ZERO_DATE_NULL and not _is_date(wanted):
+        raise SpecError(
+            f"{name}: zero_date is {ZERO_DATE_NULL!r} or a date such as '2000-01-01', not {wanted!r}"
+        )
 
 
 def _is_date(text: str) -> bool:

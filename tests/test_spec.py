@@ -19,6 +19,8 @@ def make(**overrides: object) -> Table:
         ({"optional": True}, "has to declare its columns"),
         ({"adopt": True}, "ignores deletes"),
         ({"max_rejected_share": 2.0}, "between 0 and 1"),
+        ({"zero_date": "NULL"}, "zero_date is 'null' or a date"),
+        ({"zero_date": "null", "columns": (Column("id", "date"),)}, "declare zero_date with those"),
         ({"columns": (Column("id", "date", zero_date="null"),)}, "key column 'id' takes no NULL"),
     ],
 )

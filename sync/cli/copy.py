@@ -47,6 +47,12 @@ from sync.systems import open_source, open_target
 @click.option(
     "--cursor", help="The column that grows with every change of a row, for the watermark strategy."
 )
+@click.option(
+    "--zero-date",
+    metavar="null|DATE",
+    help="What MySQL's date 0000-00-00 becomes, as null or 1970-01-01. As last time where it is not given; at"
+    " first such a row goes to the quarantine.",
+)
 @click.option("--reconcile", is_flag=True, help="Compare the whole table, which finds deletes too.")
 @click.option(
     "--reload", is_flag=True, help="Disregard where the last pass ended, and accept a column of another type."
@@ -63,6 +69,7 @@ def copy(
     strategy: str | None,
     key: tuple[str, ...],
     cursor: str | None,
+    zero_date: str | None,
     reconcile: bool,
     reload: bool,
     dry_run: bool,
@@ -74,7 +81,7 @@ def copy(
     in the target, and the next pass goes on from there. A table that fails does not stop the others; the exit
     code is 1 then.
     """
-    asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, reload)
+    asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, zero_date, reload)
     options = Options(compare=Compare.ALL if reconcile else Compare.TOUCHED, reload=reload, dry_run=dry_run)
     with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
         states = target.states()

@@ -22,6 +22,7 @@ class Asked:
     strategy: Strategy | None = None
     key: tuple[str, ...] = ()
     cursor: str | None = None
+    zero_date: str | None = None
     reload: bool = False
 
 
@@ -49,7 +50,8 @@ def declare(name: TableName, source: Source, asked: Asked, state: TableState | N
     elif asked.cursor:
         raise SyncError(f"{table.qualified}: --cursor goes with --strategy watermark, and this is {strategy}")
     try:
-        return replace(table, key=key, cursor=cursor, strategy=strategy)
+        zero_date = asked.zero_date or table.zero_date
+        return replace(table, key=key, cursor=cursor, strategy=strategy, zero_date=zero_date)
     except SpecError as error:
         raise SyncError(str(error)) from error
 

@@ -26,7 +26,7 @@ from sync.sources.mysql_catalog import SourceTable, column_of, primary_key, read
 from sync.sources.mysql_log import reread, touched_since
 from sync.sources.mysql_portions import INDEX, Order
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
-from sync.sources.mysql_types import natural_type
+from sync.sources.mysql_types import natural_type, zero_date
 from sync.spec import Column, Strategy, Table
 from sync.urls import DatabaseUrl, parse
 
@@ -70,7 +70,7 @@ class MySQLSource:
                 raise
             return Description(table.columns, exists=False)
         columns = table.columns or tuple(
-            Column(column.name, natural_type(column), column.comment)
+            Column(column.name, natural_type(column), column.comment, zero_date=zero_date(table, column))
             for column in source.columns.values()
             if column.name not in table.exclude
         )

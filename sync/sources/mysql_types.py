@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sync.errors import SyncError
 from sync.sources.mysql_catalog import SourceColumn, quote
-from sync.spec import ZERO_DATE_NULL, Column
+from sync.spec import ZERO_DATE_NULL, Column, Table
 from sync.types import PgType, parse_type
 
 # A backslash before "!" or "#" occurs in no escaped field, so a mark cannot be mistaken for data.
@@ -101,6 +101,18 @@ def natural_type(column: SourceColumn) -> str:
     natural = {"float": "real", "double": "double precision", "json": "jsonb", "binary": "bytea",
                "time": "interval", "year": "smallint", "inet4": "inet", "inet6": "inet"}  # fmt: skip
     return natural.get(kind, kind)
+
+
+def zero_date(table: Table, column: SourceColumn) -> str | None:
+    """What a zero date becomes in a column of the catalog. Raises `SyncError` for NULL in the key."""
+    if table.zero_date is None or kind_of(column) not in DATES:
+        return None
+    if table.zero_date == ZERO_DATE_NULL and column.name in table.key:
+        raise SyncError(
+            f"{table.qualified}: key column {column.name} takes no NULL; give zero_date a date, or declare"
+            f" the columns, each with its own"
+        )
+    return table.zero_date
 
 
 def _natural_integer(column: SourceColumn) -> str:

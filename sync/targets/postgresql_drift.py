@@ -127,7 +127,9 @@ def reads_anew(table: Table, columns: Sequence[Column], state: TableState) -> bo
         return False
     before = from_json(state.declaration)
     now, then = _readings(table), _readings(before)
-    return table.exclude != before.exclude or any(
+    if (table.exclude, table.zero_date) != (before.exclude, before.zero_date):
+        return True
+    return any(
         now.get(column.name, _plain(column.name)) != then.get(column.name, _plain(column.name))
         for column in columns
     )

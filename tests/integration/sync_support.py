@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import pymysql
+
 from sync.connections import connect_postgresql
 from sync.engine import run_pass
 from sync.passes import Options, PassResult
@@ -19,6 +21,14 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
     with closing(connect_postgresql(url)) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+def execute(connection: pymysql.Connection[Any], *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements in MySQL; the last one's rows."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pymysql
 import pytest
@@ -15,7 +15,7 @@ from sync.errors import SyncError
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Table
 from tests.integration.mysql_values import EVERYWHERE, MARIADB, MYSQL, Values
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
 
@@ -42,12 +42,6 @@ def server(request: pytest.FixtureRequest) -> Server:
 def pipeline(server: Server, staging: str) -> Iterator[Pipeline]:
     with closing(MySQLSource(server.url)) as source:
         yield Pipeline(source, staging)
-
-
-def execute(connection: Shop, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def column_types(pipeline: Pipeline, name: str) -> list[str]:
@@ -227,6 +221,25 @@ def test_a_declaration_maps_zero_dates_and_no_other(pipeline: Pipeline, server: 
         "5": "column at: '2024-01-00 00:00:00.000' cannot be stored as timestamp",
     }
     assert pipeline.run(ZERO_DATES).changed == 0
+
+
+def test_a_table_maps_the_zero_dates_of_columns_from_the_catalog(pipeline: Pipeline, server: Server) -> None:
+    execute(
+        server.shop,
+        "SET sql_mode = ''",
+        "CREATE TABLE days (day DATE PRIMARY KEY, at DATETIME, n INT)",
+        "INSERT INTO days VALUES (0, 0, 0), ('2024-01-02', '2024-00-02', 1)",
+    )
+    days = Table("days", "mysql", "shop", ("day",))
+    assert pipeline.run(days).quarantined == 2
+    with pytest.raises(SyncError, match=r"raw\.days: key column day takes no NULL"):
+        pipeline.run(replace(days, zero_date="null"))
+    assert pipeline.run(replace(days, zero_date="1970-01-01")).quarantined == 1
+    expected = [("1970-01-01", "1970-01-01 00:00:00", 0)]
+    assert pipeline.query("SELECT day::text, at::text, n FROM raw.days") == expected
+    by_number = replace(days, name="numbered", source_table="days", key=("n",), zero_date="null")
+    pipeline.run(by_number)
+    assert pipeline.query("SELECT day, at FROM raw.numbered") == [(None, None)]
 
 
 def test_a_zero_date_of_a_column_without_dates_is_refused(pipeline: Pipeline, server: Server) -> None:

@@ -82,6 +82,15 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     assert query(staging, "SELECT rowid, price, xmin::text FROM raw.sales_data ORDER BY 1") == before
 
 
+def test_zero_dates_are_mapped_as_asked_and_as_last_time(command: Command, dated: Shop, staging: str) -> None:
+    for options in ((), ("--zero-date", "1970-01-01"), ()):
+        command.run("copy", "env:SHOP", "shop.dated", *TO, *options)
+    days = "SELECT day::text FROM raw.dated ORDER BY id"
+    assert query(staging, days) == [("2024-01-01",), ("1970-01-01",), ("1970-01-01",)]
+    said = command.run("copy", "env:SHOP", "shop.dated", *TO, "--zero-date", "never", exit_code=1).stderr
+    assert "zero_date is 'null' or a date" in said
+
+
 def test_a_table_that_fails_is_named_and_does_not_stop_the_others(command: Command, sales: Shop) -> None:
     done = command.run("copy", "env:SHOP", "shop.nowhere", "shop.sales_data", *TO, "--json", exit_code=1)
 
