@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import pymysql
@@ -11,22 +10,10 @@ import pytest
 from sync.sources.mysql import MySQLSource
 from sync.spec import Table
 from tests.conftest import MySQLUrls
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
 MEMBERS = Table("members", "mysql", "shop", key=("id",))
-
-
-@pytest.fixture
-def pipeline(shop: Shop, urls: dict[str, str], staging: str) -> Iterator[Pipeline]:
-    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
-        yield Pipeline(source, staging)
-
-
-def execute(connection: Shop, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def test_unique_and_not_null_columns_of_the_source_are_plain_columns(pipeline: Pipeline, shop: Shop) -> None:

@@ -15,7 +15,7 @@ from sync.errors import SyncError
 from sync.sources.mongodb import MongoDBSource
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
 
@@ -37,12 +37,6 @@ def pipeline(shop: Shop, urls: dict[str, str], staging: str) -> Iterator[Pipelin
     )
     with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
         yield Pipeline(source, staging)
-
-
-def execute(connection: Shop, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def grow_old(pipeline: Pipeline, shop: Shop, table: Table) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
 import pymysql
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
 ITEMS = Table("items", "mysql", "shop", key=("id",), history=True)
@@ -34,18 +31,6 @@ WIDENED = [
     ("FLOAT", "0.1", "DOUBLE", "0.1", "0.10000000149011612", "0.1", "double precision"),
     ("VARCHAR(3)", "'ab '", "VARCHAR(99)", "'abcd'", "ab ", "abcd", "text"),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def pipeline(shop: Shop, urls: dict[str, str], staging: str) -> Iterator[Pipeline]:
-    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
-        yield Pipeline(source, staging)
-
-
-def execute(connection: Shop, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def live(pipeline: Pipeline, *columns: str) -> list[tuple[object, ...]]:

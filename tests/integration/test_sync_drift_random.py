@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pymysql
@@ -12,7 +11,6 @@ import pytest
 
 from sync.errors import SyncError
 from sync.passes import Compare
-from sync.sources.mysql import MySQLSource
 from sync.spec import Strategy, Table
 from tests.integration.sync_support import Pipeline
 
@@ -91,12 +89,6 @@ class Changing:
         with self.shop.cursor() as cursor:
             cursor.execute(f"SELECT {', '.join(['id', *self.columns])} FROM items ORDER BY id")
             return list(cursor.fetchall())
-
-
-@pytest.fixture
-def pipeline(shop: Shop, urls: dict[str, str], staging: str) -> Iterator[Pipeline]:
-    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
-        yield Pipeline(source, staging)
 
 
 @pytest.mark.parametrize("seed", range(3))

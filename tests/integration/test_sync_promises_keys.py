@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import pymysql
-import pytest
 from bson import Binary, Decimal128, ObjectId
 from pymongo.database import Database
 
 from sync.passes import Compare
 from sync.sources.mongodb import MongoDBSource
-from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 
@@ -49,12 +46,6 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     ),
     "bits": (("BIT(64)",), ("numeric(20,0)",), ("0xFFFFFFFFFFFFFFFF", "0xFFFFFFFFFFFFFFFE", "0", "1")),
 }  # fmt: skip
-
-
-@pytest.fixture
-def pipeline(shop: pymysql.Connection, urls: dict[str, str], staging: str) -> Iterator[Pipeline]:
-    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
-        yield Pipeline(source, staging)
 
 
 def run(connection: pymysql.Connection, *statements: str) -> None:

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 
 import pymysql
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Table
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
 ORDERS = Table(
     "orders", "mysql", "shop", ("id",),
     columns=(Column("id", "integer"), Column("day", "date"), Column("note", "text")), history=True,
 )  # fmt: skip
-
-
-@pytest.fixture
-def pipeline(shop: Shop, urls: dict[str, str], staging: str) -> Iterator[Pipeline]:
-    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as source:
-        yield Pipeline(source, staging)
 
 
 @pytest.fixture
@@ -37,12 +28,6 @@ def orders(shop: Shop) -> Shop:
         r" (3, '2024-00-07', 'part'), (4, '2024-01-04', 'a\0b'), (5, '2024-01-05', 'ok')",
     )
     return shop
-
-
-def execute(connection: Shop, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 def live(pipeline: Pipeline) -> list[int]:
