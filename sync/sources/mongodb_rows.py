@@ -81,38 +81,46 @@ class DocumentReader:
         if self._plain_id and all(document[4] == OBJECT_ID for document in documents):
             return b"".join([b"%s\n" % hexlify(document[9:21]) for document in documents])
         key_fields = [self._fields[index] for index in self._key]
-        with suppress(InvalidBSON, MisfitError):
-            return _lines(self._masking(bson.decode_all(b"".join(documents), CODEC)), key_fields)
-        lines: list[bytes] = []
-        for document, _ in _decoded(documents):
-            with suppress(MisfitError):
-                lines.append(_lines(self._masking([document]), key_fields))
-        return b"".join(lines)
+        decoded, _ = self._decode(b"".join(documents))
+        with suppress(MisfitError):
+            return _lines(decoded, key_fields)
+        return b"".join(filter(None, (_line(document, key_fields) for document in decoded)))
 
     def _piece(self, piece: bytes) -> Chunk:
         """The rows of some documents: all at once, which is much less work, if nothing is wrong with any."""
-        with suppress(InvalidBSON, MisfitError):
-            documents = self._masking(bson.decode_all(piece, CODEC))
-            return Chunk(_lines(documents, self._fields), len(documents))
+        documents, flaws = self._decode(piece)
+        if not flaws:
+            with suppress(MisfitError):
+                return Chunk(_lines(documents, self._fields), len(documents))
         lines: list[bytes] = []
         rejected: list[Rejected] = []
-        for document, flaw in _decoded(split(piece)):
-            self._masking([document])
-            try:
-                if flaw:
-                    raise MisfitError(flaw)
-                lines.append(_lines([document], self._fields))
-            except MisfitError:
-                rejected.append(self._reject(document, flaw))
+        for number, document in enumerate(documents):
+            if number not in flaws and (written := _line(document, self._fields)):
+                lines.append(written)
+            else:
+                rejected.append(self._reject(document, flaws.get(number)))
         return Chunk(b"".join(lines), len(lines), tuple(rejected))
 
-    def _masking(self, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _decode(self, batch: bytes) -> tuple[list[dict[str, Any]], dict[int, str]]:
+        """Documents, masked, and what is wrong with some by their number: text that is not UTF-8 spoils its
+        own document alone."""
+        flaws: dict[int, str] = {}
+        try:
+            documents = bson.decode_all(batch, CODEC)
+        except InvalidBSON:
+            documents = []
+            for number, encoded in enumerate(split(batch)):
+                try:
+                    documents.append(bson.decode(encoded, CODEC))
+                except InvalidBSON as error:
+                    flaws[number] = f"not valid BSON: {error}"
+                    documents.append(bson.decode(encoded, LENIENT))
         for path in self._masked:
             for document in documents:
                 _mask(document, path)
-        return documents
+        return documents, flaws
 
-    def _reject(self, document: dict[str, Any], flaw: str) -> Rejected:
+    def _reject(self, document: dict[str, Any], flaw: str | None) -> Rejected:
         written: list[bytes] = []
         flaws = [flaw] if flaw else []
         misfits: set[int] = set()
@@ -139,13 +147,11 @@ def _lines(documents: Sequence[dict[str, Any]], columns: Sequence[tuple[Values, 
     return b"\n".join([*map(b"\t".join, zip(*written, strict=True)), b""])
 
 
-def _decoded(documents: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Documents, each with what is wrong with it: text that is not UTF-8 spoils its own."""
-    for encoded in documents:
-        try:
-            yield bson.decode(encoded, CODEC), ""
-        except InvalidBSON as error:
-            yield bson.decode(encoded, LENIENT), f"not valid BSON: {error}"
+def _line(document: dict[str, Any], columns: Sequence[tuple[Values, Fields]]) -> bytes | None:
+    """A document as a COPY line, None where a value does not fit its column."""
+    with suppress(MisfitError):
+        return _lines([document], columns)
+    return None
 
 
 def _values_of(path: str | None) -> Values:
