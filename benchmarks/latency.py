@@ -1,7 +1,8 @@
 """``make latency``: from a commit in MySQL to its row in production's fact, and where each second goes.
 
-The demo's traffic runs meanwhile, and so does Dagster's daemon, as `make ui` starts it. The sales that are
-measured are deleted at the end.
+The demo's traffic runs meanwhile, and so does Dagster's daemon, as `make ui` starts it. Sales are committed
+at random moments, whether the one before has arrived or not. They are deleted at the end, and once the
+traffic has ended production is compared with the shop. 100 samples or more are kept in `latency.md`.
 """
 
 from __future__ import annotations
@@ -15,29 +16,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from random import Random
-from typing import Any
 
 import click
 import dagster as dg
-from dagster import RunsFilter
-from psycopg2.extensions import connection as PostgreSQLConnection
-from pymysql.connections import Connection as MySQLConnection
 from rich.console import Console
 from rich.table import Table
 
-from softcart_assets.requests import SOURCE_TAG
-from sync.connections import connect_mysql, connect_postgresql
+from benchmarks.afterwards import Processes, differences, runs_since
+from benchmarks.sales import Sales
 
-POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 300.0
-SALE = """
-    INSERT INTO sales_data (product_id, customer_id, price, quantity, timestamp)
-    SELECT product_id, customer_id, price, 1, UTC_TIMESTAMP() FROM sales_data ORDER BY rowid DESC LIMIT 1
-"""
-SOLD = "SELECT 1 FROM sales_data WHERE rowid = %s"
-RAW = "SELECT 1 FROM raw.sales_data WHERE rowid = %s"
-FACT = "SELECT 1 FROM star.fact_sales WHERE sale_key = %s::numeric * 2 + 1"  # as the star numbers sales
+KEPT = Path(__file__).with_name("latency.md")
+KEPT_SAMPLES = 100
+PAUSE_SECONDS = 12.0  # the longest one between two sales: 100 take ten minutes
 STAGES = (
     ("commit to request", "waiting for a tick, or for the run before"),
     ("request to start", "queue, and a process that imports the definitions"),
@@ -60,101 +52,54 @@ class Sample:
 
 @click.command()
 @click.option("--samples", default=100, show_default=True, type=click.IntRange(min=1))
-@click.option("--seed", type=int, help="Makes the same pauses between two samples.")
+@click.option("--seed", type=int, help="Makes the same pauses between two sales.")
 def main(samples: int, seed: int | None) -> None:
     """Measure SAMPLES sales under the demo's traffic, and print how long each took on its way."""
-    console = Console()
-    with following(), dg.DagsterInstance.get() as instance, ExitStack() as opened:
-        shop: MySQLConnection[Any] = opened.enter_context(
-            closing(connect_mysql(os.environ["SOFTCART_MYSQL_ADMIN_URL"], autocommit=True))
-        )
-        staging = opened.enter_context(closing(connect_postgresql(os.environ["SOFTCART_STAGING_URL"])))
-        production = opened.enter_context(closing(connect_postgresql(os.environ["SOFTCART_PRODUCTION_URL"])))
-        rowids: list[int] = []
-        measured: list[Sample] = []
-        pauses = Random(seed)
-        try:
-            while len(measured) < samples:
-                rowids.append(_sell(shop))
-                sample = _follow(rowids[-1], shop, staging, production, instance)
-                if sample is None:
-                    continue
-                measured.append(sample)
-                console.print(f"{len(measured):>4} {sample.total:6.1f} s", highlight=False)
-                time.sleep(pauses.uniform(0, 10))  # or each would begin just after a run
-        finally:
-            _delete(shop, rowids)
-    show(measured, console)
+    console = Console(record=True, width=100)
+    with running("stack", "ui"), ExitStack() as opened:
+        instance = opened.enter_context(dg.DagsterInstance.get())
+        with running("demo", "traffic"), closing(Sales(instance)) as sales:
+            sales.first()  # which waits for Dagster to start
+            began, processes = time.time(), Processes()
+            measured = measure(sales, samples, Random(seed), console)
+        show(measured, console)
+        found = differences(instance)
+        console.print(f"{runs_since(instance, began)} in {(time.time() - began) / 60:.0f} minutes")
+        console.print(f"memory: {processes.grown()}")
+        console.print(f"shop and production once the traffic ended: {found or 'equal'}")
+    if samples >= KEPT_SAMPLES:
+        KEPT.write_text(kept(console))
+    if found:
+        sys.exit(1)
 
 
 @contextmanager
-def following() -> Iterator[None]:
-    """Dagster's daemon and the demo's traffic, for as long as the block runs."""
-    commands = ["stack", "ui"], ["demo", "traffic"]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for command in commands
-    ]  # where the UI is being served already, its own daemon does
+def running(*command: str) -> Iterator[None]:
+    """A command of this clone for as long as the block runs; where the UI is being served already, it ends at
+    once and the other one's daemon does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield
     finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(60)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(60)
 
 
-def _sell(shop: MySQLConnection[Any]) -> int:
-    with shop.cursor() as cursor:
-        cursor.execute(SALE)
-        return int(cursor.lastrowid or 0)
-
-
-def _delete(shop: MySQLConnection[Any], rowids: list[int]) -> None:
-    with shop.cursor() as cursor:
-        cursor.executemany("DELETE FROM sales_data WHERE rowid = %s", [(rowid,) for rowid in rowids])
-
-
-def _follow(
-    rowid: int,
-    shop: MySQLConnection[Any],
-    staging: PostgreSQLConnection,
-    production: PostgreSQLConnection,
-    instance: dg.DagsterInstance,
-) -> Sample | None:
-    """A sale on its way; None for one that a customer cancelled meanwhile, as the traffic does."""
-    committed = time.time()
-    seen = []
-    for connection, query in ((staging, RAW), (staging, FACT), (production, FACT)):
-        while not _has(connection, query, rowid):
-            if not _has(shop, SOLD, rowid):
-                return None
-            if time.time() > committed + PATIENCE_SECONDS:
-                raise click.ClickException(
-                    f"sale {rowid} has not arrived after {PATIENCE_SECONDS:g} s; see Dagster's runs"
-                )
-            time.sleep(POLL_SECONDS)
-        seen.append(time.time())
-    requested, started = _run(instance, seen[0])
-    times = (committed, max(requested, committed), max(started, committed), *seen)
-    return Sample(tuple(later - earlier for earlier, later in pairwise(times)))
-
-
-def _has(connection: MySQLConnection[Any] | PostgreSQLConnection, query: str, rowid: int) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(query, (rowid,))
-        return cursor.fetchone() is not None
-
-
-def _run(instance: dg.DagsterInstance, seen: float) -> tuple[float, float]:
-    """When the run that brought a row was requested, and when it started."""
-    for record in instance.get_run_records(RunsFilter(tags={SOURCE_TAG: "mysql"}), limit=10):
-        if record.start_time and record.start_time <= seen:
-            return record.create_timestamp.timestamp(), record.start_time
-    raise click.ClickException("another run than a sensor's brought the row; run nothing else meanwhile")
+def measure(sales: Sales, samples: int, pauses: Random, console: Console) -> list[Sample]:
+    """Sell at random moments until so many have arrived."""
+    measured: list[Sample] = []
+    next_at = time.time()
+    while len(measured) < samples:
+        if time.time() >= next_at and len(measured) + sales.under_way < samples:
+            sales.sell()
+            next_at = time.time() + pauses.uniform(0, PAUSE_SECONDS)
+        for times in sales.arrived():
+            measured.append(Sample(tuple(later - earlier for earlier, later in pairwise(times))))
+            click.echo(f"{len(measured):>4} {measured[-1].total:6.1f} s")
+    return measured
 
 
 def show(samples: list[Sample], console: Console) -> None:
@@ -172,6 +117,12 @@ def _figures(seconds: list[float]) -> list[str]:
     ordered = sorted(seconds)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
     return [f"{figure:.1f}" for figure in (statistics.median(ordered), p95, ordered[-1])]
+
+
+def kept(console: Console) -> str:
+    load = os.getloadavg()[2]
+    head = f"Made by `make latency` on {os.cpu_count()} cores, load average {load:.1f}: the demo's traffic, "
+    return f"# From a commit in MySQL to production\n\n{head}sensors on.\n\n```\n{console.export_text()}```\n"
 
 
 if __name__ == "__main__":
