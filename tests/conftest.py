@@ -20,16 +20,13 @@ Reader logins: ``urls["SOFTCART_MYSQL_URL"]``, ``urls["SOFTCART_MONGO_URL"]``; l
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pymysql
 import pytest
-from psycopg2 import sql
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -39,8 +36,8 @@ from stack.mariadb import MariaDB
 from stack.mysql import MySQL
 from stack.mysql_server import DATABASES, MySQLServer
 from stack.packages import Toolbox
-from stack.postgres import PostgreSQL
 from sync.connections import connect_mysql
+from tests.fresh import drop_spare_databases, fresh_database
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +45,7 @@ def stack() -> Iterator[Cluster]:
     cluster = Cluster(Home.from_environment().for_tests, {})
     cluster.up(lambda line: None)
     yield cluster
+    drop_spare_databases(cluster)
     cluster.down(lambda line: None)
 
 
@@ -122,23 +120,6 @@ def catalog(stack: Cluster, urls: dict[str, str]) -> Iterator[Database[dict[str,
         with MongoClient[dict[str, Any]]("127.0.0.1", stack.ports.known()["mongodb"], **login) as root:
             root.drop_database(database.name)
         yield database
-
-
-@contextmanager
-def fresh_database(stack: Cluster, url: str) -> Iterator[str]:
-    """A new empty PostgreSQL database for the login of a URL; dropped afterwards, whoever still uses it."""
-    server = PostgreSQL(stack.home)
-    port = stack.ports.known()["postgres"]
-    name = f"test_{uuid.uuid4().hex}"
-    parts = urlsplit(url)
-    names = {"name": sql.Identifier(name), "owner": sql.Identifier(parts.username or "")}
-    with closing(server.connect(port)) as root, root.cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner}").format(**names))
-    try:
-        yield urlunsplit(parts._replace(path=f"/{name}"))
-    finally:
-        with closing(server.connect(port)) as root, root.cursor() as cursor:
-            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {name} WITH (FORCE)").format(**names))
 
 
 @pytest.fixture

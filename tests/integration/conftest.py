@@ -11,7 +11,7 @@ import pytest
 from stack.cluster import Cluster
 from sync.sources.mysql import MySQLSource
 from sync.sources.postgresql import PostgreSQLSource
-from tests.conftest import fresh_database
+from tests.fresh import fresh_database
 from tests.integration import sales as sales_data
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, execute

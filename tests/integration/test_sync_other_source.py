@@ -19,7 +19,8 @@ from sync.sources.mongodb import MongoDBSource
 from sync.sources.mysql import MySQLSource
 from sync.sources.postgresql import PostgreSQLSource
 from sync.spec import Column, Strategy, Table
-from tests.conftest import MySQLUrls, fresh_database
+from tests.conftest import MySQLUrls
+from tests.fresh import fresh_database
 from tests.integration.cli.command import TO, Command
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, query

@@ -27,7 +27,8 @@ from sync.connections import connect_mysql
 from sync.sources.postgresql import PostgreSQLSource
 from sync.spec import Strategy, Table
 from sync.systems import open_source
-from tests.conftest import empty_shop, fresh_database
+from tests.conftest import empty_shop
+from tests.fresh import drop_spare_databases, fresh_database
 from tests.integration.killing import TRANSIENT, Victim, through
 from tests.integration.numbers import (
     MongoDBNumbers,
@@ -52,6 +53,7 @@ def mortal() -> Iterator[Cluster]:
         cluster = Cluster(Home.from_environment().for_killing, {})
         cluster.up(lambda line: None)
         yield cluster
+        drop_spare_databases(cluster)
         cluster.down(lambda line: None)
 
 

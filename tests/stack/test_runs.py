@@ -10,7 +10,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from stack.cluster import Cluster
 from stack.runs import fail_dead_runs, process_of
-from tests.conftest import fresh_database
+from tests.fresh import fresh_database
 
 SCRIPT = """
 import sys

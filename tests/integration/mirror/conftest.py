@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from stack.cluster import Cluster
-from tests.conftest import fresh_database
+from tests.fresh import fresh_database
 from tests.integration.mirror.small_star import SmallStar, emptied
 
 

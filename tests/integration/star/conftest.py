@@ -10,7 +10,7 @@ import pytest
 from softcart_assets.dbt import compiled, runner
 from stack.cluster import Cluster
 from sync.connections import connect_postgresql
-from tests.conftest import fresh_database
+from tests.fresh import fresh_database
 from tests.integration.star.staging import Staging
 
 
