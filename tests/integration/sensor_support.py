@@ -41,9 +41,15 @@ def definitions(tables: Sequence[Table]) -> dg.Definitions:
 class Ticks:
     """Each tick gets the cursor that the last one left."""
 
-    def __init__(self, instance: DagsterInstance, tables: Sequence[Table], source: str) -> None:
+    def __init__(
+        self,
+        instance: DagsterInstance,
+        tables: Sequence[Table],
+        source: str,
+        given: dg.Definitions | None = None,
+    ) -> None:
         self.instance = instance
-        self.definitions = definitions(tables)
+        self.definitions = given or definitions(tables)
         self.sensor = f"{source}_changes"
         self.cursor: str | None = None
         self.said: str | None = None  # by the last tick
