@@ -211,12 +211,6 @@ class MongoDBSnapshot:
                 yield keys, b""
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
-        # Documents are decoded on this side, which takes about as long as the target's work.
-        return ahead(self._chunks(table, columns, since))
-
-    def _chunks(
-        self, table: Table, columns: Sequence[Column], since: str | None
-    ) -> Generator[Chunk, None, None]:
         rows = DocumentReader(table, columns)
         if table.strategy is Strategy.LOG:
             with mongodb_errors(table.qualified):
