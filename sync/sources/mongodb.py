@@ -128,8 +128,8 @@ class MongoDBSource:
         return Position.parse(position).time == Position.parse(end.position).time
 
     def touched(self, starts: Mapping[Table, str], end: LogEnd, limit: int, seconds: float) -> Changes:
-        with mongodb_errors(str(self._url)):  # the server looks through its log in one go
-            return LogReading(self._client(), starts).up_to(Position.parse(end.position).time, limit)
+        with mongodb_errors(str(self._url)):
+            return LogReading(self._client(), starts).up_to(Position.parse(end.position).time, limit, seconds)
 
     def keeps_log(self) -> timedelta | None:
         with mongodb_errors(str(self._url)):

@@ -3,6 +3,8 @@ what happened to whole collections."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -68,12 +70,13 @@ class LogReading:
         self._present = collection_ids(client, starts)
         self._last = 0
 
-    def up_to(self, bound: int, limit: int) -> Changes:
-        """What the log says up to a snapshot's time; see `LogSnapshot.changes`."""
+    def up_to(self, bound: int, limit: int, seconds: float = math.inf) -> Changes:
+        """What the log says up to a snapshot's time; see `LogSnapshot.changes`. The reading of a database
+        ends early after so many seconds, too."""
         self._refuse_future(bound)
         reached = bound
         for database in sorted({table.database for table in self._said}):
-            reached = self._read(database, reached, limit)
+            reached = self._read(database, reached, limit, time.monotonic() + seconds)
         complete = reached == bound
         if complete:
             self._refuse_foreign()
@@ -84,9 +87,10 @@ class LogReading:
             datetime.fromtimestamp(self._last >> 32, UTC) if self._last else None,
         )
 
-    def _read(self, database: str, bound: int, limit: int) -> int:
+    def _read(self, database: str, bound: int, limit: int, deadline: float) -> int:
         """Read a database's events. Returns up to which time all of them are known: the bound, or the end of
-        the transaction with which the limit was reached; what has one time is one transaction."""
+        the transaction with which a limit was reached; what has one time is one transaction. How long the
+        server looks for the first of them has no limit."""
         from pymongo.errors import OperationFailure  # noqa: PLC0415  (see connections.py)
 
         followed: dict[str, list[_Said]] = {}
@@ -100,7 +104,8 @@ class LogReading:
             with closing(read_events(self._client, database, list(followed), after, bound)) as events:
                 for event in events:
                     if last != event.time:
-                        if last and room <= 0 and (room := limit - self._ids) <= 0:
+                        full = room <= 0 and (room := limit - self._ids) <= 0
+                        if last and (full or time.monotonic() > deadline):
                             return last
                         last = event.time
                         self._last = max(self._last, last)

@@ -62,6 +62,26 @@ def test_changes_of_foreign_collections_move_the_positions_on_and_request_nothin
     ]
 
 
+def test_a_reading_of_the_log_ends_in_time_and_is_gone_on_with(
+    catalog: Catalog, platform: dict[str, str]
+) -> None:
+    with closing(MongoDBSource(platform["SOFTCART_MONGO_URL"])) as source:
+        start = source.log_end()
+        for number in range(5):
+            catalog["books"].insert_one({"_id": number})
+        end = source.log_end()
+        assert start and end
+        position, found, readings = start.position, set(), 0
+        complete = False
+        while not complete:
+            changes = source.touched({BOOKS: position}, end, limit=100, seconds=0)
+            assert changes.position != position
+            position, complete = changes.position, changes.complete
+            found |= set(changes.touched[BOOKS].keys)
+            readings += 1
+        assert (len(found), readings) == (5, 5)
+
+
 def test_a_user_who_may_not_read_the_oplog_is_not_told_how_long_it_is_kept(platform: dict[str, str]) -> None:
     with closing(MongoDBSource(platform["SOFTCART_MONGO_URL"])) as source:
         assert source.keeps_log() is None

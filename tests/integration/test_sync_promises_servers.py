@@ -43,7 +43,7 @@ from tests.integration.sync_support import Pipeline, query
 from tests.integration.wire import Wire
 
 ROWS = 3000
-STRATEGIES = (Strategy.FULL, Strategy.WATERMARK)
+STRATEGIES = tuple(Strategy)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -154,7 +154,7 @@ class _Read:
         return self._read(connection, self.start.offset, proven=True)
 
     def _read(self, connection: pymysql.Connection[Any], first: int, proven: bool) -> Changes:
-        followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url))
+        followed = FollowedTables(self.tables, self.server, lambda: _connect(self.url), self.start.prepared)
         progress = Progress(self.server, self.start, self.bound, first, proven)
         reader = LogReader(followed, progress, self.limit)
         ended, late = 0, False
@@ -177,6 +177,7 @@ class _Read:
             followed.close()
             connection._force_close()  # type: ignore[attr-defined]  # the stream may not be at its end
         return Changes(
-            followed.keys, followed.statements, progress.position, not (reader.full or late), reader.rows,
+            followed.keys, followed.statements, replace(progress.position, prepared=followed.xa.known),
+            not (reader.full or late), reader.rows,
             progress.transactions, progress.committed_at,
         )  # fmt: skip

@@ -23,6 +23,7 @@ HEADER = struct.Struct(
 )  # of HEADER_BYTES: timestamp, type, server id, length, end in the file, flags
 CHECKSUM_BYTES = 4
 IGNORABLE, ARTIFICIAL = 0x80, 0x20  # flags of a header
+GROUP_COMMIT, PREPARED_XA = 2, 64  # flags of MariaDB's GTID event
 
 
 class Type(IntEnum):
@@ -122,6 +123,22 @@ def mysql_gtid(event: Event) -> Gtid:
     body = start + HEADER_BYTES
     source = str(uuid.UUID(bytes=data[body + 1 : body + 17]))
     return Gtid(source, int.from_bytes(data[body + 17 : body + 25], "little"))
+
+
+def mariadb_prepares(event: Event) -> str:
+    """The XA transaction that MariaDB's GTID event begins, which will be prepared; as statements name it.
+
+    Behind the flags stand the number of a group commit, if there is one, and of the transaction's name the
+    format and the lengths of its two parts.
+    """
+    data, start, _ = event
+    flags = data[start + HEADER_BYTES + 12]
+    if not flags & PREPARED_XA:
+        return ""
+    at = start + HEADER_BYTES + 13 + (8 if flags & GROUP_COMMIT else 0)
+    form, first, second = struct.unpack_from("<iBB", data, at)
+    name = data[at + 6 : at + 6 + first + second]
+    return f"X'{name[:first].hex()}',X'{name[first:].hex()}',{form}"
 
 
 def mariadb_gtid(event: Event) -> Gtid:

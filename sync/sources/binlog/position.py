@@ -7,6 +7,9 @@ file, offset and GTIDs are known to belong together: then the log is entered by 
 MySQL without GTIDs cannot say which transactions of its log a snapshot shows: the last ones may be in the log
 and not be committed yet. So there the next read begins at `tail`, before all that may have been on their way:
 no more than the server has threads, and all in one file, since it waits for them before it begins another.
+
+The rows of an XA transaction stand in the log before it is committed, so a position also knows which tables
+those that are open there have touched.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -25,13 +28,15 @@ from sync.sources.binlog.gtids import common_gtids
 
 @dataclass(frozen=True)
 class Position:
-    """`offset` and `tail` in bytes. `server` is empty for a position that was read from a status."""
+    """`offset` and `tail` in bytes. `server` is empty for a position that was read from a status. `prepared`
+    are the tables of open XA transactions by the transactions' names, as far as they are known."""
 
     file: str
     offset: int
     gtids: str = ""
     server: str = ""
     tail: int | None = None
+    prepared: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Position:
@@ -39,7 +44,8 @@ class Position:
         try:
             value = json.loads(text)
             file, offset = value["file"], int(value["position"])
-            return cls(file, offset, value.get("gtid", ""), value.get("server", ""), value.get("tail"))
+            gtids, server = value.get("gtid", ""), value.get("server", "")
+            return cls(file, offset, gtids, server, value.get("tail"), value.get("prepared", {}))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SyncError(f"{text[:200]!r} is no binlog position. {RELOAD}") from error
 
@@ -54,6 +60,8 @@ class Position:
             value["server"] = self.server
         if self.tail is not None:
             value["tail"] = self.tail
+        if self.prepared:
+            value["prepared"] = self.prepared
         return json.dumps(value)
 
 
@@ -64,7 +72,8 @@ def earliest(positions: Iterable[Position]) -> Position:
     be compared: then it is the GTIDs that are in all of them.
     """
     several = list(positions)
-    first = min(several, key=lambda position: position.order)
+    prepared = {name: tables for position in several for name, tables in position.prepared.items()}
+    first = replace(min(several, key=lambda position: position.order), prepared=prepared)
     if all(position.server == first.server for position in several) and (first.server or not first.gtids):
         return first
     common = reduce(common_gtids, (position.gtids for position in several))

@@ -21,6 +21,7 @@ from sync.sources.binlog.row_events import (
 )
 from sync.sources.binlog.tables import Followed, FollowedTables
 from sync.sources.binlog.tagged import tagged_gtid
+from sync.sources.binlog.xa import xa_name
 
 IRRELEVANT = {
     Type.STOP, Type.INTVAR, Type.RAND, Type.USER_VAR, Type.BEGIN_LOAD_QUERY, Type.APPEND_BLOCK,
@@ -28,8 +29,10 @@ IRRELEVANT = {
     Type.ANNOTATE_ROWS, Type.BINLOG_CHECKPOINT, Type.MARIADB_GTID_LIST, Type.START_ENCRYPTION,
 }  # fmt: skip
 UNCHECKED = {int(Type.FORMAT_DESCRIPTION), int(Type.ROTATE)}  # they tell themselves about checksums
-BEGINNINGS = (["BEGIN"], ["START", "TRANSACTION"], ["XA", "START"], ["XA", "BEGIN"])
-ENDS = (["COMMIT"], ["ROLLBACK"], ["XA", "COMMIT"], ["XA", "ROLLBACK"])
+BEGINNINGS = (["BEGIN"], ["START", "TRANSACTION"])
+ENDS = (["COMMIT"], ["ROLLBACK"])
+XA_BEGINNINGS = (["XA", "START"], ["XA", "BEGIN"])
+XA_ENDS = (["XA", "COMMIT"], ["XA", "ROLLBACK"])
 LOAD_DATA_BYTES = 13  # of EXECUTE_LOAD_QUERY before what it has in common with QUERY
 
 
@@ -47,6 +50,7 @@ class LogReader:
         self._open = False  # a transaction has begun with its GTID
         self._inside = False  # more than one event belongs to it
         self._touched = False  # by rows of followed tables
+        self._xa = ""  # the transaction's name, where it is one of XA
         self.progress = progress
         self.full = False
         self.rows = 0
@@ -96,6 +100,8 @@ class LogReader:
         data, start, end = event
         body = start + HEADER_BYTES + TABLE_ID_BYTES
         self._followed[table_id(data, start)] = self._tables.described(data[body:end])
+        if self._xa:
+            self._tables.xa_touched(self._xa, data[body:end])
         return False
 
     def _mysql_gtid(self, event: Event) -> bool:
@@ -111,6 +117,8 @@ class LogReader:
         gtid = events.mariadb_gtid(event)
         stop = self._begin(event, gtid)
         self._inside = not gtid.standalone
+        if name := events.mariadb_prepares(event):
+            self._begin_xa(name)
         return stop
 
     def _begin(self, event: Event, gtid: Gtid | None) -> bool:
@@ -118,8 +126,12 @@ class LogReader:
             return True
         self._tables.repeating = self.progress.repeating
         self._gtid = gtid
-        self._open, self._inside, self._touched = True, False, False
+        self._open, self._inside, self._touched, self._xa = True, False, False, ""
         return False
+
+    def _begin_xa(self, name: str) -> None:
+        self._xa = name
+        self._tables.xa.begin(name)
 
     def _transaction(self, event: Event) -> bool:
         """A whole transaction in one event."""
@@ -130,11 +142,10 @@ class LogReader:
 
     def _xa_prepare(self, event: Event) -> bool:
         """A first byte of 1: prepared and committed at once."""
-        if self._touched and not self._tables.repeating and event[0][event[1] + HEADER_BYTES] != 1:
-            raise SyncError(
-                f"{self.progress}: a prepared XA transaction changed followed tables; its rows are in the log"
-                f" before they are committed, which this reader cannot follow. Declare another strategy"
-            )
+        if event[0][event[1] + HEADER_BYTES] == 1:
+            self._tables.xa.end(self._xa)
+        elif self._touched:
+            self._tables.xa_prepared(self._xa)
         return self._end(event)
 
     def _query(self, event: Event) -> bool:
@@ -155,6 +166,13 @@ class LogReader:
         if words in BEGINNINGS:
             self._inside = True
             return False
+        if words in XA_BEGINNINGS:
+            self._inside = True
+            self._begin_xa(xa_name(statement.text))
+            return False
+        if words in XA_ENDS:
+            self._tables.xa_ended(statement, committed=words[1] == "COMMIT")
+            return self._end(event)
         if words in ENDS:
             return self._end(event)
         self._tables.statement(statement)

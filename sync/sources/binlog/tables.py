@@ -8,7 +8,7 @@ from typing import Any
 
 import pymysql
 
-from sync.errors import SyncError
+from sync.errors import RELOAD, SyncError
 from sync.sources.binlog.columns import read_columns
 from sync.sources.binlog.layout import Layout, UnknownLayout
 from sync.sources.binlog.queries import Query
@@ -16,9 +16,14 @@ from sync.sources.binlog.server import Server
 from sync.sources.binlog.statements import Effect, Kind, effects, mentions, reorders
 from sync.sources.binlog.table_map import read_table_map, table_names
 from sync.sources.binlog.touched import KeyGroup, TouchedKeys
+from sync.sources.binlog.xa import XaTransactions, xa_name
 from sync.spec import Table
 
 SPILL_KEYS = 250_000  # of one table, about 25 MB: more of them in one transaction go to disk
+XA_TAKES_GTIDS = (
+    f"Its rows are in the log before it is committed, which without GTIDs cannot be followed. {RELOAD} To"
+    f" follow such transactions set gtid_mode = ON"
+)
 STATEMENT_LENGTH = 500  # characters of a statement that are kept for messages
 
 
@@ -40,7 +45,11 @@ class FollowedTables:
     earlier read, and just its keys are collected once more."""
 
     def __init__(
-        self, tables: Sequence[Table], server: Server, connect: Callable[[], pymysql.Connection[Any]]
+        self,
+        tables: Sequence[Table],
+        server: Server,
+        connect: Callable[[], pymysql.Connection[Any]],
+        prepared: dict[str, list[str]],
     ) -> None:
         self._server = server
         self._connect = connect
@@ -55,6 +64,7 @@ class FollowedTables:
         self.keys = {table: TouchedKeys(table) for table in tables}
         self.statements: list[Statement] = []
         self.repeating = False
+        self.xa = XaTransactions(prepared)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -89,6 +99,34 @@ class FollowedTables:
                 unnamed = not self._server.names_columns or table in self._unnamed
                 if effect.kind is Kind.ALTERED and unnamed and reorders(query):
                     self._note(table, Kind.UNREADABLE, query.text)
+
+    def xa_touched(self, name: str, body: bytes) -> None:
+        """An XA transaction changes the table of a TABLE_MAP event, followed or not."""
+        database, table, _ = table_names(body)
+        self.xa.touch(name, ".".join(self._name(database, table)))
+
+    def xa_prepared(self, name: str) -> None:
+        """An XA transaction with rows of followed tables is prepared: their keys are known until this read
+        ends. Raises `SyncError` where nothing tells whether a snapshot shows it committed."""
+        if self._server.gtids is None and not self.repeating:
+            raise SyncError(f"the XA transaction {name} changed followed tables. {XA_TAKES_GTIDS}")
+
+    def xa_ended(self, query: Query, committed: bool) -> None:
+        """An XA transaction that was prepared is committed or rolled back. Tables that it changed before this
+        read began have to be read whole; raises `SyncError` as above."""
+        name = xa_name(query.text)
+        touched = self.xa.end(name)
+        if not committed or self.repeating:
+            return
+        for table in self.keys:
+            if touched is None or ".".join(self._name(table.database, table.source_name)) in touched:
+                if self._server.gtids is None:
+                    raise SyncError(
+                        f"{query.text!r} ends a transaction that may have changed {table.qualified}."
+                        f" {XA_TAKES_GTIDS}"
+                    )
+                if not self.xa.seen(name):
+                    self._note(table, Kind.WRITTEN, query.text)
 
     def _describe(self, body: bytes) -> list[Followed]:
         database, name, _ = table_names(body)

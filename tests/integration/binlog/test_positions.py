@@ -138,24 +138,6 @@ def test_a_transaction_with_more_keys_than_fit_in_memory_comes_whole(
     assert len(changes.keys[ITEM]) >= len(keys)
 
 
-def test_prepared_transactions_are_refused_where_they_touch_followed_tables(followed: Log) -> None:
-    followed.run("CREATE TABLE other (id INT PRIMARY KEY)")
-    start = followed.position()
-    for name in ("other", "item"):
-        followed.run(
-            "XA START 'x'", f"INSERT INTO {name} VALUES (9)", "XA END 'x'", "XA COMMIT 'x' ONE PHASE"
-        )
-    followed.run(
-        "XA START 'x'", "INSERT INTO other VALUES (10)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"
-    )
-    assert followed.keys(start, ITEM) == {(9,)}
-    followed.run(
-        "XA START 'x'", "INSERT INTO item VALUES (10)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"
-    )
-    with pytest.raises(SyncError, match="a prepared XA transaction changed followed tables"):
-        followed.read(start, ITEM)
-
-
 def test_the_log_comes_over_tls_where_that_is_asked_for(mysql_log: Log) -> None:
     mysql_log.url += "?ssl_mode=required"
     mysql_log.run("CREATE TABLE item (id INT PRIMARY KEY)")

@@ -26,7 +26,7 @@ def reader() -> LogReader:
     def never() -> None:
         raise AssertionError("no catalog is asked")
 
-    tables = FollowedTables([], MARIADB, never)  # type: ignore[arg-type]
+    tables = FollowedTables([], MARIADB, never, {})  # type: ignore[arg-type]
     found = LogReader(tables, Progress(MARIADB, START, FAR, START.offset, proven=True), limit=1)
     found.take(event(Type.FORMAT_DESCRIPTION, bytes(57) + b"\x01", end=0))
     return found
