@@ -53,13 +53,6 @@ refresh = dg.define_asset_job(
     description="Everything: land files, sync, star, reports, production, exports.",
 )
 
-sync = dg.define_asset_job(
-    "sync",
-    selection=dg.AssetSelection.all() - LANDED,
-    executor_def=in_process,
-    description="One pass of what changed, from the shop's databases to production.",
-)
-
 
 def compare_all(tables: Sequence[Table]) -> dg.RunConfig:
     """The configuration of a run that compares every row of these tables with its source."""

@@ -11,12 +11,12 @@ from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.automation import (
+    LANDED,
     RECONCILE,
     compare_all,
     daily_refresh,
     in_process,
     refresh,
-    sync,
     weekly_reconciliation,
     with_freshness,
 )
@@ -27,6 +27,7 @@ from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import progress
 from softcart_assets.raw import asset_key, build_raw_assets
+from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
 from sync.mirror import TableName
@@ -89,9 +90,16 @@ def build_defs(
         executor_def=in_process,
         description="Compare every row of the synced tables with its source, and repair what differs.",
     )
+    sync = dg.define_asset_job(
+        "sync",
+        selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*check_keys(tables)),
+        executor_def=in_process,
+        description="One pass of what changed, from the shop's databases to production.",
+    )
     jobs = [refresh, sync, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
+        asset_checks=build_retention_checks(tables),
         jobs=jobs,
         executor=in_process,
         schedules=[daily_refresh(), weekly_reconciliation()],

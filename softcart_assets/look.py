@@ -57,13 +57,19 @@ class Look:
             for standing in self._found
         }
 
-    def warnings(self) -> list[str]:
-        """What the server may purge before it was read; looked at every ten minutes, else nothing."""
-        now = time.time()
-        if self._end is None or now - self.memory.warned_at < RETENTION_SECONDS:
-            return []
-        self.memory = replace(self.memory, warned_at=now)
+    def unread(self) -> dict[Table, str]:
+        """A warning for each table of which the server may purge something before it was read."""
+        if self._end is None:
+            return {}
         return probe.purge_warnings(self._found, self._end, self._reader.keeps_log())
+
+    def is_retention_due(self) -> bool:
+        """Whether the log's retention is to be looked at, as every ten minutes; the next look knows of it."""
+        now = time.time()
+        if now - self.memory.warned_at < RETENTION_SECONDS:
+            return False
+        self.memory = replace(self.memory, warned_at=now)
+        return True
 
     def due(self, left_out: Collection[dg.AssetKey]) -> dict[Table, str]:
         """The tables that a run would change, each with the reason. Where the log names others only, their

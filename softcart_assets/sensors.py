@@ -28,6 +28,7 @@ from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable, production_key
 from softcart_assets.raw import asset_key
 from softcart_assets.requests import SOURCE_TAG, held_back, in_flight
+from softcart_assets.retention import CHECK, evaluations
 from sync.errors import SyncError
 from sync.mirror.positions import behind_staging
 from sync.spec import Strategy, Table
@@ -138,6 +139,7 @@ class _SourceTick:
         self._source = source
         self._followed = followed
         self._opened = opened
+        self._checked: list[dg.AssetCheckEvaluation] = []
         names = {table.target for tables in followed.tables.values() for table in tables}
         self._targets: dict[str, Target] = {
             name: opened.enter_context(getattr(context.resources, name).target()) for name in sorted(names)
@@ -147,17 +149,19 @@ class _SourceTick:
         instance, board = self._context.instance, self._followed.board
         look = self._look(self._source, memory)
         board.answered(self._source)
-        for warning in look.warnings():
-            self._context.log.warning(warning)
+        if look.is_retention_due():
+            self._report(look.unread())
         if look.is_behind and self._has_waited():
             look = self._look(self._source, look.memory)
         if not look.is_behind:
-            return _skip(look, "nothing new" if look.keeps_log else f"{self._source} shows this user no log")
+            return self._skip(
+                look, "nothing new" if look.keeps_log else f"{self._source} shows this user no log"
+            )
         with board.deciding(instance) as may_request:
             if not may_request:
-                return _skip(look, "a run was requested in this moment")
+                return self._skip(look, "a run was requested in this moment")
             if run_id := self._in_flight():
-                return _skip(look, f"run {run_id} is in flight")
+                return self._skip(look, f"run {run_id} is in flight")
             held = {key for key, again in self._failed(look).items() if again > time.time()}
             due = look.due(held)
             if due:
@@ -165,7 +169,12 @@ class _SourceTick:
                 self._followed.requested(instance)
                 return self._request(due, look)
         waiting = ", ".join(sorted(key.to_user_string() for key in held))
-        return _skip(look, f"{waiting}: tried again later, since the last run failed" if held else "")
+        return self._skip(look, f"{waiting}: tried again later, since the last run failed" if held else "")
+
+    def _report(self, unread: Mapping[Table, str]) -> None:
+        for warning in unread.values():
+            self._context.log.warning(warning)
+        self._checked = evaluations(self._followed.tables[self._source], unread)
 
     def _in_flight(self) -> str | None:
         return in_flight(self._context.instance, self._followed.keys, self._followed.whole_jobs)
@@ -209,12 +218,13 @@ class _SourceTick:
             self._context.log.info(f"{table.qualified}: {reason}")
         keys = {asset_key(table) for table in due}
         tags = {SOURCE_TAG: self._source, CHANGED_TAG: ", ".join(sorted(table.name for table in due))}
-        request = dg.RunRequest(asset_selection=_with_downstream(self._context, keys), tags=tags)
-        return dg.SensorResult([request], cursor=str(look.memory))
+        request = _run_of(self._context, keys, tags)
+        return dg.SensorResult([request], cursor=str(look.memory), asset_events=self._checked)
 
-
-def _skip(look: Look, reason: str) -> Tick:
-    return dg.SensorResult(skip_reason=reason or None, cursor=str(look.memory))
+    def _skip(self, look: Look, reason: str) -> Tick:
+        return dg.SensorResult(
+            skip_reason=reason or None, cursor=str(look.memory), asset_events=self._checked
+        )
 
 
 def _staging_sensor(
@@ -260,21 +270,27 @@ def _request_behind(
     cursor = str(memory)
     if not keys:
         return dg.SensorResult(skip_reason="production has what staging has", cursor=cursor)
-    selected, instance = _with_downstream(context, keys), context.instance
+    request, instance = _run_of(context, keys, {SOURCE_TAG: STAGING}), context.instance
     with followed.board.deciding(instance) as may_request:
         if not may_request:
             return dg.SensorResult(skip_reason="a run was requested in this moment", cursor=cursor)
-        if run_id := in_flight(instance, selected, followed.whole_jobs):
+        if run_id := in_flight(instance, request.asset_selection or (), followed.whole_jobs):
             return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
         held = held_back(instance, [STAGING], dict.fromkeys(keys))
         if any(again > time.time() for again in held.values()):
             return dg.SensorResult(skip_reason="tried again later, since the last run failed", cursor=cursor)
         followed.requested(instance)
-    request = dg.RunRequest(asset_selection=selected, tags={SOURCE_TAG: STAGING})
     return dg.SensorResult([request], cursor=cursor)
 
 
-def _with_downstream(context: dg.SensorEvaluationContext, keys: Iterable[dg.AssetKey]) -> list[dg.AssetKey]:
+def _run_of(
+    context: dg.SensorEvaluationContext, keys: Iterable[dg.AssetKey], tags: Mapping[str, str]
+) -> dg.RunRequest:
+    """A run of these assets and all that is downstream of them; the log's retention the sensors report."""
     assert context.repository_def is not None
+    graph = context.repository_def.asset_graph
     selection = dg.AssetSelection.assets(*keys).downstream() - dg.AssetSelection.groups("exports")
-    return sorted(selection.resolve(context.repository_def.asset_graph))
+    checks = sorted(key for key in selection.resolve_checks(graph) if key.name != CHECK)
+    return dg.RunRequest(
+        asset_selection=sorted(selection.resolve(graph)), asset_check_keys=checks, tags=dict(tags)
+    )

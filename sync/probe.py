@@ -155,16 +155,16 @@ def advance(standing: Standing, target: Target, position: str, at: datetime) -> 
     return True
 
 
-def purge_warnings(found: Iterable[Standing], end: LogEnd, kept: timedelta | None) -> list[str]:
+def purge_warnings(found: Iterable[Standing], end: LogEnd, kept: timedelta | None) -> dict[Table, str]:
     """A warning for each table that has used up half of the time for which the server keeps its log."""
-    warnings = []
+    warnings = {}
     for standing in found:
         if kept is None or standing.state is None or standing.start is None:
             continue
         lag = end.at - standing.state.synced_at
         if lag > kept / 2:
             name = standing.table.qualified
-            warnings.append(
+            warnings[standing.table] = (
                 f"{name} is {_hours(lag)} behind, and the server keeps its log for {_hours(kept)}: sync it"
                 f" before what it has not seen is purged, or keep the log for longer"
             )

@@ -9,6 +9,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 from softcart_assets.build import resources
 from softcart_assets.dbt.graph import Project
 from softcart_assets.raw import asset_key, build_raw_assets
+from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.sensors import build_sensors
 from sync.spec import Table
 
@@ -29,10 +30,15 @@ def definitions(tables: Sequence[Table]) -> dg.Definitions:
         for key in sorted(context.selected_asset_keys):
             yield dg.MaterializeResult(key)
 
-    job = dg.define_asset_job("sync", executor_def=dg.in_process_executor)
+    checks = build_retention_checks(tables)
+    log_checks = dg.AssetSelection.checks(*check_keys(tables))
+    job = dg.define_asset_job(
+        "sync", dg.AssetSelection.all() - log_checks, executor_def=dg.in_process_executor
+    )
     return dg.Definitions(
         assets=[*build_raw_assets(tables, seeds=[]), others],
-        jobs=[job],
+        asset_checks=checks,
+        jobs=[job, dg.define_asset_job("checks", log_checks)],
         sensors=build_sensors(tables, Project((), ()), [], job.name, ["sync", "refresh"]),
         resources=resources(),
     )
@@ -53,13 +59,14 @@ class Ticks:
         self.sensor = f"{source}_changes"
         self.cursor: str | None = None
         self.said: str | None = None  # by the last tick
+        self.reported: list[Any] = []  # checks, by the last tick
 
     def tick(self, sensor: str | None = None) -> list[dg.RunRequest]:
         """What a tick of the sensor requests, or of another one of these definitions, without its memory."""
         data = self._evaluate(sensor or self.sensor, None if sensor else self.cursor)
         if sensor is None:
             self.cursor = data.cursor or self.cursor
-        self.said = data.skip_message
+        self.said, self.reported = data.skip_message, list(data.asset_events)
         return list(data.run_requests or [])
 
     def _evaluate(self, sensor: str, cursor: str | None) -> Any:

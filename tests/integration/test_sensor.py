@@ -12,7 +12,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import AssetCheckSeverity, DagsterInstance, DagsterRunStatus
 
 from softcart_assets import sensors
 from sync import probe
@@ -261,10 +261,37 @@ def test_a_table_that_used_up_half_of_the_logs_retention_is_warned_of(
         assert end is not None
         found = probe.standings([ORDERS], source, end, {"staging": target.states()}, {})
         much_later = probe.LogEnd(end.position, end.at + timedelta(hours=6))
-    assert probe.purge_warnings(found, much_later, timedelta(days=1)) == []
-    (warning,) = probe.purge_warnings(found, much_later, timedelta(hours=10))
+    assert probe.purge_warnings(found, much_later, timedelta(days=1)) == {}
+    warning = probe.purge_warnings(found, much_later, timedelta(hours=10))[ORDERS]
     assert "raw.orders is 6.0 hours behind" in warning
     assert "keeps its log for 10.0 hours" in warning
+
+
+def test_a_log_that_is_not_read_in_time_is_a_warning_on_the_table(
+    settled: Ticks, shop: pymysql.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    monkeypatch.setattr(MySQLSource, "keeps_log", lambda source: timedelta(0))
+    later(monkeypatch, 700)
+    assert settled.tick() != []
+    assert {(event.asset_key.path[-1], event.passed) for event in settled.reported} == {
+        ("orders", False),
+        ("lines", False),
+    }
+    assert all(event.severity is AssetCheckSeverity.WARN for event in settled.reported)
+    settled.tick()
+    assert settled.reported == []
+
+
+def test_the_check_of_the_log_warns_in_a_run_and_holds_nothing_back(
+    settled: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kept, passes in ((timedelta(days=1), True), (timedelta(0), False)):
+        monkeypatch.setattr(MySQLSource, "keeps_log", lambda source, kept=kept: kept)
+        result = settled.definitions.resolve_job_def("checks").execute_in_process(instance=settled.instance)
+        assert result.success
+        verdicts = {check.asset_key.path[-1]: check.passed for check in result.get_asset_check_evaluations()}
+        assert verdicts == {"orders": passes, "lines": passes}
 
 
 def test_a_real_mysql_says_how_long_it_keeps_its_log(mysql_server: MySQLUrls) -> None:
