@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test lint up down status env sync ui traffic bench latency erd lock clean
+.PHONY: help setup run test stress lint up down status env sync ui traffic bench latency erd lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -18,6 +18,10 @@ run: setup ## everything: servers, landing files, the whole graph, a summary
 
 test: setup lint ## lint, types and every test, on servers of their own
 	@$(python) -m pytest
+
+stress: setup ## the tests of rare races at full length: a thousand batches, ninety seconds of writing
+	@SOFTCART_STRESS=long $(python) -m pytest tests/integration/binlog/test_batches.py \
+		tests/integration/binlog/test_stress.py tests/integration/test_sync_mongodb_log_stress.py
 
 lint: setup ## ruff and mypy
 	@$(python) -m ruff check .

@@ -17,30 +17,16 @@ from sync import log_reading
 from sync.sources.bson_text import id_text
 from sync.sources.mongodb import MongoDBSource
 from sync.spec import Column, Strategy, Table
+from tests.integration.stress import BACKWARD, REPEATED, SECONDS
 from tests.integration.sync_support import Pipeline
 from tests.integration.test_sync_mongodb_log import Catalog
 
-SECONDS = 20
 IDS = 100
 WRITERS = 4
 COUNTED = Table(
     "counted", "mongodb", "catalog", ("_id",), (Column("_id", "text"), Column("version", "bigint")),
     strategy=Strategy.LOG, history=True,
 )  # fmt: skip
-
-BACKWARD = """
-    SELECT _id, version, before FROM (
-        SELECT *, max(version) OVER (
-            PARTITION BY _id ORDER BY _changed_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS before FROM history.counted WHERE NOT _deleted
-    ) AS log WHERE version < before
-"""
-REPEATED = """
-    SELECT _id, version FROM (
-        SELECT *, lag(version) OVER one AS before, lag(_deleted) OVER one AS gone
-        FROM history.counted WINDOW one AS (PARTITION BY _id ORDER BY _changed_at)
-    ) AS log WHERE version = before AND _deleted = gone
-"""
 
 
 def write(url: str, seed: int) -> int:
@@ -89,6 +75,7 @@ def test_no_applied_state_goes_backward_while_others_write(
         assert sorted(pipeline.query(live)) == expected
         ((batches,),) = pipeline.query("SELECT count(DISTINCT _batch) FROM history.counted")
         assert batches > 10
-        assert pipeline.query(BACKWARD) == []
-        assert pipeline.query(REPEATED) == []
+        names = {"key": "_id", "table": "counted"}
+        assert pipeline.query(BACKWARD.format(**names)) == []
+        assert pipeline.query(REPEATED.format(**names)) == []
         assert pipeline.run(COUNTED, reload=True).changed == 0

@@ -42,7 +42,7 @@ from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, query
 from tests.integration.wire import Wire
 
-ROWS = 3000
+ROWS, MANY_ROWS = 3000, 170_000
 STRATEGIES = tuple(Strategy)
 
 
@@ -176,6 +176,37 @@ def test_a_target_that_is_killed_at_the_commit_has_all_of_a_pass_or_nothing(
     for step, answered in enumerate((False, True), 1):
         scene.kill_at_the_commit(table, step, answered)
         scene.assert_equal_after_a_pass(table)
+
+
+def test_a_first_load_whose_servers_are_killed_is_not_begun_again(mortal: Cluster, target: str) -> None:
+    """Kill the source halfway through a table of four portions, then the target after the third."""
+    empty_shop(MariaDB(mortal.home), mortal.ports.known()["mysql"])
+    with opened(mortal, "mysql") as numbers:
+        numbers.fill(MANY_ROWS)
+        table = following(numbers, Strategy.LOG)
+    scene = Scene(mortal, "mysql", target, random.Random(1))
+    rows, reached = "SELECT rows FROM sync.checkpoints", []
+    for step, (server, url, byte) in enumerate(
+        ((MariaDB(mortal.home), scene.source, 5_000_000), (PostgreSQL(mortal.home), target, 3_200)), 1
+    ):
+        with Wire(urlsplit(url).port or 0) as wire:
+
+            def strike(server: Server = server) -> bool:
+                kill(server)
+                return False
+
+            wire.at_byte(byte, strike)
+            victim = Victim(
+                table, *(through(each, wire) if each == url else each for each in (scene.source, target))
+            )
+            assert victim.run() == TRANSIENT
+        server.start(mortal.ports, lambda line: None)
+        reached += query(target, rows)
+        scene.change(step)
+    assert 0 < reached[0][0] <= reached[1][0]
+    scene.assert_equal_after_a_pass(table)
+    ((read,),) = query(target, "SELECT read FROM sync.tables")
+    assert read < MANY_ROWS
 
 
 ORDERS = Table(

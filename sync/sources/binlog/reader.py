@@ -51,6 +51,7 @@ class LogReader:
         self._inside = False  # more than one event belongs to it
         self._touched = False  # by rows of followed tables
         self._xa = ""  # the transaction's name, where it is one of XA
+        self._repeated = 0  # keys that the tail names
         self.progress = progress
         self.full = False
         self.rows = 0
@@ -181,8 +182,10 @@ class LogReader:
     def _end(self, event: Event) -> bool:
         self._open = self._inside = False
         reached = self.progress.end(self._payload or event, self._gtid)
-        # What the tail repeats is no progress, its last transaction, at whose end the start lies, neither.
-        self.full = self._touched and not self._tables.repeating and self._tables.count() >= self._limit
+        if self._tables.repeating:  # what the tail repeats is no progress, however much it is
+            self._repeated = self._tables.count()
+        else:
+            self.full = self._touched and self._tables.count() - self._repeated >= self._limit
         return reached or self.full
 
     def _between(self, event: Event) -> bool:

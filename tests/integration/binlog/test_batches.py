@@ -17,11 +17,11 @@ from sync.sources.mysql import MySQLSource
 from sync.spec import Strategy, Table
 from sync.targets.postgresql import PostgreSQLTarget
 from tests.integration.binlog.log import Log
+from tests.integration.stress import BATCHES
 from tests.integration.sync_support import Pipeline
 
 WRITERS = 8
 PAUSE_SECONDS = 0.02  # between a writer's transactions, or eight of them starve the rest of a small machine
-BATCHES = 15
 LEFT = Table("left_side", "mysql", "shop", key=("id",), strategy=Strategy.LOG, history=True)
 RIGHT = Table("right_side", "mysql", "shop", key=("id",), strategy=Strategy.LOG, history=True)
 TORN = (
