@@ -15,6 +15,7 @@ import gc
 import json
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -148,6 +149,7 @@ def _start(connection: Connection) -> None:
 
 
 def _build(connection: Connection, request: Request) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     finished = threading.Event()
     threading.Thread(target=_end_with, args=(connection, finished), daemon=True).start()
     try:
@@ -169,6 +171,7 @@ def _end_with(connection: Connection, finished: threading.Event) -> None:
 
 def main() -> None:
     """Serve on the socket whose number is the argument; the folder that it is in goes with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with socket.socket(fileno=int(sys.argv[1])) as server:
         try:
             serve(server)
