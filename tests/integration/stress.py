@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 LONG = os.environ.get("SOFTCART_STRESS") == "long"
-BATCHES = 1000 if LONG else 15
+BATCHES = 1000 if LONG else 100
 SECONDS = 90 if LONG else 8
 
 # A key's versions only grow, and none is there twice in a row. `{key}` and `{table}` are filled in.

@@ -19,7 +19,7 @@ from sync.sources.binlog.dump import FIRST_EVENT, LARGEST_OFFSET, dump_file, dum
 from sync.sources.binlog.gtids import MariaDBGtids, MySQLGtids
 from sync.sources.binlog.packets import events
 from sync.sources.binlog.position import RELOAD, Position
-from sync.sources.binlog.progress import Progress, StartMismatch
+from sync.sources.binlog.progress import NotSentYet, Progress, StartMismatch
 from sync.sources.binlog.reader import LogReader
 from sync.sources.binlog.server import AHEAD, Server, refusal, refused
 from sync.sources.binlog.tables import FollowedTables, Statement
@@ -28,6 +28,7 @@ from sync.spec import Table
 from sync.urls import DatabaseUrl
 
 SILENCE_SECONDS = 60  # the server sends heartbeats when it has nothing else to say
+FLUSH_SECONDS, FLUSHES = 0.05, 100  # how long MySQL may take to flush what it has written to its log
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,23 @@ def read_changes(
     Raises `TransientError` when the server goes away, and `SyncError` with the way out when the log does not
     lead from `start` to `bound`, or holds something that cannot be followed.
     """
+    for _ in range(FLUSHES):
+        try:
+            return _read_once(url, tables, start, bound, limit, seconds)
+        except NotSentYet as error:
+            unsent = error
+            time.sleep(FLUSH_SECONDS)
+    raise unsent
+
+
+def _read_once(
+    url: DatabaseUrl,
+    tables: Sequence[Table],
+    start: Position,
+    bound: Position,
+    limit: int,
+    seconds: float,
+) -> Changes:
     with mysql_errors(str(url)):
         with closing(_connect(url)) as connection:
             server = Server.ask(connection)

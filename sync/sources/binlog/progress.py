@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime
 
-from sync.errors import SyncError
+from sync.errors import SyncError, TransientError
 from sync.sources.binlog.events import ARTIFICIAL, HEADER, Event, Gtid
 from sync.sources.binlog.gtids import Gtids, MariaDBGtids, MySQLGtids
 from sync.sources.binlog.position import RELOAD, Position, file_number
 from sync.sources.binlog.server import AHEAD, Server, refused
 
 HALF = 1 << 31  # of the offsets that an event can tell
+
+
+class NotSentYet(TransientError):
+    """The server does not send its log up to where it says that it ends: MySQL shows what it has written, and
+    sends what it has flushed to the disk."""
 
 
 class StartMismatch(SyncError):
@@ -112,7 +117,8 @@ class Progress:
         return self._at_bound()
 
     def log_ended(self) -> None:
-        """The server has no more. Raises `SyncError` when the bound is not behind us then."""
+        """The server has no more. Raises `SyncError` when the bound is not behind us then, `NotSentYet` where
+        it may be soon."""
         if missing := self._gtids.missing(self._bound.gtids):
             raise SyncError(
                 f"{self}: the log ends without the transactions {missing}, which the server executed: they"
@@ -122,7 +128,7 @@ class Progress:
             raise refused(str(self._start), f"{self} nothing follows", AHEAD)
         if self._allowed is None and not self._at_bound():
             if not (self._bound.gtids and self._server.gtids):
-                raise SyncError(f"{self}: the log ends before {self._bound}: it was cut off. {RELOAD}")
+                raise NotSentYet(f"{self}: the server sends its log up to there, not to {self._bound}")
             self.rotate(self._bound.file, self._bound.offset)  # the server left out what we have
 
     def __str__(self) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
+
+from sync.errors import TransientError
+from sync.sources.binlog import changes as reading
 from sync.sources.binlog.statements import Kind
 from tests.integration.binlog.log import Log, table
 
@@ -87,6 +91,21 @@ def test_without_gtids_a_last_transaction_of_many_keys_is_passed(mysql_log: Log)
     mysql_log.run("INSERT INTO item VALUES (4)")
     second = mysql_log.read(first.position, table("item"), limit=1)
     assert set(second.keys[table("item")]) == {(1,), (2,), (3,), (4,)}
+
+
+def test_without_gtids_a_log_that_is_not_flushed_up_to_its_end_is_waited_for(
+    mysql_log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mysql_log.run("FLUSH BINARY LOGS", "CREATE TABLE item (id INT PRIMARY KEY)")
+    start = mysql_log.position()
+    mysql_log.run("INSERT INTO item VALUES (1)")
+    flushed = mysql_log.position()
+    bound = replace(flushed, offset=2 * flushed.offset - start.offset)  # of another such transaction
+    monkeypatch.setattr(reading.time, "sleep", lambda _: mysql_log.run("INSERT INTO item VALUES (2)"))
+    assert set(mysql_log.read(start, table("item"), bound=bound).keys[table("item")]) == {(1,), (2,)}
+    monkeypatch.setattr(reading.time, "sleep", lambda _: None)
+    with pytest.raises(TransientError, match="the server sends its log up to there"):
+        mysql_log.read(start, table("item"), bound=replace(bound, offset=bound.offset + 1))
 
 
 def test_without_gtids_keys_of_before_the_table_was_altered_are_not_named_again(mysql_log: Log) -> None:
