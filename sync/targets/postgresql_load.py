@@ -24,7 +24,7 @@ from sync.targets.postgresql_names import WorkTables
 from sync.targets.postgresql_plan import Plan
 from sync.targets.postgresql_staging import Staging
 from sync.targets.postgresql_stamp import Stamp
-from sync.targets.postgresql_tables import plan_own
+from sync.targets.postgresql_tables import has_log, plan_own
 from sync.targets.postgresql_upsert import Upsert
 
 OWN = {Extent.COMPLETE: Comparison, Extent.PARTIAL: Upsert}
@@ -56,7 +56,7 @@ class PostgreSQLLoad:
             columns = shared_columns(cursor, table, columns, self._plan)
             self._special = AdoptingMerge(cursor, table, columns, self._work)
             self._plan.complete = self.state is not None and reads_anew(table, columns, self.state)
-        elif is_table(cursor, table.schema, table.name) or not table.key:
+        elif not table.key or is_table(cursor, table.schema, table.name) or has_log(cursor, table):
             self._plan = plan_own(cursor, table, columns, self.state, reload)
         else:
             self._special = self._first_load(columns)

@@ -15,6 +15,7 @@ from sync.targets.postgresql_catalog import (
     ExistingColumn,
     existing_columns,
     existing_key,
+    is_table,
     table_description,
 )
 from sync.targets.postgresql_conceal import Hidden, newly_hidden, plan_concealment
@@ -58,23 +59,72 @@ def plan_own(
         refuse_rename(table, columns, existing, before.columns or (), reload)
         plan.complete = reads_anew(table, columns, before)
     hidden = newly_hidden(table, columns, before)
+    logged = not before or not before.declaration or from_json(before.declaration).history
     key = table.key or (ROW_KEY,)
     keyed = [*columns, *([] if table.key else [Column(ROW_KEY, "text", "Hash of the row and its number")])]
     _plan(plan, cursor, table, table.schema, existing, keyed, key, reload, hidden)
     if table.history:
+        _refuse_other_log(cursor, table)
         log = existing_columns(cursor, HISTORY_SCHEMA, table.name)
         created = _plan(plan, cursor, table, HISTORY_SCHEMA, log, keyed, (*key, CHANGED_AT), reload, hidden)
-        if created:
-            plan.add(
-                "INSERT INTO {log} ({names}) SELECT {names} FROM {table}",
-                log=identifier(HISTORY_SCHEMA, table.name),
-                table=identifier(table.schema, table.name),
-                names=column_list(column.name for column in (*keyed, *BOOKKEEPING)),
-            )
-    elif before and before.declaration and from_json(before.declaration).history:
+        names = column_list(column.name for column in (*keyed, *BOOKKEEPING))
+        if not created and not existing:
+            _restore(plan, table, names)
+        elif created or not logged:
+            _fill_log(plan, table, names)
+    elif logged and before and before.declaration:
         log = existing_columns(cursor, HISTORY_SCHEMA, table.name)
         plan_concealment(plan, table, HISTORY_SCHEMA, log, hidden)
     return plan
+
+
+def has_log(cursor: Cursor, table: Table) -> bool:
+    """Whether there is a change log for the table already, as after the table alone was dropped."""
+    return table.history and is_table(cursor, HISTORY_SCHEMA, table.name)
+
+
+def _fill_log(plan: Plan, table: Table, names: sql.Composed) -> None:
+    """Append what the log lacks: a version is later than those of its key before it."""
+    plan.add(
+        "INSERT INTO {log} ({names}) SELECT {names} FROM {table} ON CONFLICT DO NOTHING",
+        log=identifier(HISTORY_SCHEMA, table.name),
+        table=identifier(table.schema, table.name),
+        names=names,
+    )
+
+
+def _restore(plan: Plan, table: Table, names: sql.Composed) -> None:
+    """Let a table that is made anew hold what its log knew last, so that a complete reading finds and logs
+    the difference. Nor may a batch have a number that the log has seen."""
+    plan.complete = True
+    plan.add(
+        "INSERT INTO {table} ({names}) SELECT DISTINCT ON ({key}) {names} FROM {log}"
+        " ORDER BY {key}, {changed_at} DESC; ANALYZE {table};"
+        " UPDATE sync.batch SET last = seen.batch FROM (SELECT max({batch}) FROM {log}) AS seen (batch)"
+        " WHERE last < seen.batch",
+        log=identifier(HISTORY_SCHEMA, table.name),
+        table=identifier(table.schema, table.name),
+        names=names,
+        key=column_list(table.key),
+        changed_at=identifier(CHANGED_AT),
+        batch=identifier(BATCH),
+    )
+
+
+def _refuse_other_log(cursor: Cursor, table: Table) -> None:
+    """Raises `SyncError` where another schema's table keeps its versions in the log of this name."""
+    cursor.execute(
+        "SELECT table_schema, declaration FROM sync.tables WHERE table_name = %s AND table_schema <> %s"
+        " AND declaration IS NOT NULL ORDER BY 1",
+        (table.name, table.schema),
+    )
+    for schema, declared in cursor.fetchall():
+        if from_json(declared).history and is_table(cursor, schema, table.name):
+            raise SyncError(
+                f"{table.qualified}: the change log {HISTORY_SCHEMA}.{table.name} belongs to"
+                f" {schema}.{table.name}; declare another name, with source_table={table.source_name!r}, or"
+                f" no history. If {schema}.{table.name} is to become this table, drop it first"
+            )
 
 
 def refuse_reserved(table: Table, columns: Sequence[Column]) -> None:
