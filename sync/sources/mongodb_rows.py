@@ -5,18 +5,15 @@ from __future__ import annotations
 from binascii import hexlify
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from typing import Any
-
-import bson
-from bson.errors import InvalidBSON
 
 from sync.copytext import NULL, Chunk, Rejected, key_text
 from sync.errors import SyncError
 from sync.sources.bson_fields import Fields, fields_of
-from sync.sources.bson_text import CODEC, document_json, id_text
+from sync.sources.bson_text import document_json, id_text
 from sync.sources.bson_types import MisfitError
-from sync.sources.mongodb_ids import pieces, split
+from sync.sources.mongodb_documents import Decoder
+from sync.sources.mongodb_ids import pieces
 from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
@@ -24,7 +21,6 @@ PIECE_BYTES = 1 << 15  # of BSON that is decoded at once: what that makes stays 
 ID = "_id"
 OBJECT_ID = 0x07  # its type in BSON
 Values = Callable[[Sequence[dict[str, Any]]], Sequence[Any]]
-LENIENT = CODEC.with_options(unicode_decode_error_handler="backslashreplace")
 
 
 def document_column(table: Table) -> str | None:
@@ -58,7 +54,7 @@ class DocumentReader:
         ]
         keys = [columns[index] for index in self._key]
         self._plain_id = [(key.source_name, key.type, key.mask) for key in keys] == [(ID, "text", False)]
-        self._masked = [column.source_name for column in columns if column.mask]
+        self._decoder = Decoder(table, columns)
 
     def chunks(self, batches: Iterable[bytes]) -> Iterator[Chunk]:
         """The rows of documents, in batches as the server sent them."""
@@ -81,14 +77,14 @@ class DocumentReader:
         if self._plain_id and all(document[4] == OBJECT_ID for document in documents):
             return b"".join([b"%s\n" % hexlify(document[9:21]) for document in documents])
         key_fields = [self._fields[index] for index in self._key]
-        decoded, _ = self._decode(b"".join(documents))
+        decoded, _ = self._decoder.decode(b"".join(documents))
         with suppress(MisfitError):
             return _lines(decoded, key_fields)
         return b"".join(filter(None, (_line(document, key_fields) for document in decoded)))
 
     def _piece(self, piece: bytes) -> Chunk:
         """The rows of some documents: all at once, which is much less work, if nothing is wrong with any."""
-        documents, flaws = self._decode(piece)
+        documents, flaws = self._decoder.decode(piece)
         if not flaws:
             with suppress(MisfitError):
                 return Chunk(_lines(documents, self._fields), len(documents))
@@ -100,25 +96,6 @@ class DocumentReader:
             else:
                 rejected.append(self._reject(document, flaws.get(number)))
         return Chunk(b"".join(lines), len(lines), tuple(rejected))
-
-    def _decode(self, batch: bytes) -> tuple[list[dict[str, Any]], dict[int, str]]:
-        """Documents, masked, and what is wrong with some by their number: text that is not UTF-8 spoils its
-        own document alone."""
-        flaws: dict[int, str] = {}
-        try:
-            documents = bson.decode_all(batch, CODEC)
-        except InvalidBSON:
-            documents = []
-            for number, encoded in enumerate(split(batch)):
-                try:
-                    documents.append(bson.decode(encoded, CODEC))
-                except InvalidBSON as error:
-                    flaws[number] = f"not valid BSON: {error}"
-                    documents.append(bson.decode(encoded, LENIENT))
-        for path in self._masked:
-            for document in documents:
-                _mask(document, path)
-        return documents, flaws
 
     def _reject(self, document: dict[str, Any], flaw: str | None) -> Rejected:
         written: list[bytes] = []
@@ -173,16 +150,3 @@ def _value_at(document: dict[str, Any], path: str) -> Any:
             return None
         value = value.get(name)
     return value
-
-
-def _mask(document: dict[str, Any], path: str) -> None:
-    """Replace a value in the document by its SHA-256."""
-    value = _value_at(document, path)
-    if value is None:
-        return
-    plain = value.encode() if isinstance(value, str) else document_json(value)
-    holder, name = document, path
-    if path not in document:
-        parents, name = path.rsplit(".", 1)
-        holder = _value_at(document, parents)
-    holder[name] = sha256(plain).hexdigest()

@@ -5,7 +5,6 @@ keeps there only what it rejects itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +24,24 @@ MASK = (
     "CASE WHEN {over} THEN encode(sha256(convert_to({value}, 'UTF8')), 'hex')"
     " ELSE upper(encode(sha256(convert_to({value}, 'UTF8')), 'hex')) END"
 )
+# Follows a path as MongoDB does: through arrays and arrays in these, and by names that hold dots.
+IN_ARRAY = """
+    WITH RECURSIVE walk (value, place, in_array) AS (
+        SELECT {document}, 0, false
+        UNION ALL
+        SELECT next.* FROM walk w CROSS JOIN LATERAL (
+            SELECT w.value -> array_to_string(({path}::text[])[w.place + 1 : upto], '.'), upto, w.in_array
+            FROM generate_series(w.place + 1, {length}) AS upto
+            WHERE jsonb_typeof(w.value) = 'object'
+            UNION ALL
+            SELECT element, w.place, true FROM jsonb_array_elements(
+                CASE jsonb_typeof(w.value) WHEN 'array' THEN w.value END
+            ) AS element
+        ) AS next (value, place, in_array)
+        WHERE w.place < {length} AND next.value IS NOT NULL
+    )
+    SELECT FROM walk WHERE place = {length} AND in_array AND value <> 'null'
+"""
 ABSENT = "CASE WHEN {over} THEN {document} #- {path} ELSE jsonb_set({document}, {path}, 'null') END"
 
 
@@ -92,27 +109,39 @@ def plan_concealment(
     return columns
 
 
-def _plan_fields(plan: Plan, hidden: Hidden, names: Mapping[str, sql.Composable]) -> None:
-    """Change the fields of the documents: a path may also be a name that holds dots."""
+def _plan_fields(plan: Plan, hidden: Hidden, shown: Mapping[str, sql.Composable]) -> None:
+    """Change the fields of the documents. Where one lies in an array, for which there is no operator, the
+    whole document goes: the pass writes it anew where the row is live."""
     mask = MASK.replace("{value}", "{document} #>> {path}")
     changes = [
         *((path, f"jsonb_set({{document}}, {{path}}, to_jsonb({mask}))") for path in hidden.masked_fields),
         *((path, ABSENT) for path in hidden.absent_fields),
     ]
     for path, change in changes:
-        for keys in ([path], path.split(".")):
+        keys = path.split(".")
+        for names in _readings(keys):
             plan.add(
                 f"UPDATE {{table}} SET {{document}} = {change} WHERE {{document}} #>> {{path}} IS NOT NULL",
-                path=sql.Literal(keys),
-                **names,
+                path=sql.Literal(names),
+                **shown,
             )
-    for path in hidden.absent_fields:
-        if "." in path:  # MongoDB leaves it out of each document in an array, for which there is no operator
-            keys = path.split(".")
+        if len(keys) > 1:
             plan.add(
                 "UPDATE {table} SET {document} = NULL"
-                " WHERE {document} #> {path} IS NULL AND jsonb_path_exists({document}, {lax})",
+                f" WHERE {{document}} ?| {{first}} AND EXISTS ({IN_ARRAY})",
+                first=sql.Literal([names[0] for names in _readings(keys)]),
                 path=sql.Literal(keys),
-                lax=sql.Literal("lax $" + "".join(f".{json.dumps(key)}" for key in keys)),
-                **names,
+                length=sql.Literal(len(keys)),
+                **shown,
             )
+
+
+def _readings(keys: Sequence[str]) -> list[list[str]]:
+    """The ways to read a path: each dot may also belong to a name."""
+    if not keys:
+        return [[]]
+    return [
+        [".".join(keys[:length]), *rest]
+        for length in range(1, len(keys) + 1)
+        for rest in _readings(keys[length:])
+    ]
