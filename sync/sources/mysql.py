@@ -20,6 +20,7 @@ from sync.copytext import Chunk
 from sync.errors import SyncError, UnknownTableError
 from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Mark, Touched
 from sync.sources.binlog.position import Position
+from sync.sources.binlog.witness import witnessed
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions, utc_now
 from sync.sources.mysql_catalog import SourceTable, column_of, primary_key, read_table
@@ -180,7 +181,8 @@ class MySQLSnapshot:
         self.bound = bound
         self.read_out = True
         self.taken_at = utc_now(connection)
-        self.position: str | None = open_snapshot(connection)
+        position = open_snapshot(connection)
+        self.position = witnessed(lambda: connect(url, autocommit=True), position) if position else None
 
     def count(self, table: Table) -> int:
         with mysql_errors(table.qualified), self._connection.cursor() as cursor:

@@ -18,12 +18,13 @@ from sync.sources.binlog.cascades import refuse_cascades
 from sync.sources.binlog.dump import FIRST_EVENT, LARGEST_OFFSET, dump_file, dump_gtids
 from sync.sources.binlog.gtids import MariaDBGtids, MySQLGtids
 from sync.sources.binlog.packets import events
-from sync.sources.binlog.position import RELOAD, Position
+from sync.sources.binlog.position import RELOAD, Position, Witness
 from sync.sources.binlog.progress import NotSentYet, Progress, StartMismatch
 from sync.sources.binlog.reader import LogReader
 from sync.sources.binlog.server import AHEAD, Server, refusal, refused
 from sync.sources.binlog.tables import FollowedTables, Statement
 from sync.sources.binlog.touched import TouchedKeys
+from sync.sources.binlog.witness import verify, witness
 from sync.spec import Table
 from sync.urls import DatabaseUrl
 
@@ -89,6 +90,7 @@ def _read_once(
         with closing(_connect(url)) as connection:
             server = Server.ask(connection)
             by_file = _by_file(server, start, bound)
+            verify(lambda: _connect(url), server, start, bound)
             if _nothing_between(server, start, bound):
                 return Changes({table: TouchedKeys(table) for table in tables}, [], start, True, 0, 0, None)
             if not server.logs_cascades:
@@ -98,8 +100,8 @@ def _read_once(
                 return read.by_gtids(connection)
             try:
                 return read.by_file(connection)
-            except (StartMismatch, _Refused):
-                if not _knows_gtids(server, start):
+            except (StartMismatch, _Refused) as error:
+                if isinstance(error, _Ahead) or not _knows_gtids(server, start):
                     raise
         with closing(_connect(url)) as connection:
             return read.by_gtids(connection)
@@ -111,6 +113,10 @@ def _connect(url: DatabaseUrl) -> pymysql.Connection[Any]:
 
 class _Refused(SyncError):
     """The server does not send its log from a position."""
+
+
+class _Ahead(_Refused):
+    """The log ends before a position that it once had: its numbers may have been used again since."""
 
 
 def _nothing_between(server: Server, start: Position, bound: Position) -> bool:
@@ -190,12 +196,23 @@ class _Read:
             reason = refusal(error)
             if reason is None:
                 raise
-            raise _Refused(str(refused(str(self.start), str(error.args[-1]), reason))) from error
+            kind = _Ahead if reason == AHEAD else _Refused
+            raise kind(str(refused(str(self.start), str(error.args[-1]), reason))) from error
         finally:
             followed.close()
             connection._force_close()  # type: ignore[attr-defined]  # the stream may not be at its end
+        position = progress.position
         return Changes(
-            followed.keys, followed.statements, replace(progress.position, prepared=followed.xa.known),
+            followed.keys, followed.statements,
+            replace(position, prepared=followed.xa.known, witnesses=self._witnesses(position.file)),
             not (reader.full or late), reader.rows,
             progress.transactions, progress.committed_at,
         )  # fmt: skip
+
+    def _witnesses(self, file: str) -> tuple[Witness, ...]:
+        """What the file began with in which the read ended."""
+        for known in (*self.bound.witnesses, *self.start.witnesses):
+            if (known.server, known.file) == (self.server.identity, file):
+                return (known,)
+        found = witness(lambda: _connect(self.url), self.server, file)
+        return (found,) if found else ()

@@ -10,6 +10,8 @@ no more than the server has threads, and all in one file, since it waits for the
 
 The rows of an XA transaction stand in the log before it is committed, so a position also knows which tables
 those that are open there have touched.
+
+None of this tells one log from another that the same server began later; see `witness`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -27,9 +29,20 @@ from sync.sources.binlog.gtids import common_gtids
 
 
 @dataclass(frozen=True)
+class Witness:
+    """The first `events` of a server's log file, as a `digest`."""
+
+    server: str
+    file: str
+    events: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class Position:
-    """`offset` and `tail` in bytes. `server` is empty for a position that was read from a status. `prepared`
-    are the tables of open XA transactions by the transactions' names, as far as they are known."""
+    """`offset` and `tail` in bytes. `server` is empty where they may not belong together. `prepared`
+    are the tables of open XA transactions by the transactions' names, as far as they are known; `witnesses`
+    what the files began with that the position was taken in."""
 
     file: str
     offset: int
@@ -37,6 +50,7 @@ class Position:
     server: str = ""
     tail: int | None = None
     prepared: dict[str, list[str]] = field(default_factory=dict)
+    witnesses: tuple[Witness, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Position:
@@ -45,7 +59,8 @@ class Position:
             value = json.loads(text)
             file, offset = value["file"], int(value["position"])
             gtids, server = value.get("gtid", ""), value.get("server", "")
-            return cls(file, offset, gtids, server, value.get("tail"), value.get("prepared", {}))
+            witnesses = tuple(Witness(**each) for each in value.get("witnesses", ()))
+            return cls(file, offset, gtids, server, value.get("tail"), value.get("prepared", {}), witnesses)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SyncError(f"{text[:200]!r} is no binlog position. {RELOAD}") from error
 
@@ -62,6 +77,8 @@ class Position:
             value["tail"] = self.tail
         if self.prepared:
             value["prepared"] = self.prepared
+        if self.witnesses:
+            value["witnesses"] = [asdict(each) for each in self.witnesses]
         return json.dumps(value)
 
 
@@ -73,7 +90,9 @@ def earliest(positions: Iterable[Position]) -> Position:
     """
     several = list(positions)
     prepared = {name: tables for position in several for name, tables in position.prepared.items()}
-    first = replace(min(several, key=lambda position: position.order), prepared=prepared)
+    witnesses = dict.fromkeys(each for position in several for each in position.witnesses)
+    first = min(several, key=lambda position: position.order)
+    first = replace(first, prepared=prepared, witnesses=tuple(witnesses))
     if all(position.server == first.server for position in several) and (first.server or not first.gtids):
         return first
     common = reduce(common_gtids, (position.gtids for position in several))

@@ -52,6 +52,10 @@ class Log:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
+    def begin_log_anew(self) -> None:
+        """Throw the log away, so that its files and GTIDs are numbered from one again."""
+        self.run("RESET MASTER" if self.exact else "RESET BINARY LOGS AND GTIDS")
+
     @property
     def logs_cascades(self) -> bool:
         return ("innodb_native_foreign_keys", "OFF") in self.run("SHOW VARIABLES LIKE 'innodb_native%'")

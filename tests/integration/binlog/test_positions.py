@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from sync.errors import SyncError
 from sync.sources.binlog import tables
 from sync.sources.binlog.changes import read_changes
-from sync.sources.binlog.position import Position
+from sync.sources.binlog.position import Position, earliest
+from sync.sources.mysql import MySQLSource
 from sync.urls import parse
 from tests.integration.binlog.log import NO_LIMIT, Log, table
 
@@ -56,6 +59,62 @@ def test_a_file_without_new_transactions_may_be_purged_where_there_are_gtids(fol
     else:
         with pytest.raises(SyncError, match="no longer has the log"):
             followed.read(start, ITEM)
+
+
+def of_a_snapshot(log: Log) -> Position:
+    source = MySQLSource(log.url)
+    with closing(source), source.snapshot() as snapshot:
+        assert snapshot.position
+        return Position.parse(snapshot.position)
+
+
+@pytest.mark.parametrize("taken", [after_a_read, of_a_snapshot])
+def test_a_log_that_was_begun_anew_is_refused_even_where_its_numbers_are_the_same(
+    followed: Log, taken: Callable[[Log], Position]
+) -> None:
+    followed.begin_log_anew()
+    followed.run("INSERT INTO item VALUES (3)", "DELETE FROM item WHERE id > 1")
+    start = followed.quiet(taken(followed))
+    followed.run("DELETE FROM item WHERE id > 1")
+    followed.begin_log_anew()
+    followed.run("INSERT INTO item VALUES (4)", "DELETE FROM item WHERE id > 1")
+    if taken is after_a_read:
+        followed.run("INSERT INTO item VALUES (5)")
+    same = followed.position()
+    assert (same.order, same.gtids) == (start.order, start.gtids)
+    with pytest.raises(SyncError, match=r"its log was begun anew.*Reload the table"):
+        followed.read(start, ITEM)
+    followed.run("INSERT INTO item VALUES (6)")
+    with pytest.raises(SyncError, match=r"its log was begun anew.*Reload the table"):
+        followed.read(start, ITEM)
+
+
+def test_of_several_tables_the_one_from_before_the_log_was_begun_anew_is_refused(followed: Log) -> None:
+    followed.run("FLUSH BINARY LOGS")
+    before = after_a_read(followed)
+    followed.begin_log_anew()
+    followed.run("INSERT INTO item VALUES (3)")
+    several = earliest([before, followed.quiet(of_a_snapshot(followed))])
+    followed.run("INSERT INTO item VALUES (4)")
+    with pytest.raises(SyncError, match="its log was begun anew"):
+        followed.read(several, ITEM)
+
+
+def test_a_log_that_lost_its_end_is_refused_though_its_gtids_go_on(followed: Log) -> None:
+    start = after_a_read(followed)
+    ahead = replace(start, offset=start.offset + 10**8, tail=None)
+    followed.run("INSERT INTO item VALUES (3)")
+    with pytest.raises(SyncError, match="its log ends before that"):
+        followed.read(ahead, ITEM)
+
+
+def test_a_log_that_went_on_in_other_files_is_the_same_one(followed: Log) -> None:
+    start = after_a_read(followed)
+    followed.run("FLUSH BINARY LOGS", "INSERT INTO item VALUES (3)", "FLUSH BINARY LOGS")
+    changes = followed.read(start, ITEM)
+    assert set(changes.keys[ITEM]) == {(3,)}
+    followed.run("INSERT INTO item VALUES (4)")
+    assert followed.keys(followed.quiet(changes.position), ITEM) == {(4,)}
 
 
 def test_a_position_ahead_of_the_log_is_refused(followed: Log) -> None:
