@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -11,10 +12,21 @@ from bson.dbref import DBRef
 from bson.errors import InvalidBSON
 
 from sync.sources.bson_text import CODEC, document_json
-from sync.sources.mongodb_ids import split
+from sync.sources.mongodb_ids import as_document, id_of, split
 from sync.spec import Column, Table
 
 LENIENT = CODEC.with_options(unicode_decode_error_handler="backslashreplace")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Documents without what is hidden. `flaws` says what is wrong with some, by their number. Those of which
+    `unread` has the bytes cannot be decoded: of them there is the `_id` alone, and not even that where it is
+    the id that cannot be decoded."""
+
+    documents: list[dict[str, Any]]
+    flaws: dict[int, str]
+    unread: dict[int, bytes]
 
 
 class Decoder:
@@ -25,10 +37,10 @@ class Decoder:
         # The server leaves out what is excluded, but for a field whose own name holds the dots.
         self._excluded = [path for path in sorted(table.exclude) if "." in path]
 
-    def decode(self, batch: bytes) -> tuple[list[dict[str, Any]], dict[int, str]]:
-        """Documents, and what is wrong with some by their number: text that is not UTF-8 spoils its own
-        document alone."""
+    def decode(self, batch: bytes) -> Decoded:
+        """Documents in their order; one that is no valid BSON spoils no other."""
         flaws: dict[int, str] = {}
+        unread: dict[int, bytes] = {}
         try:
             documents = bson.decode_all(batch, CODEC)
         except InvalidBSON:
@@ -38,16 +50,33 @@ class Decoder:
                     documents.append(bson.decode(encoded, CODEC))
                 except InvalidBSON as error:
                     flaws[number] = f"not valid BSON: {error}"
-                    documents.append(bson.decode(encoded, LENIENT))
+                    try:
+                        documents.append(bson.decode(encoded, LENIENT))
+                    except InvalidBSON:
+                        unread[number] = encoded
+                        documents.append(_id_alone(encoded))
         for document in documents:
             self._hide(document)
-        return documents, flaws
+        return Decoded(documents, flaws, unread)
+
+    def shown(self, encoded: bytes) -> str:
+        """The bytes of a document, or of its id, in hexadecimal; where they may hold what is hidden, the
+        SHA-256 of them."""
+        hidden = self._masked or self._excluded
+        return f"sha256:{sha256(encoded).hexdigest()}" if hidden else encoded.hex()
 
     def _hide(self, document: dict[str, Any]) -> None:
         for path in self._masked:
             _each(document, path.split("."), _mask)
         for path in self._excluded:
             _each(document, path.split("."), dict.pop)
+
+
+def _id_alone(encoded: bytes) -> dict[str, Any]:
+    try:
+        return bson.decode(as_document(id_of(encoded)), LENIENT)
+    except InvalidBSON:
+        return {}
 
 
 def _each(value: Any, path: Sequence[str], change: Callable[[dict[str, Any], str], Any]) -> None:

@@ -52,8 +52,8 @@ def one_of(keys: Sequence[bytes]) -> RawBSONDocument:
     values = b"".join(
         key[4:5] + str(number).encode() + b"\0" + key[_VALUE:-1] for number, key in enumerate(keys)
     )
-    condition = _document(b"\x04$in\0" + _document(values))
-    return RawBSONDocument(_document(b"\x03_id\0" + condition))
+    condition = as_document(b"\x04$in\0" + as_document(values))
+    return RawBSONDocument(as_document(b"\x03_id\0" + condition))
 
 
 def mark_of(batch: bytes) -> str:
@@ -64,10 +64,11 @@ def mark_of(batch: bytes) -> str:
 
 def compared(operator: str, mark: str) -> dict[str, Any]:
     """The filter of the documents before or behind a mark."""
-    value = RawBSONDocument(_document(bytes.fromhex(mark)))["_id"]
+    value = RawBSONDocument(as_document(bytes.fromhex(mark)))["_id"]
     # Outside $expr only values of the same type are compared.
     return {"$expr": {operator: ["$_id", {"$literal": value}]}}
 
 
-def _document(elements: bytes) -> bytes:
+def as_document(elements: bytes) -> bytes:
+    """The document of some fields, encoded one behind the other."""
     return (len(elements) + 5).to_bytes(4, "little") + elements + b"\0"

@@ -13,7 +13,7 @@ from sync.sources.bson_fields import Fields, fields_of
 from sync.sources.bson_text import document_json, id_text
 from sync.sources.bson_types import MisfitError
 from sync.sources.mongodb_documents import Decoder
-from sync.sources.mongodb_ids import pieces
+from sync.sources.mongodb_ids import id_of, pieces
 from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
@@ -77,21 +77,25 @@ class DocumentReader:
         if self._plain_id and all(document[4] == OBJECT_ID for document in documents):
             return b"".join([b"%s\n" % hexlify(document[9:21]) for document in documents])
         key_fields = [self._fields[index] for index in self._key]
-        decoded, _ = self._decoder.decode(b"".join(documents))
+        found = self._decoder.decode(b"".join(documents))
+        decoded = [document for document in found.documents if document]
         with suppress(MisfitError):
             return _lines(decoded, key_fields)
         return b"".join(filter(None, (_line(document, key_fields) for document in decoded)))
 
     def _piece(self, piece: bytes) -> Chunk:
         """The rows of some documents: all at once, which is much less work, if nothing is wrong with any."""
-        documents, flaws = self._decoder.decode(piece)
+        found = self._decoder.decode(piece)
+        flaws = found.flaws
         if not flaws:
             with suppress(MisfitError):
-                return Chunk(_lines(documents, self._fields), len(documents))
+                return Chunk(_lines(found.documents, self._fields), len(found.documents))
         lines: list[bytes] = []
         rejected: list[Rejected] = []
-        for number, document in enumerate(documents):
-            if number not in flaws and (written := _line(document, self._fields)):
+        for number, document in enumerate(found.documents):
+            if number in found.unread:
+                rejected.append(self._reject_unread(document, found.unread[number], flaws[number]))
+            elif number not in flaws and (written := _line(document, self._fields)):
                 lines.append(written)
             else:
                 rejected.append(self._reject(document, flaws.get(number)))
@@ -116,6 +120,16 @@ class DocumentReader:
             "; ".join(flaws),
             document_json(document).decode(),
         )
+
+    def _reject_unread(self, document: dict[str, Any], encoded: bytes, flaw: str) -> Rejected:
+        """A document that cannot be decoded, by its `_id`, which is all that there is of it in `document`."""
+        key = None
+        if document and self._key and all(self._columns[index].source_name == ID for index in self._key):
+            keys = [self._fields[index] for index in self._key]
+            with suppress(MisfitError):
+                key = tuple(fields(values_of([document]))[0] for values_of, fields in keys)
+        shown = id_text(document[ID]) if document else self._decoder.shown(id_of(encoded))
+        return Rejected(key, key_text([shown]), flaw, self._decoder.shown(encoded))
 
 
 def _lines(documents: Sequence[dict[str, Any]], columns: Sequence[tuple[Values, Fields]]) -> bytes:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+
 from sync.sources.change_stream import as_number
 from sync.sources.mongodb_rows import ID
 from sync.spec import Table
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
 RENEWAL_SECONDS = 100.0
+RAW = CodecOptions(document_class=RawBSONDocument)  # the document may be one that cannot be decoded
 
 
 class SnapshotSessions:
@@ -49,7 +53,7 @@ class SnapshotSessions:
         """The moment as a cluster time, see `change_stream.Event`; None while none is chosen: a collection
         that does not exist does not count as read."""
         reply = self._client[table.database].command(
-            "find", table.source_name, projection={ID: 1}, limit=1, session=self.current
+            "find", table.source_name, projection={ID: 1}, limit=1, session=self.current, codec_options=RAW
         )
         chosen = reply["cursor"].get("atClusterTime")
         return as_number(chosen) if chosen else None

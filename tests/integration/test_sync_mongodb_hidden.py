@@ -10,7 +10,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from bson import encode
 from bson.dbref import DBRef
+from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from sync.sources.mongodb import MongoDBSource
@@ -119,3 +121,55 @@ def test_a_field_that_is_masked_later_has_the_same_hash_in_older_versions(
     pipeline.run(PLAIN)
     pipeline.run(replace(PLAIN, columns=(ID, Column("email", "text", mask=True))))
     assert pipeline.query("SELECT doc->>'email' FROM history.members") == [(hashed("secret"),)] * 2
+
+
+BROKEN = b"\x05bad\0\x03\0\0\0\x02\x01\x02\x03"  # a binary of the old subtype 2 with a wrong length within
+
+
+def insert_broken(catalog: Catalog, key: str, *fields: dict[str, Any]) -> str:
+    """A document that pymongo cannot decode; its bytes in hexadecimal."""
+    inner = b"".join(encode(field)[4:-1] for field in ({"_id": key}, *fields)) + BROKEN
+    raw = (len(inner) + 5).to_bytes(4, "little") + inner + b"\0"
+    catalog.members.insert_one(RawBSONDocument(raw))
+    return raw.hex()
+
+
+@pytest.mark.parametrize("strategy", [Strategy.FULL, Strategy.LOG])
+def test_a_document_that_cannot_be_decoded_is_quarantined_by_its_id(
+    strategy: Strategy, pipeline: Pipeline, catalog: Catalog
+) -> None:
+    table = replace(PLAIN, strategy=strategy)
+    catalog.members.insert_many([{"_id": "good"}, {"_id": "later"}])
+    shown = {"bad": insert_broken(catalog, "bad")}
+    result = pipeline.run(table)
+    assert (result.rows, result.quarantined) == (2, 1)
+    catalog.members.delete_one({"_id": "later"})
+    shown["later"] = insert_broken(catalog, "later")
+    result = pipeline.run(table)
+    assert (result.rows, result.deleted, result.quarantined) == (2, 0, 2)
+    rejected = pipeline.query("SELECT key, raw, reason FROM quarantine.rejected_rows")
+    assert {key: raw for key, raw, _ in rejected} == shown
+    assert all(reason.startswith("not valid BSON: ") for *_, reason in rejected)
+    catalog.members.replace_one({"_id": "bad"}, {"n": 1})
+    catalog.members.delete_one({"_id": "later"})
+    result = pipeline.run(table)
+    assert (result.rows, result.deleted, result.quarantined) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("hidden", [MASKED, EXCLUDED], ids=["masked", "excluded"])
+def test_bytes_that_may_hold_what_is_hidden_are_not_shown(
+    hidden: Table, pipeline: Pipeline, catalog: Catalog
+) -> None:
+    insert_broken(catalog, "bad", {"c": [{"email": "secret1"}]}, {"o.p": "secret2"})
+    assert pipeline.run(hidden).quarantined == 1
+    assert secrets(pipeline) == []
+    assert pipeline.rejected()[0][1] == "bad"
+
+
+def test_an_id_that_cannot_be_decoded_is_shown_in_hexadecimal(pipeline: Pipeline, catalog: Catalog) -> None:
+    inner = BROKEN.replace(b"bad", b"_id")
+    broken = RawBSONDocument((len(inner) + 5).to_bytes(4, "little") + inner + b"\0")
+    catalog.command("insert", "members", documents=[broken, {"_id": "good"}])
+    result = pipeline.run(replace(PLAIN, strategy=Strategy.LOG))
+    assert (result.rows, result.quarantined) == (1, 1)
+    assert pipeline.rejected()[0][1] == inner.hex()
