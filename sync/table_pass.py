@@ -15,7 +15,7 @@ from sync.passes import Compare, Options, PassResult
 from sync.sources.base import Description, Snapshot, Source
 from sync.spec import Deletes, Strategy, Table
 from sync.state import TableState
-from sync.targets.base import Applied, Extent, KeptLoad, Load, Moment
+from sync.targets.base import Applied, Extent, KeptLoad, Load, Moment, refuse_share
 from sync.watermark import WatermarkReading
 
 NO_BOUND = (
@@ -198,13 +198,7 @@ class TablePass:
 
     def refuse_share(self) -> None:
         """Raises `SyncError` where more of the staged rows were rejected than the declaration allows."""
-        limit = self.table.max_rejected_share
-        staged = self._earlier + self._read
-        if limit is not None and staged and self._rejected / staged > limit:
-            raise SyncError(
-                f"{self.table.qualified}: {self._rejected} of {staged} rows cannot be loaded, more than"
-                f" max_rejected_share = {limit:g} allows. Nothing was written"
-            )
+        refuse_share(self.table, self._rejected, self._earlier + self._read)
 
     def _refuse_other_source(self) -> None:
         """Another table's rows would replace this one's in silence, or mix with them."""

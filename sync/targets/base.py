@@ -111,6 +111,16 @@ class Checkpoint:
     rejected: int
 
 
+def refuse_share(table: Table, rejected: int, staged: int) -> None:
+    """Raises `SyncError` where more of the staged rows were rejected than the declaration allows."""
+    limit = table.max_rejected_share
+    if limit is not None and staged and rejected / staged > limit:
+        raise SyncError(
+            f"{table.qualified}: {rejected} of {staged} rows cannot be loaded, more than max_rejected_share ="
+            f" {limit:g} allows. Nothing was written"
+        )
+
+
 class KeptLoad(Protocol):
     """What a first load has staged and keeps where it is cut off, for the next pass to go on with."""
 

@@ -75,6 +75,8 @@ class PostgreSQLTarget:
                 PostgreSQLLoad(connection, table, leases[table], number)
                 for number, table in enumerate(tables)
             ]
+            for load in loads:
+                held.callback(load.leave)
             if dry_run:
                 held.callback(self._discard, connection, loads)
             yield PostgreSQLBatch(connection, loads)

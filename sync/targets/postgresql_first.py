@@ -51,6 +51,9 @@ class FirstLoad:
             table,
             self.work,
             loading=self.loading,
+            loading_name=identifier(f"_loading_{table.name}"),
+            fitting=identifier(table.schema, f"_fitting_{table.name}"),
+            columns=column_list(column.name for column in columns),
             name=identifier(table.name),
             key=column_list(table.key),
             definitions=column_definitions(table, columns),
@@ -72,9 +75,9 @@ class FirstLoad:
             sql.Literal(name.as_string(self._cursor)) for name in (self.loading, self.rejected)
         )
         found = self._sql.rows(
-            "SELECT to_regclass({loading_name}) IS NOT NULL AND to_regclass({rejected_name}) IS NOT NULL",
-            loading_name=loading,
-            rejected_name=rejected,
+            "SELECT to_regclass({is_loading}) IS NOT NULL AND to_regclass({is_rejected}) IS NOT NULL",
+            is_loading=loading,
+            is_rejected=rejected,
         )
         return found == [(True,)]
 
@@ -100,6 +103,15 @@ class FirstLoad:
         self._sql.run(
             "DROP TABLE IF EXISTS {loading}, {rejected};"
             " DELETE FROM sync.checkpoints WHERE (table_schema, table_name) = ({schema_name}, {table_name})"
+        )
+
+    def forget_removed(self) -> None:
+        """Copy the rows, after some were removed in the same transaction: an index that is built on the table
+        would hold these too, for others may still see them."""
+        self._sql.run(
+            "CREATE TABLE {fitting} (LIKE {loading} INCLUDING ALL);"
+            " INSERT INTO {fitting} ({columns}) SELECT {columns} FROM {loading};"
+            " DROP TABLE {loading}; ALTER TABLE {fitting} RENAME TO {loading_name}"
         )
 
     def write(self, stamp: Stamp) -> Counts:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+import psycopg2
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from sync.copytext import Chunk
 from sync.declaration import as_json
+from sync.errors import SyncError
 from sync.sources.base import Description
 from sync.spec import Column, Strategy, Table
 from sync.state import Lease, TableState, read_state, write_state
 from sync.targets import postgresql_quarantine as quarantine
-from sync.targets.base import Applied, Extent, Moment, Shape
+from sync.targets.base import Applied, Extent, Moment, Shape, refuse_share
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
 from sync.targets.postgresql_catalog import is_table
 from sync.targets.postgresql_checkpoint import KeptLoad
@@ -122,6 +126,16 @@ class PostgreSQLLoad:
         if isinstance(self._special, FirstLoad):
             self._special.discard()
 
+    def leave(self) -> None:
+        """Throw away what a first load has left that did not come to its end and cannot be gone on with."""
+        first = self._special
+        if not isinstance(first, FirstLoad) or self._connection.closed:
+            return
+        with suppress(psycopg2.Error, SyncError), self._connection:
+            self._lease.check(self._cursor)
+            if first.exists() and (self.kept is None or self.kept.checkpoint is None):
+                first.discard()
+
     def finish(self) -> None:
         """What is left to do after that transaction."""
         if not isinstance(self._special, FirstLoad):
@@ -134,11 +148,21 @@ class PostgreSQLLoad:
         if self._unchanged(extent) and self.state:
             applied = Applied(0, 0, 0, self.state.quarantined, self.state.rows, covered=0, batch=None)
         else:
+            self._refuse_long_keys()
             self._plan.run(self._cursor)
             applied = self._write(moment, extent, name_differing)
             self.discard()
         self._write_state(moment, extent, applied)
         return applied
+
+    def _refuse_long_keys(self) -> None:
+        if self._staging.reject_long_keys():
+            counts = sql.SQL("SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {})")
+            self._cursor.execute(counts.format(self._staging.into, self._work.rejected))
+            ((staged, rejected),) = self._cursor.fetchall()
+            refuse_share(self._table, rejected, staged + rejected)
+            if isinstance(self._special, FirstLoad):
+                self._special.forget_removed()
 
     def _write(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
         cursor, table = self._cursor, self._table

@@ -22,7 +22,7 @@ class WorkTables:
 
     `staged` holds the rows that were read, `touched` the keys that a log named, `rejected` what is bound for
     the quarantine and `newly_rejected` what it lacks, `keyed` the staged rows of a table without a key, and
-    `delta` the rows to write.
+    `delta` the rows to write. `indexed` holds long keys that fit an index, `oversized` the places of others.
     """
 
     staged: sql.Identifier
@@ -31,6 +31,8 @@ class WorkTables:
     newly_rejected: sql.Identifier
     keyed: sql.Identifier
     delta: sql.Identifier
+    indexed: sql.Identifier
+    oversized: sql.Identifier
 
     @classmethod
     def numbered(cls, number: int) -> WorkTables:

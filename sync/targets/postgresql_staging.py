@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from sync.copytext import NULL, Chunk, Rejected, escape, fields_of, line, reject
 from sync.spec import Column, Table
+from sync.targets.postgresql_long_keys import take_long_keys
 from sync.targets.postgresql_names import WorkTables, column_list, identifier
 
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
@@ -39,7 +40,7 @@ class Staging:
         self._work = work
         self._table = table
         self._columns = columns
-        self._into = into or work.staged
+        self.into = into or work.staged
         self._made = into is not None
         self._stale = False
 
@@ -82,8 +83,15 @@ class Staging:
         names = column_list(column.name for column in self._columns)
         return [
             reject(self._table, self._columns, fields_of(row), reason, key_loadable=True)
-            for row, reason in _copy_rows(self._cursor, self._into, names, lines)
+            for row, reason in _copy_rows(self._cursor, self.into, names, lines)
         ]
+
+    def reject_long_keys(self) -> int:
+        """Reject the staged rows whose keys fit no index, inside a transaction; returns how many."""
+        rows = take_long_keys(self._cursor, self._table, self._columns, self._work, self.into)
+        if rows:
+            self.add_rejected(rows)
+        return len(rows)
 
     def add_rejected(self, rows: Sequence[Rejected]) -> None:
         """Keep rejected rows, with their keys as values where the key's types hold them."""
@@ -110,16 +118,16 @@ class Staging:
         """The greatest value of a column, as text."""
         if self.empty:
             return None
-        statement = sql.SQL("SELECT max({})::text FROM {}").format(identifier(column), self._into)
+        statement = sql.SQL("SELECT max({})::text FROM {}").format(identifier(column), self.into)
         self._cursor.execute(statement)
         row = self._cursor.fetchone()
         return row[0] if row else None
 
     def analyze(self) -> None:
         """Tell the planner about the keys that it joins by; other columns would cost more than they help."""
-        if self._into == self._work.staged and self._table.key:
+        if self.into == self._work.staged and self._table.key:
             keys = column_list(self._table.key)
-            self._cursor.execute(sql.SQL("ANALYZE {} ({})").format(self._into, keys))
+            self._cursor.execute(sql.SQL("ANALYZE {} ({})").format(self.into, keys))
 
     def clear(self) -> None:
         """Forget what was staged."""
