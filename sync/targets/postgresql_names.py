@@ -14,6 +14,8 @@ BATCH, CHANGED_AT, DELETED = "_batch", "_changed_at", "_deleted"
 ROW_KEY = "_key"  # key of a table without one: a hash of the row and which of its equals it is
 HASH, OPERATION = "_hash", "_operation"  # in temporary tables alone
 RESERVED = {BATCH, CHANGED_AT, DELETED, ROW_KEY, HASH, OPERATION}
+# https://www.postgresql.org/docs/current/ddl-system-columns.html
+SYSTEM_COLUMNS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from sync.targets.postgresql_names import (
     DELETED,
     RESERVED,
     ROW_KEY,
+    SYSTEM_COLUMNS,
     column_list,
     identifier,
     stored_name,
@@ -128,12 +129,13 @@ def _refuse_other_log(cursor: Cursor, table: Table) -> None:
 
 
 def refuse_reserved(table: Table, columns: Sequence[Column]) -> None:
-    """Raises `SyncError` for a column with a name that the engine uses itself."""
-    if reserved := sorted({column.name for column in columns} & RESERVED):
-        raise SyncError(
-            f"{table.qualified}: column {reserved[0]!r} has a name that the engine uses itself; exclude it or"
-            f" declare it under another name with source={reserved[0]!r}"
-        )
+    """Raises `SyncError` for a column with a name that the engine or PostgreSQL uses itself."""
+    for user, taken in (("the engine", RESERVED), ("PostgreSQL", SYSTEM_COLUMNS)):
+        if reserved := sorted({column.name for column in columns} & taken):
+            raise SyncError(
+                f"{table.qualified}: column {reserved[0]!r} has a name that {user} uses itself; exclude it or"
+                f" declare it under another name with source={reserved[0]!r}"
+            )
 
 
 def _plan(
@@ -158,15 +160,21 @@ def _plan(
         )
     there = existing_key(cursor, schema, table.name)
     if there != [stored_name(part) for part in key]:
+        keyless = ROW_KEY in there
+        had = "it was loaded without a key" if keyless else f"its key is {_shown(there)}"
         raise SyncError(
-            f"{schema}.{table.name}: its primary key is {there}, the declaration says {list(key)}; drop the"
-            f" table to load it anew, or declare the key that it has"
+            f"{schema}.{table.name}: {had}, the declaration says {_shown(key)}; drop {schema}.{table.name} to"
+            f" load it anew, or declare {'no key' if keyless else 'the key that it has'}"
         )
     if table_description(cursor, schema, table.name) != table.description:
         plan.describe_table(schema, table.name, table.description)
     existing = plan_concealment(plan, table, schema, existing, hidden)
     plan_columns(plan, schema, table, columns, existing, reload)
     return False
+
+
+def _shown(key: Sequence[str]) -> str:
+    return "none" if ROW_KEY in key else f"({', '.join(key)})"
 
 
 def plan_table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pymysql
 import pytest
 
@@ -79,13 +81,27 @@ def test_identifiers_of_every_kind_travel(pipeline: Pipeline, shop: Shop) -> Non
             "no exact form in bigint",
         ),
         ((Column("rowid", "bigint"), Column("price", "numeric(9,1)")), ("rowid",), "or reload the table"),
-        ((Column("rowid", "bigint"), Column("note", "text")), ("rowid", "note"), "its primary key is"),
+        (
+            (Column("rowid", "bigint"), Column("note", "text")),
+            ("rowid", "note"),
+            r": its key is \(rowid\), the declaration says \(rowid, note\); .* the key that it has$",
+        ),
+        (
+            (Column("rowid", "bigint"), Column("note", "text")),
+            (),
+            r"raw\.sales_data: its key is \(rowid\), the declaration says none; drop ",
+        ),
         (
             (Column("rowid", "bigint"), Column("note", "varchar(9)")),
             ("rowid",),
             "column note is text in the table",
         ),
         ((Column("rowid", "bigint"), Column("_batch", "text", source="note")), ("rowid",), "uses itself"),
+        (
+            (Column("rowid", "bigint"), Column("xmax", "text", source="note")),
+            ("rowid",),
+            "column 'xmax' has a name that PostgreSQL uses itself; exclude it or declare it under another",
+        ),
     ],
 )
 def test_what_cannot_be_followed_is_refused_by_name_and_changes_nothing(
@@ -96,3 +112,31 @@ def test_what_cannot_be_followed_is_refused_by_name_and_changes_nothing(
     with pytest.raises(SyncError, match=complaint):
         pipeline.run(Table("sales_data", "mysql", "shop", key, columns=columns))
     assert pipeline.query("SELECT * FROM raw.sales_data ORDER BY 1") == before
+
+
+@pytest.mark.parametrize("key", [(), ("id",)])
+def test_a_column_with_a_name_of_postgresql_itself_is_refused_by_name(
+    pipeline: Pipeline, shop: Shop, key: tuple[str, ...]
+) -> None:
+    execute(
+        shop,
+        "CREATE TABLE odd (id INT PRIMARY KEY, ctid INT, tableoid INT)",
+        "INSERT INTO odd VALUES (1, 2, 3)",
+    )
+    odd = Table("odd", "mysql", "shop", key)
+    with pytest.raises(SyncError, match=r"raw\.odd: column 'ctid' .* PostgreSQL .* with source='ctid'"):
+        pipeline.run(odd)
+    assert pipeline.run(replace(odd, exclude=frozenset({"ctid", "tableoid"}))).inserted == 1
+
+
+def test_a_key_for_a_table_that_was_loaded_without_one_has_a_way_out(pipeline: Pipeline, sales: Shop) -> None:
+    keyless = replace(SALES, key=(), history=False)
+    pipeline.run(keyless)
+    with pytest.raises(
+        SyncError,
+        match=r"raw\.sales_data: it was loaded without a key, the declaration says \(rowid\);"
+        r" drop raw\.sales_data to load it anew, or declare no key$",
+    ):
+        pipeline.run(replace(keyless, key=("rowid",)))
+    pipeline.query("DROP TABLE raw.sales_data")
+    assert pipeline.run(replace(keyless, key=("rowid",))).rows == 3
