@@ -82,7 +82,8 @@ class Table:
     (yet) and is empty until it is; it declares its columns. A pass leaves a `paused` table as it is.
 
     Columns of the catalog, or fields of the document, that are named in `exclude` are not read. What they had
-    brought before is dropped by the next pass, from the change log too.
+    brought before is dropped by the next pass, from the change log too. A table has to have each column that
+    is named there; a document need not have the field.
 
     `cursor` names the column of the watermark strategy, which grows with every change of a row: a time or a
     number. Each pass reads again what lies within `overlap_seconds` behind a time, for an application may

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sync.copytext import Chunk
+from sync.errors import SyncError
 from sync.spec import Column, Strategy, Table
 
 
@@ -51,6 +52,15 @@ class Bound:
     probed_at: datetime
     greatest: str | None = None
     server: str | None = None
+
+
+def unknown_exclusion(table: Table, place: str, name: str, columns: Iterable[str]) -> SyncError:
+    """What to raise where `exclude` holds a name that no column of `place` has: a misspelt one would hide
+    nothing, in silence."""
+    return SyncError(
+        f"{table.qualified}: exclude names {name!r}, but {place} has no such column that this user may read:"
+        f" {', '.join(columns)}. Correct it, or leave it out of exclude"
+    )
 
 
 class Snapshot(Protocol):

@@ -23,7 +23,7 @@ from sync.sources.binlog.position import Position
 from sync.sources.binlog.witness import witnessed
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions, utc_now
-from sync.sources.mysql_catalog import SourceTable, column_of, primary_key, read_table
+from sync.sources.mysql_catalog import SourceTable, column_of, excluded_columns, primary_key, read_table
 from sync.sources.mysql_log import reread, touched_since
 from sync.sources.mysql_portions import INDEX, Order
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
@@ -70,10 +70,11 @@ class MySQLSource:
             if not table.optional:
                 raise
             return Description(table.columns, exists=False)
+        excluded = excluded_columns(source, table)
         columns = table.columns or tuple(
             Column(column.name, natural_type(column), column.comment, zero_date=zero_date(table, column))
             for column in source.columns.values()
-            if column.name not in table.exclude
+            if column.name not in excluded
         )
         for column in columns:
             if table.adopt:  # the adopted table's types will count, not the declared ones

@@ -8,6 +8,7 @@ from typing import Any
 import pymysql
 
 from sync.errors import SyncError, UnknownTableError
+from sync.sources.base import unknown_exclusion
 from sync.spec import Table
 
 
@@ -108,12 +109,28 @@ def _integer(value: Any) -> int | None:
 
 def column_of(source: SourceTable, table: Table, name: str) -> SourceColumn:
     """A column by its name, whose case MySQL ignores. Raises `SyncError` where the table has none."""
-    found = source.columns.get(name) or next(
-        (column for column in source.columns.values() if column.name.lower() == name.lower()), None
-    )
+    found = _find(source, name)
     if found is None:
         raise SyncError(
             f"{table.qualified}: {source.database}.{source.name} has no column {name!r}; it has"
             f" {', '.join(source.columns)}. Correct the declaration, or give the column's source name"
         )
     return found
+
+
+def excluded_columns(source: SourceTable, table: Table) -> set[str]:
+    """The columns that the declaration excludes, as the source writes their names. Raises `SyncError` for a
+    name that no column has."""
+    found = set()
+    for name in sorted(table.exclude):
+        column = _find(source, name)
+        if column is None:
+            raise unknown_exclusion(table, f"{source.database}.{source.name}", name, source.columns)
+        found.add(column.name)
+    return found
+
+
+def _find(source: SourceTable, name: str) -> SourceColumn | None:
+    return source.columns.get(name) or next(
+        (column for column in source.columns.values() if column.name.lower() == name.lower()), None
+    )

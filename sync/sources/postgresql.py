@@ -19,7 +19,13 @@ from sync.copytext import Chunk
 from sync.errors import UnknownTableError
 from sync.sources.base import Bound, Capabilities, Description
 from sync.sources.postgresql_bound import find_bound
-from sync.sources.postgresql_catalog import column_of, estimated_rows, primary_key_of, read_table
+from sync.sources.postgresql_catalog import (
+    column_of,
+    estimated_rows,
+    primary_key_of,
+    read_table,
+    refuse_unknown_exclusions,
+)
 from sync.sources.postgresql_copy import CopyOut
 from sync.sources.postgresql_encoding import Encoding, read_encoding
 from sync.sources.postgresql_rows import RowReader, render
@@ -64,8 +70,12 @@ class PostgreSQLSource:
 
     def describe(self, table: Table) -> Description:
         try:
-            with postgresql_errors(f"{table.qualified} from {self._url}"):
+            with (
+                postgresql_errors(f"{table.qualified} from {self._url}"),
+                self._connection().cursor() as cursor,
+            ):
                 source = read_table(self._connection(), table)
+                refuse_unknown_exclusions(cursor, source, table)
         except UnknownTableError:
             if not table.optional:
                 raise

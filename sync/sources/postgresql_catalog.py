@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import SyncError, UnknownTableError
+from sync.sources.base import unknown_exclusion
 from sync.spec import Table
 
 # A column's type below its domains; `dimensions` counts the arrays that were taken off, so that an array of a
@@ -99,6 +100,16 @@ def column_of(source: SourceTable, table: Table, name: str) -> SourceColumn:
         f"{table.qualified}: {source.schema}.{source.name} has no column {name!r} that this user may read; it"
         f" has {', '.join(source.columns)}. Correct the declaration, or give the column's source name"
     )
+
+
+def refuse_unknown_exclusions(cursor: Cursor, source: SourceTable, table: Table) -> None:
+    """Raises `SyncError` for an excluded name that no column has; one may be hidden from this user."""
+    cursor.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped",
+        (source.oid,),
+    )
+    for name in sorted(table.exclude - {row[0] for row in cursor}):
+        raise unknown_exclusion(table, f"{source.schema}.{source.name}", name, source.columns)
 
 
 def primary_key_of(cursor: Cursor, source: SourceTable) -> tuple[str, ...]:

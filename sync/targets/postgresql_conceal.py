@@ -14,7 +14,7 @@ from sync.declaration import from_json
 from sync.spec import Column, Table
 from sync.state import TableState
 from sync.targets.postgresql_catalog import ExistingColumn
-from sync.targets.postgresql_names import DELETED, identifier, stored_name
+from sync.targets.postgresql_names import DELETED, RESERVED, identifier, stored_name
 from sync.targets.postgresql_plan import Plan
 
 DOCUMENT = "document"  # the column of MongoDB's documents where none is declared
@@ -47,14 +47,24 @@ ABSENT = "CASE WHEN {over} THEN {document} #- {path} ELSE jsonb_set({document}, 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Columns that are masked since the last pass, columns that are not to be there, and by their paths the
-    fields of the document in column `document` that are masked or left out since the last pass."""
+    """Columns that are masked since the last pass, and by their paths the fields of the document in column
+    `document` that are masked or left out since the last pass. Columns named in `absent` are not to be there,
+    in whatever case where the source matches names so, but for those in `kept`."""
 
     masked: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    any_case: bool = False
     document: str | None = None
     masked_fields: tuple[str, ...] = ()
     absent_fields: tuple[str, ...] = ()
+
+    def drops(self, stored: str) -> bool:
+        """Whether the column that the target keeps under this name is not to be there."""
+        absent = {stored_name(name) for name in self.absent}
+        if stored in self.kept | RESERVED:
+            return False
+        return stored in absent or (self.any_case and stored.lower() in {name.lower() for name in absent})
 
 
 def newly_hidden(table: Table, columns: Sequence[Column], before: TableState | None) -> Hidden:
@@ -68,11 +78,12 @@ def newly_hidden(table: Table, columns: Sequence[Column], before: TableState | N
     sources = {column.source_name for column in masked}
     # Where the masked column has another name than the plain one had.
     plain = {column.name for column in last.columns if column.source_name in sources} | sources
-    absent = (table.exclude | plain) - {column.name for column in columns}
     undeclared = DOCUMENT if table.source == "mongodb" and not table.columns else None
     return Hidden(
         masked=frozenset(column.name for column in masked),
-        absent=frozenset(absent),
+        absent=table.exclude | plain,
+        kept=frozenset(stored_name(column.name) for column in columns),
+        any_case=table.source == "mysql",
         document=table.document or undeclared,
         masked_fields=tuple(sorted(sources)),
         absent_fields=tuple(sorted(table.exclude - last.exclude)),
@@ -101,9 +112,9 @@ def plan_concealment(
                 **names,
             )
             columns[there.name] = replace(there, type="text")
-    for name in sorted(hidden.absent):
-        if columns.pop(stored_name(name), None):
-            plan.add("ALTER TABLE {table} DROP COLUMN {column}", column=identifier(name), **names)
+    for name in filter(hidden.drops, [*columns]):
+        del columns[name]
+        plan.add("ALTER TABLE {table} DROP COLUMN {column}", column=identifier(name), **names)
     if hidden.document and stored_name(hidden.document) in columns:
         _plan_fields(plan, hidden, {"document": identifier(hidden.document), **names})
     return columns

@@ -15,6 +15,7 @@ from sync.errors import SyncError
 from sync.sources.mongodb import MongoDBSource
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
+from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
@@ -173,3 +174,73 @@ def test_fields_of_documents_that_are_masked_or_excluded_later_leave_them(
         found = "SELECT doc->'who'->>'email' = email, doc->'calls'->0 FROM raw.members WHERE NOT _deleted"
         assert members.query(found) == [(True, {"x": 1})] * 2
         assert members.run(hidden).changed == 0
+
+
+LATER = Table("people", "mysql", "shop", ("id",), history=True)
+
+
+@pytest.fixture
+def people(pipeline: Pipeline, shop: Shop) -> Pipeline:
+    execute(
+        shop,
+        "CREATE TABLE people (id INT PRIMARY KEY, Email VARCHAR(20), v INT)",
+        "INSERT INTO people VALUES (1, 'secret', 1)",
+    )
+    return pipeline
+
+
+def columns_of(pipeline: Pipeline, schema: str) -> set[str]:
+    found = pipeline.query(
+        "SELECT column_name FROM information_schema.columns"
+        f" WHERE table_name = 'people' AND table_schema = '{schema}' AND column_name !~ '^_'"
+    )
+    return {name for (name,) in found}
+
+
+def test_an_excluded_column_of_mysql_is_found_in_any_case(people: Pipeline) -> None:
+    people.run(replace(LATER, exclude=frozenset({"email"})))
+    assert columns_of(people, "raw") == {"id", "v"}
+
+
+def test_a_column_of_mysql_that_is_excluded_later_is_dropped_in_any_case(people: Pipeline) -> None:
+    people.run(LATER)
+    people.run(replace(LATER, exclude=frozenset({"EMAIL"})))
+    assert columns_of(people, "raw") == columns_of(people, "history") == {"id", "v"}
+
+
+@pytest.mark.parametrize("name", ["email", "hash"])
+def test_a_column_of_mysql_that_is_masked_later_leaves_none_in_another_case(
+    name: str, people: Pipeline
+) -> None:
+    people.run(LATER)
+    mask = Column(name, "text", source="email", mask=True)
+    people.run(replace(LATER, columns=(Column("id", "integer"), mask)))
+    for schema in ("raw", "history"):
+        assert "Email" not in columns_of(people, schema)
+        shown = people.query(f"SELECT t::text FROM {schema}.people t")
+        assert not [row for (row,) in shown if "secret" in row]
+
+
+def test_an_excluded_name_that_the_table_does_not_have_is_refused(people: Pipeline) -> None:
+    said = r"raw\.people: exclude names 'e_mail', but shop\.people has no such column .*: id, Email, v"
+    for columns in ((), (Column("id", "integer"),)):
+        with pytest.raises(SyncError, match=said):
+            people.run(replace(LATER, columns=columns, exclude=frozenset({"e_mail", "email"})))
+    assert people.query("SELECT to_regclass('raw.people')") == [(None,)]
+
+
+def test_what_an_optional_table_excludes_is_not_asked_before_it_is_there(people: Pipeline) -> None:
+    table = Table(
+        "absent", "mysql", "shop", ("id",), (Column("id", "integer"),), optional=True,
+        exclude=frozenset({"email"}),
+    )  # fmt: skip
+    assert people.run(table).rows == 0
+
+
+def test_an_excluded_name_that_a_table_of_postgresql_does_not_have_is_refused(databases: Databases) -> None:
+    databases.execute('CREATE TABLE people (id integer PRIMARY KEY, "Email" text)')
+    table = Table("people", "postgresql", "public", ("id",), exclude=frozenset({"email"}))
+    with pytest.raises(SyncError, match=r"exclude names 'email', but public\.people has no such column"):
+        databases.run(table)
+    databases.run(replace(table, exclude=frozenset({"Email"})))
+    assert columns_of(databases, "raw") == {"id"}
