@@ -20,6 +20,25 @@ UNKNOWN_STATEMENT = {1064, 1235}
 
 def binlog_position(connection: pymysql.Connection[Any]) -> str | None:
     """The position as JSON (`file`, `position`, `gtid`), None without a binlog or the right to see it."""
+    status = _log_status(connection)
+    if not status:
+        return None
+    gtid = "@@global.gtid_binlog_pos" if _is_mariadb(connection) else "@@global.gtid_executed"
+    return _position(status[0], int(status[1]), str(_rows(connection, f"SELECT {gtid}")[0][0]))
+
+
+def leaves_out(connection: pymysql.Connection[Any], database: str) -> bool:
+    """Whether `--binlog-do-db` or `--binlog-ignore-db` keeps a database out of the server's binlog; False
+    where the server does not tell this user."""
+    status = _log_status(connection)
+    if not status:
+        return False
+    only, ignored = (str(names).split(",") if names else [] for names in status[2:4])
+    return database in ignored or (bool(only) and database not in only)
+
+
+def _log_status(connection: pymysql.Connection[Any]) -> tuple[Any, ...] | None:
+    """File, position, and the databases that alone are in the log or are left out of it."""
     # MySQL 8.4 knows only the second form, MariaDB and older MySQL only the first.
     for statement in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
         try:
@@ -30,10 +49,7 @@ def binlog_position(connection: pymysql.Connection[Any]) -> str | None:
             if error.args[0] not in UNKNOWN_STATEMENT:
                 raise
         else:
-            if not rows:
-                return None
-            gtid = "@@global.gtid_binlog_pos" if _is_mariadb(connection) else "@@global.gtid_executed"
-            return _position(rows[0][0], int(rows[0][1]), str(_rows(connection, f"SELECT {gtid}")[0][0]))
+            return rows[0] if rows else None
     return None
 
 

@@ -20,6 +20,7 @@ from sync.copytext import Chunk
 from sync.errors import SyncError, UnknownTableError
 from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Mark, Touched
 from sync.sources.binlog.position import Position
+from sync.sources.binlog.unlogged import refuse_unlogged
 from sync.sources.binlog.witness import witnessed
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions, utc_now
@@ -66,6 +67,8 @@ class MySQLSource:
         try:
             with mysql_errors(f"{table.qualified} from {self._url}"):
                 source = read_table(self._connection(), table)
+                if table.strategy is Strategy.LOG:
+                    refuse_unlogged(self._connection(), table, source)
         except UnknownTableError:
             if not table.optional:
                 raise

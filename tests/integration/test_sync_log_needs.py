@@ -36,6 +36,15 @@ class Unlogged(MariaDB):
         return [*super().command(port), "--skip-log-bin"]
 
 
+class Filtered(MariaDB):
+    """One that keeps databases out of its log, or all but some."""
+
+    option = ""
+
+    def command(self, port: int) -> list[str]:
+        return [*super().command(port), self.option]
+
+
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """Servers that this test may start and stop."""
@@ -67,6 +76,61 @@ def test_a_server_without_a_binlog_is_refused_with_the_way_out(own: Cluster, sta
                 shop.run(table)
         assert shop.query("SELECT n FROM raw.orders") == [(1,)]
         assert [shop.run(table).rows for table in (TIMED, WHOLE)] == [1, 1]
+
+
+def test_a_database_that_the_log_leaves_out_is_refused_with_the_way_out(own: Cluster, staging: str) -> None:
+    for option, refuses in (
+        ("--binlog-ignore-db=shop", True),
+        ("--binlog-do-db=sales", True),
+        ("--binlog-ignore-db=sales", False),
+        ("--binlog-do-db=shop", False),
+    ):
+        server = Filtered(own.home)
+        server.option = option
+        with started(server, own, staging) as shop:
+            empty_shop(server, own.ports.known()["mysql"])
+            with connect_mysql(own.urls()["SOFTCART_MYSQL_ADMIN_URL"], autocommit=True) as connection:
+                execute(connection, CREATE, "INSERT INTO orders VALUES (1, 1, NOW())")
+            if not refuses:
+                assert shop.run(ORDERS, reload=True).rows == 1
+                continue
+            with pytest.raises(SyncError, match=r"raw\.orders: .* keeps database shop out of its binlog"):
+                shop.run(ORDERS)
+            assert shop.run(WHOLE).rows == 1
+
+
+def test_a_view_is_refused_with_the_way_out(shop: pymysql.Connection, pipeline: Pipeline) -> None:
+    view = replace(ORDERS, name="seen", source_table="seen")
+    execute(
+        shop, CREATE, "CREATE VIEW seen AS SELECT * FROM orders", "INSERT INTO orders VALUES (1, 1, NOW())"
+    )
+    with pytest.raises(
+        SyncError, match=r"raw\.seen: shop\.seen is a view.* base tables only.* full or watermark"
+    ):
+        pipeline.run(view)
+    assert pipeline.run(replace(view, strategy=Strategy.FULL)).rows == 1
+    assert pipeline.run(ORDERS).rows == 1
+
+
+def test_a_memory_table_that_its_server_s_restart_emptied_is_read_whole(own: Cluster, staging: str) -> None:
+    """The server says so in its log when someone opens the table; that of another one does not matter."""
+    server = MariaDB(own.home)
+    with started(server, own, staging) as shop:
+        empty_shop(server, own.ports.known()["mysql"])
+        with connect_mysql(own.urls()["SOFTCART_MYSQL_ADMIN_URL"], autocommit=True) as connection:
+            execute(connection, CREATE, "CREATE TABLE brief (id INT PRIMARY KEY) ENGINE = MEMORY")
+            execute(connection, "CREATE TABLE other (id INT PRIMARY KEY) ENGINE = MEMORY")
+            execute(connection, *(f"INSERT INTO {name} VALUES (1)" for name in ("brief", "other")))
+        brief = replace(ORDERS, name="brief")
+        assert shop.run(brief, reload=True).rows == 1
+        shop.run(ORDERS, reload=True)
+    with started(server, own, staging) as shop:
+        with connect_mysql(own.urls()["SOFTCART_MYSQL_ADMIN_URL"], autocommit=True) as connection:
+            execute(connection, "SELECT * FROM brief", "SELECT * FROM other")
+            execute(connection, "INSERT INTO orders VALUES (7, 7, NOW())")
+        shop.run(brief)
+        assert shop.query("SELECT id, _deleted FROM raw.brief") == [(1, True)]
+        assert shop.run(ORDERS).inserted == 1
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ class LogReader:
             return self._end(event)
         if words in ENDS:
             return self._end(event)
-        self._tables.statement(statement)
+        self._tables.statement(statement, alone=not self._inside)
         return not self._inside and self._end(event)
 
     def _end(self, event: Event) -> bool:

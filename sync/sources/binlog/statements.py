@@ -1,9 +1,12 @@
 """What a statement in the log did to tables.
 
 With binlog_format=ROW the statements in the log are those that change tables without naming rows: DDL and
-TRUNCATE. They are read as far as their tables' names; what is not understood is for the caller to mistrust.
+TRUNCATE. They are read as far as their tables' names. One that writes rows was logged by a session in another
+format. Whatever tables and database it names, triggers, views and functions may have led it to others, so it
+is for the caller to mistrust, as is all that is not understood.
 https://dev.mysql.com/doc/refman/8.4/en/sql-data-definition-statements.html,
-https://mariadb.com/kb/en/data-definition/.
+https://mariadb.com/kb/en/data-definition/, https://mariadb.com/kb/en/set-statement/,
+https://mariadb.com/kb/en/analyze-statement/.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class Effect:
 
 # Statements of these kinds change no table's rows or columns.
 HARMLESS = {
-    "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA", "SET", "GRANT", "REVOKE", "FLUSH", "ANALYZE",
+    "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "XA", "SET", "GRANT", "REVOKE", "FLUSH",
     "OPTIMIZE", "REPAIR", "CHECK", "CHECKSUM", "INSTALL", "UNINSTALL", "START", "STOP", "CHANGE", "RESET",
     "LOCK", "UNLOCK", "USE", "SHOW", "CACHE", "KILL", "SHUTDOWN", "PURGE", "HELP",
 }  # fmt: skip
@@ -58,16 +61,10 @@ MOVES_COLUMNS = {"FIRST", "AFTER", "CHANGE", "MODIFY"}
 DROPS_NO_COLUMN = {"INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "DEFAULT", "PARTITION"}
 
 
-def effects(query: Query) -> list[Effect] | None:
-    """What the statement did, nothing if it is none of our business; None where that cannot be told."""
-    reader = tokens(query.text, query.ansi_quotes)
-    verb = reader.word()
-    if verb is None or verb in HARMLESS:
-        return []
-    rules = {"CREATE": _create, "DROP": _drop, "ALTER": _alter, "RENAME": _rename, "TRUNCATE": _truncate,
-             "DELETE": _delete}  # fmt: skip
-    rule = rules.get(verb)
-    return rule(reader, query.database) if rule else None
+def effects(query: Query, alone: bool = True) -> list[Effect] | None:
+    """What the statement did, nothing if it changed no table's rows or columns; None where that cannot be
+    told. `alone`: it is in no transaction, as what a server writes of its own accord."""
+    return _effects(tokens(query.text, query.ansi_quotes), query.database, alone)
 
 
 def reorders(query: Query) -> bool:
@@ -81,10 +78,18 @@ def reorders(query: Query) -> bool:
     )
 
 
-def mentions(query: Query, database: str) -> bool:
-    """Whether a statement runs in a database or says its name."""
-    named = tokens(query.text, query.ansi_quotes).all_names()
-    return database.lower() in {query.database.lower(), *named}
+def _effects(reader: Tokens, database: str, alone: bool) -> list[Effect] | None:
+    verb = reader.word()
+    if verb == "SET" and reader.skip("STATEMENT"):
+        return _effects(reader, database, alone=False) if reader.seek_outside("FOR") else None
+    if verb is None or verb in HARMLESS:
+        return []
+    rules = {"CREATE": _create, "DROP": _drop, "ALTER": _alter, "RENAME": _rename, "TRUNCATE": _truncate,
+             "ANALYZE": _analyze}  # fmt: skip
+    if alone:
+        rules["DELETE"] = _delete
+    rule = rules.get(verb)
+    return rule(reader, database) if rule else None
 
 
 def _object(reader: Tokens) -> str:
@@ -99,10 +104,24 @@ def _create(reader: Tokens, database: str) -> list[Effect] | None:
     what = _object(reader)
     if what == "INDEX":
         return _index(reader, database)
-    if what != "TABLE":
+    temporary = what == "TEMPORARY" and reader.skip("TABLE")
+    if what != "TABLE" and not temporary:
         return [] if what else None
     reader.skip("IF", "NOT", "EXISTS")
-    return _one(Kind.CREATED, reader.name(database))
+    created = _one(Kind.CREATED, reader.name(database))
+    if _has_query(reader):  # a session that logs rows names the columns, and then the rows if at all
+        return None
+    return [] if temporary else created
+
+
+def _has_query(reader: Tokens) -> bool:
+    """Whether a new table is filled with what a query finds, which may call functions that write."""
+    before = ""
+    while (word := reader.word()) is not None:
+        if word == "SELECT" or (before == "VALUES" and word not in {"LESS", "IN"}):
+            return True
+        before = word
+    return False
 
 
 def _drop(reader: Tokens, database: str) -> list[Effect] | None:
@@ -133,11 +152,19 @@ def _truncate(reader: Tokens, database: str) -> list[Effect] | None:
 
 
 def _delete(reader: Tokens, database: str) -> list[Effect] | None:
-    """What the server writes for a MEMORY table that it found empty when it started: no condition at all."""
+    """What a server may write for a MEMORY table that it found empty when it started: no condition at all."""
     if not reader.skip("FROM"):
         return None
-    found = _one(Kind.TRUNCATED, reader.name(database))
-    return found if reader.ended() else None
+    name = reader.name("")
+    written_by_server = name is not None and name[0] != "" and reader.ended()
+    return _one(Kind.TRUNCATED, name) if written_by_server else None
+
+
+def _analyze(reader: Tokens, database: str) -> list[Effect] | None:
+    """Of a statement, MariaDB executes it."""
+    while reader.skip("LOCAL") or reader.skip("NO_WRITE_TO_BINLOG"):
+        pass
+    return [] if reader.skip("TABLE") or reader.skip("TABLES") else None
 
 
 def _rename(reader: Tokens, database: str) -> list[Effect] | None:

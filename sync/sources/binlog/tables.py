@@ -13,7 +13,7 @@ from sync.sources.binlog.columns import read_columns
 from sync.sources.binlog.layout import Layout, UnknownLayout
 from sync.sources.binlog.queries import Query
 from sync.sources.binlog.server import Server
-from sync.sources.binlog.statements import Effect, Kind, effects, mentions, reorders
+from sync.sources.binlog.statements import Effect, Kind, effects, reorders
 from sync.sources.binlog.table_map import read_table_map, table_names
 from sync.sources.binlog.touched import KeyGroup, TouchedKeys
 from sync.sources.binlog.xa import XaTransactions, xa_name
@@ -82,12 +82,12 @@ class FollowedTables:
     def count(self) -> int:
         return sum(map(len, self.keys.values()))
 
-    def statement(self, query: Query) -> None:
-        """Note what a statement did to followed tables.
+    def statement(self, query: Query, alone: bool) -> None:
+        """Note what a statement did to followed tables. `alone`: it is in no transaction.
 
-        Raises `SyncError` for one that may have written to them without naming rows in the log.
+        Raises `SyncError` for one that may have written rows without naming them in the log, wherever it ran.
         """
-        found = effects(query)
+        found = effects(query, alone)
         if found is None:
             self._refuse(query)
             return
@@ -156,13 +156,12 @@ class FollowedTables:
     def _refuse(self, query: Query) -> None:
         if self.repeating:
             return
-        for database in sorted(self._databases):
-            if mentions(query, database):
-                raise SyncError(
-                    f"the binlog holds a statement in place of its rows: {query.text[:STATEMENT_LENGTH]!r} in"
-                    f" database {query.database!r}, which may have changed tables of {database}. Set"
-                    f" binlog_format=ROW for every session, then reload the tables of this source"
-                )
+        raise SyncError(
+            f"the binlog holds a statement in place of its rows: {query.text[:STATEMENT_LENGTH]!r} in"
+            f" database {query.database!r}, which may have changed tables of"
+            f" {', '.join(sorted(self._databases))}, if not by name then by a trigger, view or function. Set"
+            f" binlog_format=ROW for every session, then reload the tables of this source"
+        )
 
     def _affected(self, effect: Effect) -> list[Table]:
         if effect.table is not None:

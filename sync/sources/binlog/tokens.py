@@ -75,6 +75,17 @@ class Tokens:
                 return True
         return False
 
+    def seek_outside(self, word: str) -> bool:
+        """As `seek`, but not for the word in parentheses."""
+        depth = 0
+        while (token := self._peek()) is not None:
+            self._next += 1
+            if token.kind == SYMBOL:
+                depth += (token.text == "(") - (token.text == ")")
+            if depth == 0 and token.kind == WORD and token.text.upper() == word:
+                return True
+        return False
+
     def symbol(self, symbol: str) -> bool:
         if self._peek() != Token(SYMBOL, symbol):
             return False
@@ -97,10 +108,6 @@ class Tokens:
     def words(self) -> list[str]:
         """All words in capitals, and "" for any other token."""
         return [token.text.upper() if token.kind == WORD else "" for token in self._tokens]
-
-    def all_names(self) -> set[str]:
-        """All that may be a name, in lower case."""
-        return {token.text.lower() for token in self._tokens if token.kind in (WORD, NAME)}
 
     def _identifier(self) -> str | None:
         token = self._peek()

@@ -113,14 +113,16 @@ def test_keys_that_differ_in_case_alone_are_two(server_log: Log) -> None:
     assert server_log.keys(start, ITEM) == {("abc",), ("ABC",)}
 
 
-def test_statements_of_other_databases_do_not_matter(server_log: Log) -> None:
+def test_definitions_in_other_databases_do_not_matter(server_log: Log) -> None:
     server_log.run("CREATE TABLE item (id INT PRIMARY KEY)", "CREATE DATABASE sales_other")
     start = server_log.position()
     server_log.run(
         "USE sales_other",
         "CREATE TABLE item (id INT PRIMARY KEY)",
-        "SET SESSION binlog_format = STATEMENT",
         "INSERT INTO item VALUES (1)",
+        "SET SESSION binlog_format = STATEMENT",
+        "CREATE VIEW v AS SELECT * FROM shop.item",
+        "CREATE TEMPORARY TABLE mine (id INT)",
         "TRUNCATE item",
         "USE shop",
     )
@@ -143,3 +145,19 @@ def test_cascades_that_the_log_does_not_show_are_refused(log: Log) -> None:
     else:
         with pytest.raises(SyncError, match=r"raw\.item: foreign key kin to .parent. has ON DELETE CASCADE"):
             log.read(start, ITEM)
+
+
+@pytest.mark.parametrize(("name", "value"), [("sql_mode", "ANSI_QUOTES"), ("sql_quote_show_create", 0)])
+def test_cascades_are_seen_however_the_server_quotes_names(
+    mariadb_log: Log, name: str, value: str | int
+) -> None:
+    mariadb_log.run(
+        "CREATE TABLE parent (id INT PRIMARY KEY)",
+        "CREATE TABLE item (id INT PRIMARY KEY, parent INT, CONSTRAINT kin FOREIGN KEY (parent)"
+        " REFERENCES parent (id) ON DELETE CASCADE)",
+    )
+    start = mariadb_log.position()
+    mariadb_log.set(name, value)
+    mariadb_log.run("INSERT INTO parent VALUES (1)")
+    with pytest.raises(SyncError, match=r"raw\.item: foreign key kin to .parent. has ON DELETE CASCADE"):
+        mariadb_log.read(start, ITEM)
