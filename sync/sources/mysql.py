@@ -186,7 +186,7 @@ class MySQLSnapshot:
         self.read_out = True
         self.taken_at = utc_now(connection)
         position = open_snapshot(connection)
-        self.position = witnessed(lambda: connect(url, autocommit=True), position) if position else None
+        self.position: str | None = position and witnessed(connection, lambda: connect(url), position)
 
     def count(self, table: Table) -> int:
         with mysql_errors(table.qualified), self._connection.cursor() as cursor:

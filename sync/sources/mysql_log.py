@@ -18,12 +18,13 @@ from sync.sources.binlog.position import Position, earliest
 from sync.sources.binlog.values import Value, literal
 from sync.sources.mysql_catalog import SourceColumn, SourceTable, column_of, quote
 from sync.sources.mysql_rows import RowReader
-from sync.sources.mysql_types import UTF8
+from sync.sources.mysql_types import CHARACTERS, UNICODE, UTF8
 from sync.spec import Column, Table
 from sync.types import parse_type
 from sync.urls import DatabaseUrl
 
 PORTION = 5000  # keys that are asked for at once
+TEXTS = CHARACTERS - {"enum", "set"}  # whose collation takes several values for one
 
 
 def touched_since(
@@ -65,7 +66,8 @@ def reread(
     while portion := list(islice(remaining, PORTION)):
         lines = b"".join(line(map(_field, key, values)) for values in portion)
         wanted = ", ".join(f"({', '.join(map(_wanted, found, values))})" for values in portion)
-        where = f"({names}) IN ({wanted})" + (f" AND {condition}" if condition else "")
+        where = f"({names}) IN ({wanted}){_exactly(found, portion)}"
+        where += f" AND {condition}" if condition else ""
         for chunk in RowReader(connection, source, table, columns, where).chunks():
             yield lines, chunk
             lines = b""
@@ -79,6 +81,32 @@ def _wanted(column: SourceColumn, value: Value) -> str:
     if column.charset in UTF8:
         return literal(value)
     return f"CONVERT({literal(value)} USING {column.charset})"
+
+
+def _exactly(columns: Sequence[SourceColumn], keys: Sequence[tuple[Value, ...]]) -> str:
+    """The condition that a row's key is one of `keys` by its characters, too; empty where that goes without
+    saying. The index finds it by a collation, under which the keys of other portions may be equal to it."""
+    texts = [column.data_type in TEXTS and column.charset in UNICODE for column in columns]
+    if not any(texts):
+        return ""
+    names = ", ".join(map(_characters, columns, texts))
+    wanted = ", ".join(f"({', '.join(map(_characters_of, columns, texts, values))})" for values in keys)
+    return f" AND ({names}) IN ({wanted})"
+
+
+def _characters(column: SourceColumn, text: bool) -> str:
+    if not text:
+        return quote(column.name)
+    return f"CAST(CONVERT({quote(column.name)} USING utf8mb4) AS BINARY)"
+
+
+def _characters_of(column: SourceColumn, text: bool, value: Value) -> str:
+    if not text:
+        return _wanted(column, value)
+    characters = (
+        str(value).rstrip(" ") if column.data_type == "char" else str(value)
+    )  # which it does not keep
+    return f"x'{characters.encode().hex()}'"
 
 
 def _field(column: Column, value: Value) -> bytes:

@@ -67,12 +67,11 @@ def witness(connect: Connect, server: Server, file: str, count: int = EVENTS) ->
     return Witness(server.identity, file, seen, digest.hexdigest()) if seen else None
 
 
-def witnessed(connect: Connect, position: str) -> str:
-    """The position of a snapshot, with what its file begins with: as it is where the user may not follow the
+def witnessed(connection: pymysql.Connection[Any], connect: Connect, position: str) -> str:
+    """The position of the snapshot that a connection has opened, with what its file begins with: as it is where the user may not follow the
     log, and nobody will begin there. MariaDB's is exact: its file, offset and GTIDs belong together."""
     try:
-        with closing(connect()) as connection:
-            server = Server.ask(connection)
+        server = Server.ask(connection)
         here = Position.parse(position)
         found = witness(connect, server, here.file)
     except SyncError:
