@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sync.ahead import ahead
 from sync.copytext import Chunk
-from sync.errors import RELOAD, SyncError
+from sync.errors import RELOAD, SyncError, UnknownTableError
 from sync.first_load import FirstReading, log_position
 from sync.passes import Compare, Options, PassResult
 from sync.sources.base import Description, Snapshot, Source
@@ -56,7 +56,7 @@ class TablePass:
     def prepare(self) -> None:
         """Describe the table and find its shape in the target. Raises `SyncError`."""
         self._refuse_other_source()
-        description = self._source.describe(self.table)
+        description = self._described()
         self._refuse_vanished(description)
         self._refuse_unknown_key(description)
         shape = self._load.shape(description, self._options.reload)
@@ -210,9 +210,21 @@ class TablePass:
                 f" the URL, database or source_table, or replace the rows. {RELOAD}"
             )
 
+    def _described(self) -> Description:
+        """Raises `UnknownTableError`, with what became of the rows that came from the table."""
+        try:
+            return self._source.describe(self.table)
+        except UnknownTableError as error:
+            if not (self._before and self._before.rows):
+                raise
+            raise UnknownTableError(
+                f"{error}. {self._before.rows} rows came from it, and were kept: where the table was dropped,"
+                f" restore it, or delete its rows before you drop it"
+            ) from error
+
     def refuse_vanished(self) -> None:
         """Raises `SyncError` where the table is gone from its source and rows came from it."""
-        self._refuse_vanished(self._source.describe(self.table))
+        self._refuse_vanished(self._described())
 
     def _refuse_vanished(self, description: Description) -> None:
         if description.exists or self.table.deletes is Deletes.IGNORE:

@@ -10,6 +10,8 @@ from typing import Any
 import pymysql
 import pytest
 
+from stack.cluster import Cluster
+from stack.mariadb import MariaDB
 from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import Options, PassResult
@@ -201,6 +203,32 @@ def test_a_purged_position_is_refused_with_the_way_out(pipeline: Pipeline, shop:
         pipeline.run(ORDERS)
     run(shop, "UPDATE orders SET n = 3 WHERE id = 7")
     assert pipeline.run(ORDERS, reload=True).updated == 1
+
+
+def test_of_a_dropped_table_it_is_said_that_its_rows_were_kept(
+    pipeline: Pipeline, shop: pymysql.Connection
+) -> None:
+    pipeline.run(ORDERS)
+    run(shop, "DROP TABLE orders")
+    with pytest.raises(
+        SyncError, match=r"no table shop\.orders.*100 rows came from it, and were kept.*restore"
+    ):
+        pipeline.run(ORDERS)
+    assert pipeline.query("SELECT count(*) FROM raw.orders WHERE NOT _deleted") == [(100,)]
+
+
+def test_a_log_that_was_begun_anew_is_refused_until_the_table_is_reloaded(
+    pipeline: Pipeline, shop: pymysql.Connection, stack: Cluster
+) -> None:
+    with MariaDB(stack.home).connect(stack.ports.known()["mysql"]) as root:
+        run(root, "RESET MASTER")
+        run(shop, *(f"UPDATE orders SET n = 1 WHERE id = {number}" for number in range(1, 5)))
+        pipeline.run(ORDERS)
+        run(root, "RESET MASTER")
+    run(shop, *(f"UPDATE orders SET n = 2 WHERE id = {number}" for number in range(1, 9)))
+    with pytest.raises(SyncError, match=r"its log was begun anew.*--reload"):
+        pipeline.run(ORDERS)
+    assert pipeline.run(ORDERS, reload=True).updated == 8
 
 
 def test_a_table_goes_on_from_its_rows_when_it_begins_to_follow_the_log(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
-from sync.errors import SyncError
+from sync.errors import RELOAD, SyncError
 from sync.sources.binlog.table_map import JSON, Physical
 
 # Takes a buffer, where the rows begin and end, and what to call with each key. Returns how many rows it read.
@@ -90,7 +90,10 @@ class _Code:
         Raises `SyncError` when a column of the key is in neither.
         """
         if not (otherwise or set(self._key) <= set(present)):
-            raise SyncError("the row image lacks a column of the key; SET GLOBAL binlog_row_image = FULL")
+            raise SyncError(
+                f"the row image lacks a column of the key; SET GLOBAL binlog_row_image = FULL, and for every"
+                f" session that sets it. {RELOAD}"
+            )
         return " + ".join(f"{name if index in present else otherwise}{index}" for index in self._key)
 
     def image(self, present: Indexes, name: str) -> None:

@@ -68,8 +68,11 @@ def witness(connect: Connect, server: Server, file: str, count: int = EVENTS) ->
 
 
 def witnessed(connection: pymysql.Connection[Any], connect: Connect, position: str) -> str:
-    """The position of the snapshot that a connection has opened, with what its file begins with: as it is where the user may not follow the
-    log, and nobody will begin there. MariaDB's is exact: its file, offset and GTIDs belong together."""
+    """The position of the snapshot that a connection has opened, with what its file begins with.
+
+    As it is where the user may not follow the log, since nobody will begin there then. MariaDB's is exact:
+    its file, offset and GTIDs belong together.
+    """
     try:
         server = Server.ask(connection)
         here = Position.parse(position)
