@@ -89,6 +89,9 @@ class Table:
     number. Each pass reads again what lies within `overlap_seconds` behind a time, for an application may
     write an earlier one than its commit's.
 
+    `catalog_key` says that the key was not declared but found in the source: a pass refuses to go on by it
+    once it is not unique there any more.
+
     `zero_date` is for the dates and times of a table in MySQL whose columns are not declared, see `Column`.
     """
 
@@ -112,6 +115,7 @@ class Table:
     paused: bool = False
     max_rejected_share: float | None = None
     zero_date: str | None = None
+    catalog_key: bool = False
     description: str = ""
 
     def __post_init__(self) -> None:

@@ -59,6 +59,7 @@ class TablePass:
         description = self._described()
         self._refuse_vanished(description)
         self._refuse_unknown_key(description)
+        self._refuse_lost_key()
         shape = self._load.shape(description, self._options.reload)
         if self.table.strategy is Strategy.WATERMARK:
             self._watermark = WatermarkReading.of(self.table, shape.columns, self._before)
@@ -244,6 +245,18 @@ class TablePass:
             raise SyncError(
                 f"{self.table.qualified}: its key column {unknown[0]!r} is not among its columns"
                 f" {', '.join(names)}; declare the key that it has, or its columns with this one's source="
+            )
+
+    def _refuse_lost_key(self) -> None:
+        """A key that is unique no more would make one row of several."""
+        if not self.table.catalog_key:
+            return
+        key = self.table.key
+        if not any(set(unique) <= set(key) for unique in self._source.unique_keys(self.table)):
+            raise SyncError(
+                f"{self.table.qualified}: ({', '.join(key)}) was a key of {self._place}, which has no unique"
+                f" key of these columns any more. Make one there, or declare these columns if they are unique"
+                f" even so (--key {','.join(key)}). Or drop {self.table.qualified} and declare another key"
             )
 
 

@@ -51,7 +51,10 @@ def declare(name: TableName, source: Source, asked: Asked, state: TableState | N
         raise SyncError(f"{table.qualified}: --cursor goes with --strategy watermark, and this is {strategy}")
     try:
         zero_date = asked.zero_date or table.zero_date
-        return replace(table, key=key, cursor=cursor, strategy=strategy, zero_date=zero_date)
+        by_catalog = table.catalog_key and not asked.key
+        return replace(
+            table, key=key, catalog_key=by_catalog, cursor=cursor, strategy=strategy, zero_date=zero_date
+        )
     except SpecError as error:
         raise SyncError(str(error)) from error
 
@@ -93,7 +96,9 @@ def _first(name: TableName, source: Source, asked: Asked) -> Table:
             f"{table.qualified}: {source.system} has no {name.database}.{name.table} that this user may read."
             f" Correct the name, or grant the right to read it"
         )
-    return table if asked.key else replace(table, key=source.primary_key(table))
+    if asked.key or not (keys := source.unique_keys(table)):
+        return table
+    return replace(table, key=keys[0], catalog_key=True)
 
 
 def _refuse_incomplete(table: Table, key: tuple[str, ...], cursor: str | None) -> None:

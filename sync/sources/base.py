@@ -162,8 +162,8 @@ class Source(Protocol):
     def describe(self, table: Table) -> Description:
         """Raises `SyncError` for a table or a column that is not there."""
 
-    def primary_key(self, table: Table) -> tuple[str, ...]:
-        """The columns of the table's primary key, or of a key that is as good; none where it has neither."""
+    def unique_keys(self, table: Table) -> list[tuple[str, ...]]:
+        """The columns of the table's primary key, and of those that are as good, the best first."""
 
     def estimate(self, table: Table) -> int | None:
         """About how many rows the table has, None where it takes long to tell."""

@@ -83,8 +83,8 @@ class MongoDBSource:
         with mongodb_errors(f"{table.qualified} from {self._url}"):
             return (cursor_column(self._client()[table.database][table.source_name], table, table.cursor),)
 
-    def primary_key(self, table: Table) -> tuple[str, ...]:
-        return (ID,)
+    def unique_keys(self, table: Table) -> list[tuple[str, ...]]:
+        return [(ID,)]
 
     def estimate(self, table: Table) -> int | None:
         with mongodb_errors(str(self._url)):

@@ -24,7 +24,7 @@ from sync.sources.binlog.unlogged import refuse_unlogged
 from sync.sources.binlog.witness import witnessed
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions, utc_now
-from sync.sources.mysql_catalog import SourceTable, column_of, excluded_columns, primary_key, read_table
+from sync.sources.mysql_catalog import SourceTable, column_of, excluded_columns, read_table, unique_keys
 from sync.sources.mysql_log import reread, touched_since
 from sync.sources.mysql_portions import INDEX, Order
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
@@ -86,9 +86,9 @@ class MySQLSource:
                 render(source, table, column)
         return Description(columns)
 
-    def primary_key(self, table: Table) -> tuple[str, ...]:
+    def unique_keys(self, table: Table) -> list[tuple[str, ...]]:
         with mysql_errors(f"{table.qualified} from {self._url}"):
-            return primary_key(self._connection(), table)
+            return unique_keys(self._connection(), table)
 
     def estimate(self, table: Table) -> int | None:
         with mysql_errors(str(self._url)), self._connection().cursor() as cursor:

@@ -83,9 +83,9 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
     return SourceTable(*exact, columns)
 
 
-def primary_key(connection: pymysql.Connection[Any], table: Table) -> tuple[str, ...]:
-    """The columns of the table's primary key in their order, else of its shortest unique key whose columns
-    take no NULL; none where it has neither."""
+def unique_keys(connection: pymysql.Connection[Any], table: Table) -> list[tuple[str, ...]]:
+    """The columns of the table's primary key in their order, then of its unique keys whose columns take no
+    NULL, the shortest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT index_name, column_name, nullable = 'YES' FROM information_schema.statistics"
@@ -100,7 +100,7 @@ def primary_key(connection: pymysql.Connection[Any], table: Table) -> tuple[str,
     # What is unique by an expression (MySQL) has no column's name there.
     unfit = {index for index, column, nullable in rows if nullable or column is None}
     fit = sorted(keys.keys() - unfit, key=lambda index: (index != "PRIMARY", len(keys[index]), index))
-    return tuple(keys[fit[0]]) if fit else ()
+    return [tuple(keys[index]) for index in fit]
 
 
 def _integer(value: Any) -> int | None:

@@ -22,9 +22,9 @@ from sync.sources.postgresql_bound import find_bound
 from sync.sources.postgresql_catalog import (
     column_of,
     estimated_rows,
-    primary_key_of,
     read_table,
     refuse_unknown_exclusions,
+    unique_keys_of,
 )
 from sync.sources.postgresql_copy import CopyOut
 from sync.sources.postgresql_encoding import Encoding, read_encoding
@@ -92,9 +92,9 @@ class PostgreSQLSource:
                 render(source, table, column, self._encoding())
         return Description(columns)
 
-    def primary_key(self, table: Table) -> tuple[str, ...]:
+    def unique_keys(self, table: Table) -> list[tuple[str, ...]]:
         with postgresql_errors(f"{table.qualified} from {self._url}"), self._connection().cursor() as cursor:
-            return primary_key_of(cursor, read_table(self._connection(), table))
+            return unique_keys_of(cursor, read_table(self._connection(), table))
 
     def estimate(self, table: Table) -> int | None:
         with postgresql_errors(f"{table.qualified} from {self._url}"), self._connection().cursor() as cursor:

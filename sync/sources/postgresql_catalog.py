@@ -112,9 +112,9 @@ def refuse_unknown_exclusions(cursor: Cursor, source: SourceTable, table: Table)
         raise unknown_exclusion(table, f"{source.schema}.{source.name}", name, source.columns)
 
 
-def primary_key_of(cursor: Cursor, source: SourceTable) -> tuple[str, ...]:
-    """The names of the primary key's columns in their order, else those of the shortest unique key whose
-    columns take no NULL; none where the table has neither, or the user may not read a column of it."""
+def unique_keys_of(cursor: Cursor, source: SourceTable) -> list[tuple[str, ...]]:
+    """The names of the primary key's columns in their order, then those of the unique keys whose columns take
+    no NULL, the shortest first; none of which the user may not read a column."""
     cursor.execute(
         "SELECT array_agg(a.attname::text ORDER BY k.place) FROM pg_index i"
         " CROSS JOIN unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, place)"
@@ -124,11 +124,10 @@ def primary_key_of(cursor: Cursor, source: SourceTable) -> tuple[str, ...]:
         " AND k.place <= i.indnkeyatts"
         " GROUP BY i.indexrelid, i.indisprimary, i.indnkeyatts HAVING bool_and(a.attname = ANY (%s))"
         " AND count(a.attname) = i.indnkeyatts"
-        " ORDER BY NOT i.indisprimary, i.indnkeyatts, i.indexrelid::regclass::text LIMIT 1",
+        " ORDER BY NOT i.indisprimary, i.indnkeyatts, i.indexrelid::regclass::text",
         (source.oid, list(source.columns)),
     )
-    row = cursor.fetchone()
-    return tuple(row[0]) if row else ()
+    return [tuple(names) for (names,) in cursor]
 
 
 def estimated_rows(cursor: Cursor, source: SourceTable) -> int | None:

@@ -53,7 +53,7 @@ def test_a_table_is_described_with_its_comments_key_and_size(orders: Databases) 
         Column("id", "integer"), Column("n", "integer", "How many"), Column("note", "text"),
     )  # fmt: skip
     assert isinstance(source, PostgreSQLSource)
-    assert source.primary_key(ORDERS) == ("id",)
+    assert source.unique_keys(ORDERS)[0] == ("id",)
     assert source.estimate(ORDERS) == 100
     with source.snapshot() as snapshot:
         orders.execute("INSERT INTO orders VALUES (200)")
@@ -73,11 +73,11 @@ def test_the_key_is_the_primary_one_or_the_shortest_unique_one_whose_columns_tak
         "CREATE INDEX ON keyed (e)",
     )
     keyed = Table("keyed", "postgresql", "public", key=())
-    assert source.primary_key(keyed) == ()
+    assert source.unique_keys(keyed) == []
     databases.execute("CREATE UNIQUE INDEX ON keyed (d, b, a)", "CREATE UNIQUE INDEX ON keyed (b, a)")
-    assert source.primary_key(keyed) == ("b", "a")
+    assert source.unique_keys(keyed)[0] == ("b", "a")
     databases.execute("ALTER TABLE keyed ADD PRIMARY KEY (e, d, a) INCLUDE (b)")
-    assert source.primary_key(keyed) == ("e", "d", "a")
+    assert source.unique_keys(keyed)[0] == ("e", "d", "a")
 
 
 def test_views_partitioned_and_foreign_tables_are_read(databases: Databases, stack: Cluster) -> None:
@@ -93,10 +93,10 @@ def test_views_partitioned_and_foreign_tables_are_read(databases: Databases, sta
     parts = Table("parts", "postgresql", "public", key=("place", "id"))
     source = databases.source
     assert isinstance(source, PostgreSQLSource)
-    assert source.primary_key(parts) == ("place", "id")
+    assert source.unique_keys(parts)[0] == ("place", "id")
     assert source.estimate(parts) == 3
     assert databases.run(parts).rows == 3
-    assert source.primary_key(replace(parts, name="only_b")) == ()
+    assert source.unique_keys(replace(parts, name="only_b")) == []
     assert databases.run(replace(parts, name="only_b")).rows == 2
     assert databases.run(replace(parts, name="kept")).rows == 3
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from tests.conftest import MySQLUrls
-from tests.integration.cli.command import TO, Command, Shop
+from tests.integration.cli.command import TO, Command, Shop, execute
+from tests.integration.sync_support import query
 
 
 def with_option(url: str, option: str) -> str:
@@ -81,3 +82,25 @@ def test_a_server_that_is_away_is_said_to_be(command: Command, urls: dict[str, s
 
 def test_a_target_that_is_no_target_is_refused(command: Command) -> None:
     assert "no target yet" in refusal(command, "env:SHOP", "shop.sales_data", "--to", "env:SHOP")
+
+
+def test_a_key_that_the_source_has_lost_is_refused_by_name(
+    command: Command, sales: Shop, staging: str
+) -> None:
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+    execute(sales, "ALTER TABLE sales_data DROP PRIMARY KEY, ADD UNIQUE (price)")
+    line = refusal(command, "env:SHOP", "shop.sales_data")
+    assert "raw.sales_data: (rowid) was a key of mysql shop.sales_data" in line
+    assert "no unique key of these columns any more" in line
+    assert "--key rowid" in line
+
+    execute(sales, "ALTER TABLE sales_data ADD UNIQUE (rowid)")
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+    execute(sales, "ALTER TABLE sales_data DROP KEY rowid")
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO, "--key", "rowid")
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+
+    query(staging, "CREATE TABLE public.people (id int PRIMARY KEY, number int NOT NULL UNIQUE)")
+    command.run("copy", "env:TARGET", "public.people", *TO)
+    query(staging, "ALTER TABLE public.people DROP CONSTRAINT people_pkey")
+    assert "raw.people: (id) was a key of " in refusal(command, "env:TARGET", "public.people")
