@@ -6,7 +6,8 @@ So the position must not pass a value that an open transaction may still bring.
 - A time: the position is the lesser of the greatest value read and the source's bound, before which no open
   transaction began; each pass also reads again an overlap behind it, for a cursor that an application wrote.
 - A number: values are handed out in order, so the greatest one at some time is safe as soon as every
-  transaction that was open then has ended. Until then it is remembered together with that time.
+  transaction that was open then has ended. Until then it is remembered together with that time. NaN and the
+  infinities are never the position: rows with them are read in each pass.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sync.types import parse_type
 
 TIMES = {"timestamptz", "timestamp", "date"}
 NUMBERS = {"smallint", "integer", "bigint", "numeric"}
+NOT_FINITE = {"nan", "infinity", "inf"}  # as PostgreSQL and Python write them, without the sign
 # A time without a zone may be any zone's; the earliest local times are twelve hours behind UTC.
 FURTHEST_BEHIND_UTC = timedelta(hours=12)
 LONGEST_WAIT = 20  # numbers remembered while a transaction stays open; with fewer the position only lags more
@@ -51,8 +53,9 @@ def stored_watermark(table: Table, position: str | None) -> Watermark | None:
     found = json.loads(position) if position else {}
     if not isinstance(found, dict) or found.get("cursor") != table.cursor:
         return None
-    seen = tuple((at, value) for at, value in found["seen"])
-    return Watermark(found["cursor"], found["value"], seen, found.get("server"))
+    # A former release took NaN for the greatest number, and read nothing more.
+    seen = tuple((at, value) for at, value in found["seen"] if _finite(value))
+    return Watermark(found["cursor"], _finite(found["value"]), seen, found.get("server"))
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,17 @@ def _advance_number(
         found, limit = (bound.probed_at.isoformat(), bound.greatest), bound.at
     else:  # what was open at the last pass is taken to have ended by now
         found, limit = (taken_at.isoformat(), greatest), taken_at - timedelta(microseconds=1)
-    if found[1] is not None and (not seen or seen[-1][1] != found[1]):
-        seen = [*seen[: LONGEST_WAIT - 1], (found[0], found[1])]
+    if (number := _finite(found[1])) and (not seen or seen[-1][1] != number):
+        seen = [*seen[: LONGEST_WAIT - 1], (found[0], number)]
     value = before.value
     while seen and datetime.fromisoformat(seen[0][0]) <= limit:
         value = max(value or seen[0][1], seen.pop(0)[1], key=Decimal)
     return Watermark(before.column, value, tuple(seen))
+
+
+def _finite(value: str | None) -> str | None:
+    """A cursor's value, None for a number that no other one follows or precedes."""
+    return None if value is None or value.lower().removeprefix("-") in NOT_FINITE else value
 
 
 def _time(value: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -60,9 +61,11 @@ def _value(since: str, column: Column) -> Any:
 
 
 def greatest_number(collection: Collection[dict[str, Any]], table: Table) -> str | None:
-    """The cursor's greatest number, None where no document has one."""
+    """The cursor's greatest number that is not infinity, None where no document has one."""
     field = table.cursor_source_name
-    for document in collection.find({field: {"$type": NUMBER_TYPES}}).sort(field, -1).limit(1):
+    for document in (
+        collection.find({field: {"$type": NUMBER_TYPES, "$lt": math.inf}}).sort(field, -1).limit(1)
+    ):
         value: Any = document
         for name in field.split("."):
             value = value[name]

@@ -15,6 +15,8 @@ from sync.spec import Table
 from sync.types import parse_type
 from sync.watermark import EARLIEST, NUMBERS
 
+# Below NaN, and below infinity, which PostgreSQL knows from version 14 on: it has 131072 digits.
+GREATEST_NUMERIC = "9e131071"
 # A transaction's time is fixed a moment before it shows.
 GRANULARITY = timedelta(milliseconds=10)
 # A standby shows its primary's rows but none of its sessions.
@@ -49,8 +51,11 @@ def find_bound(cursor: Cursor, source: SourceTable, table: Table) -> Bound:
         at = _oldest(cursor)
         at = at and max(at, EARLIEST + GRANULARITY) - GRANULARITY
         return Bound(at, _now(cursor), server=_server(cursor))
-    greatest = sql.SQL("SELECT max({})::text FROM {}").format(
-        expression(column, natural, masked=None).value, source.quoted
+    finite = sql.SQL("{} < {}").format(column.quoted, sql.Literal(GREATEST_NUMERIC))
+    greatest = sql.SQL("SELECT max({})::text FROM {} WHERE {}").format(
+        expression(column, natural, masked=None).value,
+        source.quoted,
+        finite if column.may_be_infinite else sql.SQL("true"),
     )
     found = _value(cursor, greatest)
     # Only now: whoever drew a lesser number has begun before.

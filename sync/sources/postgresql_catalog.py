@@ -53,6 +53,11 @@ class SourceColumn:
     def quoted(self) -> sql.Identifier:
         return sql.Identifier(self.name)
 
+    @property
+    def may_be_infinite(self) -> bool:
+        """Whether its numbers may be NaN or infinite."""
+        return self.builtin is not None and not self.dimensions and self.builtin.startswith("numeric")
+
 
 @dataclass(frozen=True)
 class SourceTable:

@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from sync.copytext import Chunk, Rejected, fields_of, misfit, reject
 from sync.errors import SyncError
+from sync.sources.postgresql_bound import GREATEST_NUMERIC
 from sync.sources.postgresql_catalog import SourceTable, column_of
 from sync.sources.postgresql_encoding import Encoding
 from sync.sources.postgresql_types import Expression, expression
@@ -32,9 +33,14 @@ def render(source: SourceTable, table: Table, column: Column, encoding: Encoding
 
 
 def cursor_condition(source: SourceTable, table: Table, since: str) -> sql.Composed:
-    """The rows whose cursor is at least `since`, as PostgreSQL writes it, or NULL."""
-    cursor = column_of(source, table, table.cursor_source_name).quoted
-    return sql.SQL("({0} >= {1} OR {0} IS NULL)").format(cursor, sql.Literal(since))
+    """The rows whose cursor is at least `since`, as PostgreSQL writes it, or NULL, or no finite number: NaN
+    and infinity are greater than all numbers."""
+    column = column_of(source, table, table.cursor_source_name)
+    condition = "({0} >= {1} OR {0} IS NULL"
+    if column.may_be_infinite:
+        condition += " OR {0} < {2}"  # -Infinity
+    lowest = sql.Literal(f"-{GREATEST_NUMERIC}")
+    return sql.SQL(f"{condition})").format(column.quoted, sql.Literal(since), lowest)
 
 
 class RowReader:

@@ -22,6 +22,8 @@ SHRINK = 8
 SEND_BYTES = 1 << 18  # at once: the driver keeps a buffer of this size, and the library one of twice that
 # "COPY staged, line 3, column price: …": line and column are in the server's language.
 _CONTEXT = re.compile(r"COPY .+, \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$))?", re.MULTILINE)
+# Numbers that no cursor's position can be, as PostgreSQL writes them.
+NOT_FINITE = ["NaN", "Infinity", "-Infinity"]
 
 
 class Staging:
@@ -115,10 +117,15 @@ class Staging:
             pass
 
     def greatest(self, column: str) -> str | None:
-        """The greatest value of a column, as text."""
+        """The greatest value of a column, as text; NaN and the infinities are none."""
         if self.empty:
             return None
-        statement = sql.SQL("SELECT max({})::text FROM {}").format(identifier(column), self.into)
+        statement = sql.SQL("SELECT max({0})::text FROM {1}").format(identifier(column), self.into)
+        finite = sql.SQL(" WHERE {}::text <> ALL ({})").format(identifier(column), sql.Literal(NOT_FINITE))
+        found = self._value(statement)
+        return self._value(statement + finite) if found in NOT_FINITE else found
+
+    def _value(self, statement: sql.Composed) -> str | None:
         self._cursor.execute(statement)
         row = self._cursor.fetchone()
         return row[0] if row else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -158,3 +159,51 @@ def test_the_batch_of_a_raw_table_is_a_cursor_that_brings_deletes(
     there = orders.execute("SELECT id, n, _batch, _deleted FROM raw.sales ORDER BY id")
     assert orders.query("SELECT id, n, source_batch, gone FROM copy.sales ORDER BY id") == there
     assert orders.run(FORWARDED).read <= 3
+
+
+PRICED = replace(ORDERS, cursor="price")
+TOLD = pytest.mark.parametrize("told", [True, False], ids=["transactions seen", "unseen"])
+
+
+@pytest.fixture
+def priced(orders: Databases) -> Databases:
+    orders.execute(
+        "ALTER TABLE orders ADD price numeric",
+        "UPDATE orders SET price = id",
+        "UPDATE orders SET price = 'NaN' WHERE id = 2",
+        "UPDATE orders SET price = 'Infinity' WHERE id = 3",
+        "UPDATE orders SET price = '-Infinity' WHERE id = 4",
+    )
+    return orders
+
+
+@TOLD
+def test_a_number_that_is_not_finite_is_never_the_position(
+    told: bool, priced: Databases, stack: Cluster
+) -> None:
+    if not told:
+        administer(stack, "REVOKE pg_read_all_stats FROM softcart")
+    assert priced.run(PRICED).read == 100
+    priced.execute(
+        "INSERT INTO orders VALUES (101, 1, 1, now(), 101), (102, 1, 1, now(), 'NaN')",
+        "UPDATE orders SET n = 1, price = 'NaN' WHERE id = 7",
+        "UPDATE orders SET n = 1, price = '-Infinity' WHERE id = 8",
+        "UPDATE orders SET n = 1 WHERE id IN (2, 3, 4)",
+    )
+    priced.run(PRICED)
+    assert_equal(priced)
+    result = priced.run(PRICED)
+    # Six with no finite number, and from the position on.
+    assert (result.changed, result.read) == (0, 7 if told else 8)
+    assert str(result.position_after).count("NaN") == str(result.position_after).count("Inf") == 0
+
+
+def test_a_position_that_is_no_number_is_left_behind(priced: Databases) -> None:
+    priced.run(PRICED)
+    former = {"cursor": "price", "value": "NaN", "seen": [["2020-01-01T00:00:00+00:00", "NaN"]]}
+    priced.query(f"UPDATE sync.tables SET position = '{json.dumps(former)}'")
+    priced.execute(
+        "UPDATE orders SET n = 1 WHERE id = 1", "INSERT INTO orders VALUES (101, 1, 1, now(), 101)"
+    )
+    assert priced.run(PRICED).read == 101
+    assert_equal(priced)
