@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -133,6 +134,15 @@ def test_another_server_s_position_counts_by_its_gtids_alone(followed: Log) -> N
     else:
         with pytest.raises(SyncError, match=r"is one of another server.*Reload the table"):
             followed.read(start, ITEM)
+
+
+def test_a_server_that_knows_the_number_but_not_who_gave_it_is_refused(mariadb_log: Log) -> None:
+    mariadb_log.run("CREATE TABLE item (id INT PRIMARY KEY)")
+    start = after_a_read(mariadb_log)
+    mariadb_log.run("INSERT INTO item VALUES (3)", "INSERT INTO item VALUES (4)")
+    foreign = re.sub("-[0-9]+-", "-99-", start.gtids)
+    with pytest.raises(SyncError, match="Reload the table"):
+        mariadb_log.read(replace(start, server="another", witnesses=(), gtids=foreign), ITEM)
 
 
 def test_file_and_offset_that_do_not_fit_the_gtids_are_not_trusted(
