@@ -42,6 +42,7 @@ INTERVAL_SECONDS = 4
 STAGING_INTERVAL_SECONDS = 30
 # A tick that finds a run in flight waits for its end, or the next one would come up to five seconds after it.
 WAIT_SECONDS, POLL_SECONDS = 4.0, 0.25
+STILL_DOWN = "the system that an earlier tick names does not answer yet"
 
 Tick = dg.SensorResult | dg.SkipReason
 
@@ -112,14 +113,15 @@ def _source_sensor(source: str, followed: Followed, job: str) -> dg.SensorDefini
 def _alive(context: dg.SensorEvaluationContext, look: Callable[[Memory], Tick]) -> Tick:
     """A tick that lives through a system that is down: that is said once, and it is asked less often."""
     memory = Memory.parse(context.cursor)
-    if memory.again > time.time():
-        return dg.SkipReason()
+    wait = memory.again - time.time()
+    if wait > 0:
+        return dg.SkipReason(f"a system did not answer an earlier tick; tried again in {wait:.0f} seconds")
     try:
         tick = look(replace(memory, failures=0, again=0.0))
     except SyncError as error:
         failed = str(memory.failed(time.time()))
         if memory.failures:
-            return dg.SensorResult(cursor=failed)
+            return dg.SensorResult(skip_reason=STILL_DOWN, cursor=failed)
         context.log.warning(str(error))
         return dg.SensorResult(skip_reason=str(error), cursor=failed)
     if memory.failures:
@@ -168,8 +170,10 @@ class _SourceTick:
                 due |= self._due_elsewhere()
                 self._followed.requested(instance)
                 return self._request(due, look)
+        if not held:
+            return self._skip(look, "what is new in the log concerns none of the tables")
         waiting = ", ".join(sorted(key.to_user_string() for key in held))
-        return self._skip(look, f"{waiting}: tried again later, since the last run failed" if held else "")
+        return self._skip(look, f"{waiting}: tried again later, since the last run failed")
 
     def _report(self, unread: Mapping[Table, str]) -> None:
         for warning in unread.values():
@@ -222,9 +226,7 @@ class _SourceTick:
         return dg.SensorResult([request], cursor=str(look.memory), asset_events=self._checked)
 
     def _skip(self, look: Look, reason: str) -> Tick:
-        return dg.SensorResult(
-            skip_reason=reason or None, cursor=str(look.memory), asset_events=self._checked
-        )
+        return dg.SensorResult(skip_reason=reason, cursor=str(look.memory), asset_events=self._checked)
 
 
 def _staging_sensor(

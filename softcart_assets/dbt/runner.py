@@ -43,6 +43,11 @@ class NodeResult:
     failures: int
     sql: str = field(repr=False)
 
+    @property
+    def name(self) -> str:
+        """What dbt selects it by, which is the third part of its id: model.softcart.fact_sales."""
+        return self.unique_id.split(".")[2]
+
 
 def profile_environment(url: DatabaseUrl) -> dict[str, str]:
     """What `profiles.yml` and libpq read: dbt masks a value whose name begins with DBT_ENV_SECRET in all it

@@ -6,7 +6,8 @@ run, and one that finds none, imports dbt itself. Each build is a fork: nothing 
 memory nor dbt's global state.
 
 It listens on a socket in a folder of its own that only this user may enter, and ends when the process that
-started it has ended, however that came about.
+started it has ended, however that came about. Should it be killed, a build goes on in the process that asked
+for it, and the next one removes the folder.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from softcart_assets.dbt.project import ROOT, content_hash, replace_file, target
 from softcart_assets.dbt.runner import DbtError, NodeResult
 
 MODULES = ("dbt.cli.main", "dbt.task.build")  # dbt imports the latter with the first build
-ENDED = "the process that keeps dbt ready has ended"
+DONE = {"success", "pass", "warn"}  # what is not built again when a build goes on
+FOLDER, SOCKET = "softcart-dbt-", "socket"
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,29 @@ class Request:
 
 
 def build(url: str, names: Sequence[str], timezone: str, rebuild: bool) -> Iterator[NodeResult]:
-    """As `runner.build`; by the process that is ready for it, or in this one where there is none."""
-    connection = _connect()
-    if connection is None:
-        yield from runner.build(url, names, timezone, rebuild)
-        return
-    with connection:
-        try:
-            connection.send(Request(url, names, timezone, rebuild))
-            while (result := connection.recv()) is not None:
-                if isinstance(result, DbtError):
-                    raise result
+    """As `runner.build`; by the process that is ready for it, or in this one where there is none or it ends
+    too early."""
+    reported: list[NodeResult] = []
+    if connection := _connect():
+        with connection:
+            try:
+                connection.send(Request(url, names, timezone, rebuild))
+                while (result := connection.recv()) is not None:
+                    if isinstance(result, DbtError):
+                        raise result
+                    reported.append(result)
+                    yield result
+                return
+            except (EOFError, OSError):
+                pass
+    # What that process left to its server is not in the way: a model's build is one transaction, which waits
+    # for the end of any other one's. A failed model or test is tried again, for it holds others back.
+    done = {result.name for result in reported if result.status in DONE}
+    if remaining := [name for name in names if name not in done]:
+        told = {result.unique_id for result in reported}
+        for result in runner.build(url, remaining, timezone, rebuild):
+            if result.unique_id not in told:
                 yield result
-        except (EOFError, OSError) as error:
-            raise DbtError(ENDED) from error
 
 
 class Keeper:
@@ -69,16 +80,21 @@ class Keeper:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._known = ""  # what `warm.json` says of that process
         self._lock = threading.Lock()
 
     def keep(self) -> None:
         """See that one takes requests, which it answers as soon as it is ready.
 
-        It ends with this process, since its input does.
+        It ends with this process, since its input does. Where another one keeps one too, requests go to that
+        which was asked for last.
         """
         with self._lock:
             if self._process is None or self._process.poll() is not None:
-                self._process = _begin()
+                _remove_left_folders()
+                self._process, self._known = _begin()
+            if not _path().exists() or _path().read_text() != self._known:
+                replace_file(_path(), self._known)
 
     def close(self) -> None:
         """Let it end, and wait until it has."""
@@ -88,15 +104,31 @@ class Keeper:
                 self._process = None
 
 
-def _begin() -> subprocess.Popen[bytes]:
+def _begin() -> tuple[subprocess.Popen[bytes], str]:
+    """The process, and what those who have a request need to know of it."""
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
     with socket.socket(socket.AF_UNIX) as server:
-        address = f"{tempfile.mkdtemp(prefix='softcart-dbt-')}/socket"
-        server.bind(address)
+        server.bind(str(folder / "new"))
         server.listen()
-        replace_file(_path(), json.dumps({"code": _code(), "address": address}))
+        # Only now, so that what bears the name and does not answer has ended.
+        address = str((folder / "new").rename(folder / SOCKET))
         number = server.fileno()
         command = [sys.executable, "-m", "softcart_assets.dbt.warm", str(number)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT.parent, pass_fds=[number])
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT.parent, pass_fds=[number])
+    return process, json.dumps({"code": _code(), "address": address})
+
+
+def _remove_left_folders() -> None:
+    """Remove what is left of such processes that were killed: sockets on which nobody listens."""
+    for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/{SOCKET}"):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.setblocking(False)
+            try:
+                client.connect(str(path))
+            except ConnectionRefusedError:
+                shutil.rmtree(path.parent, ignore_errors=True)
+            except OSError:
+                continue  # it is busy, somebody else's, or gone in this moment
 
 
 def _code() -> str:
@@ -131,24 +163,26 @@ def serve(server: socket.socket) -> None:
             return
         accepted, _ = server.accept()
         with Connection(accepted.detach()) as connection:
-            _start(connection)
+            _start(connection, server)
         active_children()  # collects those that have ended
 
 
-def _start(connection: Connection) -> None:
+def _start(connection: Connection, server: socket.socket) -> None:
     """Take a request, and build in a fork that has the project parsed."""
     try:
         request: Request = connection.recv()
-        runner.parsed(request.url, request.timezone)
+        try:
+            runner.parsed(request.url, request.timezone)
+        except DbtError as error:
+            connection.send(error)
+            return
     except (EOFError, OSError):
-        return
-    except DbtError as error:
-        connection.send(error)
-        return
-    get_context("fork").Process(target=_build, args=(connection, request)).start()
+        return  # nobody waits for it any more
+    get_context("fork").Process(target=_build, args=(connection, request, server)).start()
 
 
-def _build(connection: Connection, request: Request) -> None:
+def _build(connection: Connection, request: Request, server: socket.socket) -> None:
+    server.close()  # or it would be listened on as long as this goes on, by nobody
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     finished = threading.Event()
     threading.Thread(target=_end_with, args=(connection, finished), daemon=True).start()
@@ -176,7 +210,7 @@ def main() -> None:
         try:
             serve(server)
         finally:
-            shutil.rmtree(Path(server.getsockname()).parent)
+            shutil.rmtree(Path(server.getsockname()).parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from softcart_assets.dbt import compiled, runner
+from softcart_assets.dbt import compiled, runner, warm
 from stack.cluster import Cluster
 from sync.connections import connect_postgresql
 from tests.fresh import fresh_database
@@ -20,7 +20,7 @@ def star_database(
 ) -> Iterator[Staging]:
     target = tmp_path_factory.mktemp("target")
     with pytest.MonkeyPatch.context() as patch, fresh_database(stack, urls["SOFTCART_STAGING_URL"]) as url:
-        for module in (runner, compiled):
+        for module in (runner, compiled, warm):
             patch.setattr(module, "target_folder", lambda: target)
         with closing(connect_postgresql(url)) as connection:
             yield Staging(url, connection)
