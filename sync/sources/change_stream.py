@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bson
 from bson.codec_options import CodecOptions
@@ -100,7 +100,7 @@ class _Stream:
         # The server takes longer to answer than its answer takes here.
         with closing(ahead(self._batches(bound))) as batches:
             for document in chain.from_iterable(batches):
-                event = self._event(cast("bytes", document.raw))
+                event = self._event(bytes(document.raw))  # of a long one the driver has but a view
                 if event.time > bound:
                     return
                 yield event

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pymysql
 import pytest
+from pymongo.database import Database
 
 from sync.errors import SyncError
-from sync.spec import Strategy, Table
+from sync.sources.mongodb import MongoDBSource
+from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
@@ -98,3 +102,23 @@ def test_a_first_load_that_failed_leaves_nothing_behind(pipeline: Pipeline, note
     with pytest.raises(SyncError, match=r"shows a key \(part\) twice"):
         pipeline.run(replace(NOTES, key=("part",)))
     assert pipeline.query("SELECT relname FROM pg_class WHERE relname ~ '^_(loading|rejected)_'") == []
+
+
+@pytest.mark.parametrize("length", [1000, 2000])
+def test_a_document_with_a_long_id_is_followed(
+    urls: dict[str, str], catalog: Database[Any], staging: str, length: int
+) -> None:
+    rejected = int(length == 2000)
+    long = {"_id": random_hex(length)}
+    catalog.notes.insert_many([{"_id": "a"}, {**long, "n": 1}])
+    columns = (Column("_id", "text"), Column("n", "integer"))
+    table = Table("notes", "mongodb", "catalog", ("_id",), columns=columns, strategy=Strategy.LOG)
+    with closing(MongoDBSource(urls["SOFTCART_MONGO_URL"])) as source:
+        pipeline = Pipeline(source, staging)
+        assert pipeline.run(table).quarantined == rejected
+        catalog.notes.update_one(long, {"$set": {"n": 2}})
+        result = pipeline.run(table)
+        assert (result.updated, result.quarantined) == (1 - rejected, rejected)
+        catalog.notes.delete_one(long)
+        result = pipeline.run(table)
+        assert (result.deleted, result.quarantined, result.rows) == (1 - rejected, 0, 1)
