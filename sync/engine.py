@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sync.errors import SyncError
+from sync.errors import SyncError, named
 from sync.follow import follow
 from sync.passes import Options, PassResult
 from sync.sources.base import Source
@@ -23,7 +23,8 @@ def run_passes(
     """Bring each of `tables` in the target to the source's state, recording `run_id` with it.
 
     Yields what a pass did as soon as it is committed. One that fails leaves its table as it was and holds no
-    other table back; a `TransientError` among them says that the same pass may succeed later.
+    other table back; a `TransientError` among them says that the same pass may succeed later, and an
+    `UnexpectedError` that the fault is the program's.
     """
     options = options or Options()
     following = []
@@ -34,8 +35,8 @@ def run_passes(
                 following.append(table)
             else:
                 yield table, _run_alone(table, source, target, run_id, options)
-        except SyncError as error:
-            yield table, error
+        except Exception as error:
+            yield table, named(table.qualified, error)
     if following:
         yield from follow(following, source, target, run_id, options).items()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from sync.errors import LeaseTaken, SyncError, TransientError
+from sync.errors import LeaseTaken, SyncError, TransientError, named
 from sync.log_reading import End, Failure, LogReading, Portion
 from sync.passes import Options, PassResult
 from sync.sources.base import Source
@@ -28,15 +28,15 @@ def follow(
     try:
         with target.batch(tables, options.wait_seconds, options.dry_run) as batch:
             return _Following(tables, source, batch, run_id, options).run()
-    except LeaseTaken as error:
+    except Exception as error:
+        if isinstance(error, SyncError) and not isinstance(error, LeaseTaken):
+            return dict.fromkeys(tables, error)
         if len(tables) == 1:
-            return {tables[0]: error}
+            return {tables[0]: named(tables[0].qualified, error)}
         outcomes: Outcomes = {}
-        for table in tables:  # each by itself, so that one that is busy holds up no other
+        for table in tables:  # each by itself, so that one that is busy, or at fault, holds up no other
             outcomes |= follow([table], source, target, run_id, options)
         return outcomes
-    except SyncError as error:
-        return dict.fromkeys(tables, error)
 
 
 class _Following:
@@ -63,8 +63,8 @@ class _Following:
                     starts[table] = start
                 else:
                     moving.run()
-            except SyncError as error:
-                self._failed[table] = error
+            except Exception as error:
+                self._failed[table] = named(table.qualified, error)
         if starts:
             self._advance(starts)
         return {table: self._failed.get(table, moving.result) for table, moving in self._passes.items()}
@@ -86,10 +86,10 @@ class _Following:
                         reached = item.positions
                     elif item.table not in self._failed:
                         self._take(item)
-        except SyncError as error:
+        except Exception as error:
             remaining = {table: start for table, start in reached.items() if table not in self._failed}
             if len(remaining) == 1 or isinstance(error, TransientError):
-                self._failed |= dict.fromkeys(remaining, error)
+                self._failed |= {table: named(table.qualified, error) for table in remaining}
                 return
             for table, start in remaining.items():  # each by itself: the others' positions may be good
                 self._advance({table: start})
@@ -97,9 +97,14 @@ class _Following:
     def _take(self, item: Portion | Failure) -> None:
         if isinstance(item, Failure):
             self._failed[item.table] = item.error
-        else:
+            return
+        try:
             self._loads[item.table].stage_keys(item.keys)
             self._passes[item.table].take(item.chunk)
+        except SyncError:  # the target's, which all tables share
+            raise
+        except Exception as error:
+            self._failed[item.table] = named(item.table.qualified, error)
 
     def _apply(self, end: End) -> None:
         staged: dict[Table, tuple[Load, Moment, Extent]] = {}

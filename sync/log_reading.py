@@ -10,7 +10,7 @@ from typing import cast
 
 from sync.ahead import ahead
 from sync.copytext import Chunk
-from sync.errors import SyncError
+from sync.errors import SyncError, named
 from sync.sources.base import LogSnapshot, Source
 from sync.spec import Column, Table
 
@@ -85,9 +85,9 @@ class LogReading:
                                 yield Portion(table, b"", chunk)
                             reloads[table] = touched.reload
                             starts[table] = snapshot.position or changes.position
-                    except SyncError as error:
+                    except Exception as error:
                         del starts[table]
-                        yield Failure(table, error)
+                        yield Failure(table, named(table.qualified, error))
                 yield End(snapshot.taken_at, dict(starts), reloads)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import traceback
 from typing import Any
 
@@ -10,7 +11,9 @@ import click
 
 from sync.cli.rendering import say
 from sync.cli.secrets import hide
-from sync.errors import SyncError
+from sync.errors import SyncError, UnexpectedError
+
+logging.getLogger("sync").addHandler(logging.NullHandler())  # here --debug shows the tracebacks
 
 COMMANDS = ("copy", "verify", "status", "quarantine")
 
@@ -72,7 +75,9 @@ def report(error: Exception) -> str:
 def one_line(error: Exception) -> str:
     said = " ".join(str(error).split())
     if not isinstance(error, SyncError):
-        said = f"{type(error).__name__}: {said} (unexpected; --debug shows where)"
+        said = f"{type(error).__name__}: {said}"
+    if isinstance(error, UnexpectedError) or not isinstance(error, SyncError):
+        said += " (unexpected; --debug shows where)"
     return hide(said)
 
 

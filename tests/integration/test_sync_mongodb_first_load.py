@@ -31,7 +31,7 @@ IDS: list[Any] = [
 TOO_LARGE = 99_999  # for a smallint
 
 
-class CutOff(Exception):
+class CutOff(BaseException):
     """Ends a pass as a crash would."""
 
 

@@ -26,7 +26,7 @@ ITEMS = Table(
 REJECTED = "SELECT id FROM items WHERE CHAR_LENGTH(note) > 5 ORDER BY id"
 
 
-class CutOff(Exception):
+class CutOff(BaseException):
     """Ends a pass as a crash would."""
 
 
