@@ -14,6 +14,7 @@ from sync.errors import SyncError
 from sync.urls import parse
 
 FROM_ENVIRONMENT = "env:"
+OWN_SCHEMAS = {"sync", "quarantine"}
 QUOTES = '`"'
 _QUOTED = """`(?:[^`]|``)+`|"(?:[^"]|"")+\""""
 _NAME = re.compile(rf"""(?P<database>{_QUOTED}|[^`".][^.]*)\.(?P<table>{_QUOTED}|[^`"].*)""", re.DOTALL)
@@ -45,6 +46,16 @@ def read_name(text: str) -> TableName:
 def _unquoted(part: str) -> str:
     mark = part[0]
     return part[1:-1].replace(mark * 2, mark) if mark in QUOTES else part
+
+
+def _schema(context: click.Context, option: click.Parameter, value: str) -> str:
+    if not value:
+        raise click.BadParameter("a schema has a name", context, option)
+    if value in OWN_SCHEMAS:
+        raise click.BadParameter(
+            f"{value!r} is where the engine keeps its own tables; name another schema", context, option
+        )
+    return value
 
 
 class UrlType(click.ParamType[str]):
@@ -103,6 +114,10 @@ target_option = click.option(
     "--to", "target_url", metavar="TARGET_URL", type=UrlType(), required=True, help="The database to copy to."
 )
 schema_option = click.option(
-    "--schema", default="raw", show_default=True, help="The schema of the tables in the target."
+    "--schema",
+    default="raw",
+    show_default=True,
+    callback=_schema,
+    help="The schema of the tables in the target.",
 )
 json_option = click.option("--json", "in_json", is_flag=True, help="Print one line of JSON a table.")

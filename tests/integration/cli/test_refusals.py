@@ -104,3 +104,12 @@ def test_a_key_that_the_source_has_lost_is_refused_by_name(
     command.run("copy", "env:TARGET", "public.people", *TO)
     query(staging, "ALTER TABLE public.people DROP CONSTRAINT people_pkey")
     assert "raw.people: (id) was a key of " in refusal(command, "env:TARGET", "public.people")
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [("", "a schema has a name"), ("sync", "keeps its own tables"), ("quarantine", "keeps its own tables")],
+)
+def test_a_schema_that_no_table_can_go_to_is_refused(schema: str, said: str, command: Command) -> None:
+    done = command.run("copy", "env:SHOP", "shop.x", *TO, "--schema", schema, exit_code=2)
+    assert said in " ".join(done.stderr.split())
