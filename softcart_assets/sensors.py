@@ -171,7 +171,7 @@ class _SourceTick:
                 self._followed.requested(instance)
                 return self._request(due, look)
         if not held:
-            return self._skip(look, "what is new in the log concerns none of the tables")
+            return self._skip(look, "nothing that was read of the log concerns a table")
         waiting = ", ".join(sorted(key.to_user_string() for key in held))
         return self._skip(look, f"{waiting}: tried again later, since the last run failed")
 
