@@ -108,9 +108,9 @@ def _products() -> tuple[Rows, Rows]:
     with MongoClient[dict[str, Any]](os.environ["SOFTCART_MONGO_ADMIN_URL"]) as client:
         catalog = client.get_default_database()
         shop = {
-            (document["product_id"], document["type"], document["model"])
+            (document["product_id"], document.get("type"), document.get("model"))
             for table in CATALOG
-            for document in catalog[table.source_name].find()
+            for document in catalog[table.source_name].find({"product_id": {"$ne": None}})
         }
     return shop, _production(
         "SELECT product_id, type, model FROM star.dim_product"
