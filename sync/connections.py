@@ -6,6 +6,7 @@ Every driver error that leaves `sync` passes through one of the `…_errors` con
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2.extensions import connection as PostgresConnection
 
-from sync.errors import SyncError, TransientError
+from sync.errors import SyncError, TransientError, UnexpectedError
 from sync.urls import DatabaseUrl, mongodb_arguments, mysql_arguments, parse, postgresql_arguments
 
 if TYPE_CHECKING:
@@ -188,3 +189,21 @@ def mongodb_errors(where: str) -> Iterator[None]:
         raise SyncError(f"{where}: {said} ({error.code}){way_out}") from error
     except PyMongoError as error:
         raise SyncError(f"{where}: {error}") from error
+
+
+def named(table: str, error: Exception) -> SyncError:
+    """An error of the pass over `table`, so that it stops no other one's.
+
+    A driver's error of the target becomes what `postgresql_errors` makes of it. What nobody foresaw is logged
+    with its traceback.
+    """
+    try:
+        with postgresql_errors(table):
+            raise error
+    except SyncError as known:
+        return known
+    except Exception:
+        unexpected = UnexpectedError(f"{table}: {type(error).__name__}: {error}")
+        unexpected.__cause__ = error
+        logging.getLogger(__name__).error("%s", unexpected, exc_info=error)
+        return unexpected

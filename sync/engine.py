@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sync.errors import SyncError, named
+from sync.connections import named
+from sync.errors import SyncError
 from sync.follow import follow
 from sync.passes import Options, PassResult
 from sync.sources.base import Source

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 # The way out where a log no longer leads from a table's position to the present.
 RELOAD = "Reload the table: `--reload` on the command line, `reload: true` in the asset's run config"
 
@@ -30,14 +28,3 @@ class LeaseLost(SyncError):
 
 class UnexpectedError(SyncError):
     """A fault of the program itself, in the pass over one table; its cause tells where."""
-
-
-def named(table: str, error: Exception) -> SyncError:
-    """An error of the pass over `table`, so that it stops no other one's. What nobody foresaw is logged with
-    its traceback."""
-    if isinstance(error, SyncError):
-        return error
-    unexpected = UnexpectedError(f"{table}: {type(error).__name__}: {error}")
-    unexpected.__cause__ = error
-    logging.getLogger(__name__).error("%s", unexpected, exc_info=error)
-    return unexpected

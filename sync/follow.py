@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from sync.errors import LeaseTaken, SyncError, TransientError, named
+from sync.connections import named
+from sync.errors import LeaseTaken, SyncError, TransientError, UnexpectedError
 from sync.log_reading import End, Failure, LogReading, Portion
 from sync.passes import Options, PassResult
 from sync.sources.base import Source
@@ -88,8 +89,9 @@ class _Following:
                         self._take(item)
         except Exception as error:
             remaining = {table: start for table, start in reached.items() if table not in self._failed}
-            if len(remaining) == 1 or isinstance(error, TransientError):
-                self._failed |= {table: named(table.qualified, error) for table in remaining}
+            failures = {table: named(table.qualified, error) for table in remaining}
+            if len(remaining) == 1 or any(isinstance(each, TransientError) for each in failures.values()):
+                self._failed |= failures
                 return
             for table, start in remaining.items():  # each by itself: the others' positions may be good
                 self._advance({table: start})
@@ -101,10 +103,11 @@ class _Following:
         try:
             self._loads[item.table].stage_keys(item.keys)
             self._passes[item.table].take(item.chunk)
-        except SyncError:  # the target's, which all tables share
-            raise
         except Exception as error:
-            self._failed[item.table] = named(item.table.qualified, error)
+            failure = named(item.table.qualified, error)
+            if not isinstance(failure, UnexpectedError):  # the target's, which all tables share
+                raise failure from error
+            self._failed[item.table] = failure
 
     def _apply(self, end: End) -> None:
         staged: dict[Table, tuple[Load, Moment, Extent]] = {}

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import cast
 
 from sync.ahead import ahead
+from sync.connections import named
 from sync.copytext import Chunk
-from sync.errors import SyncError, named
+from sync.errors import SyncError
 from sync.sources.base import LogSnapshot, Source
 from sync.spec import Column, Table
 
