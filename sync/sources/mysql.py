@@ -185,8 +185,9 @@ class MySQLSnapshot:
         self.bound = bound
         self.read_out = True
         self.taken_at = utc_now(connection)
-        position = open_snapshot(connection)
-        self.position: str | None = position and witnessed(connection, lambda: connect(url), position)
+        self.position: str | None = open_snapshot(connection)
+        if self.position and bound is None:  # a watermark does not begin in the log
+            self.position = witnessed(connection, lambda: connect(url), self.position)
 
     def count(self, table: Table) -> int:
         with mysql_errors(table.qualified), self._connection.cursor() as cursor:
