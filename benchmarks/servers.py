@@ -19,8 +19,6 @@ from stack.packages import Toolbox
 from stack.postgres import PostgreSQL
 from sync.connections import connect_mongodb, connect_mysql, connect_postgresql
 
-PORT_OFFSET = 10  # beside the development servers and the tests' where SOFTCART_PORT_BASE fixes them
-
 
 class Servers:
     """Local MariaDB, MongoDB and PostgreSQL. The target of each contender is a database of its own."""
@@ -107,8 +105,7 @@ class Servers:
 @contextmanager
 def running(name: str = "bench") -> Iterator[Servers]:
     """Servers in the home `name` inside SOFTCART_HOME, stopped in the end; their data stays there."""
-    home = Home.from_environment()
-    cluster = Cluster(Home(home.root / name, home.tools, PORT_OFFSET), {})
+    cluster = Cluster(Home.from_environment().inner(name), {})
     cluster.up(lambda line: None)
     try:
         yield Servers(cluster)

@@ -144,9 +144,8 @@ def clean(cluster: Cluster, yes: bool) -> None:
     if not yes:
         click.confirm(f"Throw away {home.root} with all data of the local servers?", abort=True)
     cluster.down(say)
-    for inner in (home.for_tests, home.for_killing):
-        if inner.is_home:  # a test run that was killed may have left its servers running
-            Cluster(inner, {}).down(say)
+    for inner in home.inner_homes():
+        Cluster(inner, {}).down(say)
     shutil.rmtree(home.root)
     say(f"{home.root} is gone")
 

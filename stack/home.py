@@ -14,7 +14,6 @@ from pathlib import Path
 
 CLONE = Path(__file__).resolve().parent.parent
 LOCKS = ("setup.lock", "stack.lock")
-INNER_PORT_OFFSET = 5
 LOGINS = (
     "mysql.root",
     "mysql.softcart",
@@ -39,29 +38,28 @@ class StackError(RuntimeError):
 class Home:
     """Where a set of servers lives.
 
-    ``tools`` is the home whose downloaded server binaries are used: the same folder, except for the tests'
-    servers, which live in a home of their own and share the binaries. ``port_offset`` keeps the two apart
-    where SOFTCART_PORT_BASE fixes the ports.
+    ``tools`` is the home whose downloaded server binaries are used: the same folder, except for the servers
+    of tests and benchmarks, which live in homes inside it and share the binaries. Their ports are free ones:
+    SOFTCART_PORT_BASE speaks of the outer home's.
     """
 
     root: Path
     tools: Path
-    port_offset: int = 0
+    ports_may_be_fixed: bool = True
 
     @classmethod
     def from_environment(cls) -> Home:
         root = Path(os.environ.get("SOFTCART_HOME") or CLONE / ".softcart").expanduser().resolve()
         return cls(root, root)
 
-    @property
-    def for_tests(self) -> Home:
-        """A home of its own inside this one, which shares its downloaded binaries."""
-        return Home(self.root / "test", self.tools, INNER_PORT_OFFSET)
+    def inner(self, name: str) -> Home:
+        """A home inside this one, with servers and passwords of its own."""
+        return Home(self.root / name, self.tools, ports_may_be_fixed=False)
 
-    @property
-    def for_killing(self) -> Home:
-        """Another one, for the tests that kill servers. Its ports are free ones: it has no fixed block."""
-        return Home(self.root / "mortal", self.tools)
+    def inner_homes(self) -> list[Home]:
+        """Those that there are: of tests, which may have been killed and left their servers running."""
+        homes = (self.inner(folder.name) for folder in sorted(self.root.iterdir()) if folder.is_dir())
+        return [home for home in homes if home.is_home]
 
     @property
     def logs(self) -> Path:

@@ -27,19 +27,19 @@ class MySQLServer(Server):
 
     def process_environment(self) -> dict[str, str]:
         (group,) = self.packages
-        return self.toolbox.environment(group)
+        # At its start a server removes the temporary tables that it finds, also another one's that is starting.
+        temporary = self.folder / "tmp"
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        return {**self.toolbox.environment(group), "TMPDIR": str(temporary)}
 
     def common_options(self, port: int) -> list[str]:
         """Where the server listens and keeps its things."""
-        temporary = self.folder / "tmp"
-        temporary.mkdir(mode=0o700, exist_ok=True)
         return [
             self.mark,
             f"--port={port}",
             "--bind-address=127.0.0.1",
             "--socket=socket",  # in the data folder; a relative path is never too long for the kernel
             f"--pid-file={self.folder / 'pid'}",
-            f"--tmpdir={temporary}",
             *self.user_option(),
             "--skip-name-resolve",
             "--server-id=1",

@@ -41,17 +41,17 @@ def owner(port: int) -> str:
 
 
 def explicit_base(home: Home) -> int | None:
-    """The first port as SOFTCART_PORT_BASE says, None where it isn't set.
+    """The first port as SOFTCART_PORT_BASE says, None where it isn't set or speaks of another home.
 
     Raises:
         StackError: it is no port number that leaves room for the block.
     """
     text = os.environ.get(BASE_VARIABLE)
-    if not text:
+    if not text or not home.ports_may_be_fixed:
         return None
     if not text.isdigit() or not 1024 <= int(text) <= 65535 - BLOCK:
         raise StackError(f"{BASE_VARIABLE} is {text!r}: give a port number from 1024 to {65535 - BLOCK}")
-    return int(text) + home.port_offset
+    return int(text)
 
 
 class Ports:

@@ -1,4 +1,5 @@
-"""Real servers for the tests, in a home of their own (``$SOFTCART_HOME/test``) beside the development ones.
+"""Real servers for the tests, beside the development ones: each of the processes that share the tests
+has its own, in ``$SOFTCART_HOME/test-<worker>``.
 
 ``stack`` starts MariaDB, MongoDB and PostgreSQL once a session and stops them at its end; servers that a
 killed run left behind are used again. On top of it, clean for each test:
@@ -41,8 +42,8 @@ from tests.fresh import drop_spare_databases, fresh_database
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Cluster]:
-    cluster = Cluster(Home.from_environment().for_tests, {})
+def stack(worker_id: str) -> Iterator[Cluster]:
+    cluster = Cluster(Home.from_environment().inner(f"test-{worker_id}"), {})
     cluster.up(lambda line: None)
     yield cluster
     drop_spare_databases(cluster)

@@ -13,7 +13,7 @@ from softcart_assets.build import build_defs
 ROOT = Path(__file__).parent.parent
 HEAVY = ("pyspark", "ibm_db", "dbt", "pandas", "sqlglot", "psutil")
 GROUPS = {"landing", "raw", "star", "reports", "production", "exports"}
-SPECS = list(build_defs().resolve_all_asset_specs())
+SPECS = sorted(build_defs().resolve_all_asset_specs(), key=lambda spec: spec.key)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key.to_user_string())

@@ -13,7 +13,6 @@ import pytest
 from stack.cluster import Cluster
 from stack.home import Home
 from stack.mariadb import MariaDB
-from stack.ports import BASE_VARIABLE
 from stack.server import Server
 from sync.connections import connect_mysql
 from sync.errors import SyncError
@@ -46,10 +45,9 @@ class Filtered(MariaDB):
 
 
 @pytest.fixture
-def own(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def own(worker_id: str) -> Cluster:
     """Servers that this test may start and stop."""
-    monkeypatch.delenv(BASE_VARIABLE, raising=False)
-    return Cluster(Home.from_environment().for_killing, {})
+    return Cluster(Home.from_environment().inner(f"mortal-{worker_id}"), {})
 
 
 @contextmanager

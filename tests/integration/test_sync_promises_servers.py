@@ -1,6 +1,6 @@
 """A source or a target that is killed under a pass: it ends as transient, and run again it ends equal.
 
-The servers are this module's own, in ``$SOFTCART_HOME/mortal``.
+The servers are this module's own, in ``$SOFTCART_HOME/mortal-<worker>``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from pymongo import MongoClient
 from stack.cluster import Cluster
 from stack.home import Home
 from stack.mariadb import MariaDB
-from stack.ports import BASE_VARIABLE
 from stack.postgres import PostgreSQL
 from stack.server import Server
 from sync.connections import connect_mysql
@@ -47,14 +46,12 @@ STRATEGIES = tuple(Strategy)
 
 
 @pytest.fixture(scope="module")
-def mortal() -> Iterator[Cluster]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(BASE_VARIABLE, raising=False)
-        cluster = Cluster(Home.from_environment().for_killing, {})
-        cluster.up(lambda line: None)
-        yield cluster
-        drop_spare_databases(cluster)
-        cluster.down(lambda line: None)
+def mortal(worker_id: str) -> Iterator[Cluster]:
+    cluster = Cluster(Home.from_environment().inner(f"mortal-{worker_id}"), {})
+    cluster.up(lambda line: None)
+    yield cluster
+    drop_spare_databases(cluster)
+    cluster.down(lambda line: None)
 
 
 @pytest.fixture

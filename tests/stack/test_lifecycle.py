@@ -195,7 +195,7 @@ def test_servers_that_a_killed_test_run_left_are_stopped_before_their_home_is_th
 ) -> None:
     home = Home(tmp_path / "home", Home.from_environment().tools)
     home.prepare()
-    left = Cluster(home.for_tests, all_but("mongodb"))
+    left = Cluster(home.inner("test"), all_but("mongodb"))
     left.up(quiet)
     process = psutil.Process(pid_of(left))
     monkeypatch.setenv("SOFTCART_HOME", str(home.root))
