@@ -17,7 +17,7 @@ run: setup ## everything: servers, landing files, the whole graph, a summary
 	@$(python) -m stack run
 
 test: setup lint ## lint, types and every test, on servers of their own
-	@$(python) -m pytest
+	@$(python) -m pytest --numprocesses 2 --dist worksteal
 
 stress: setup ## the tests of rare races at full length: a thousand batches, ninety seconds of writing
 	@SOFTCART_STRESS=long $(python) -m pytest tests/integration/binlog/test_batches.py \

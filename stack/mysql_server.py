@@ -27,7 +27,7 @@ class MySQLServer(Server):
 
     def process_environment(self) -> dict[str, str]:
         (group,) = self.packages
-        # At its start a server removes the temporary tables that it finds, also another one's that is starting.
+        # A server that starts removes the temporary tables that it finds there, also those of another one.
         temporary = self.folder / "tmp"
         temporary.mkdir(mode=0o700, exist_ok=True)
         return {**self.toolbox.environment(group), "TMPDIR": str(temporary)}

@@ -148,6 +148,7 @@ class FirstReading:
 
 def log_position(table: Table, source: Source, snapshot: Snapshot) -> str:
     """The place in the log that belongs to a snapshot. Raises `SyncError` where there is none."""
-    if snapshot.position is None:
+    position = snapshot.log_start
+    if position is None:
         raise SyncError(f"{table.qualified}: {source.capabilities.log_needs}. Or declare another strategy")
-    return snapshot.position
+    return position

@@ -12,6 +12,7 @@ from sync.ahead import ahead
 from sync.connections import named
 from sync.copytext import Chunk
 from sync.errors import SyncError
+from sync.first_load import log_position
 from sync.sources.base import LogSnapshot, Source
 from sync.spec import Column, Table
 
@@ -85,7 +86,7 @@ class LogReading:
                             for chunk in snapshot.read(table, columns):
                                 yield Portion(table, b"", chunk)
                             reloads[table] = touched.reload
-                            starts[table] = snapshot.position or changes.position
+                            starts[table] = log_position(table, self.source, snapshot)
                     except Exception as error:
                         del starts[table]
                         yield Failure(table, named(table.qualified, error))

@@ -84,8 +84,6 @@ class TablePass:
             if since is not None and watermark and watermark.elsewhere(snapshot):
                 self.note(OTHER_SERVER)
                 since = None
-            if self.table.strategy is Strategy.LOG:
-                log_position(self.table, self._source, snapshot)
             self._move(snapshot, since)
             if since is not None and not self._counts_agree(snapshot):
                 self._move(snapshot, None)
@@ -128,12 +126,18 @@ class TablePass:
         return 0 <= snapshot.count(self.table) - self.result.rows <= self.result.quarantined
 
     def _move(self, snapshot: Snapshot, since: str | None) -> None:
+        position = self._log_position(snapshot)
         self.stage(snapshot, since)
-        position = snapshot.position
         if self._watermark:
             position = self._watermark.reached(self._load.greatest(self._watermark.column.name), snapshot)
         extent = Extent.COMPLETE if since is None else Extent.PARTIAL
         self._apply(self.moment(snapshot.taken_at, position), extent)
+
+    def _log_position(self, snapshot: Snapshot) -> str | None:
+        """Raises `SyncError` where the table's strategy is to follow a log that there is not."""
+        if self.table.strategy is Strategy.LOG:
+            return log_position(self.table, self._source, snapshot)
+        return snapshot.position
 
     def _apply(self, moment: Moment, extent: Extent) -> None:
         options = self._options

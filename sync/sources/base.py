@@ -75,6 +75,10 @@ class Snapshot(Protocol):
         """Where the source's log stood: all that lies before it is in the snapshot. None without a log."""
 
     @property
+    def log_start(self) -> str | None:
+        """The position, with what tells the log from one that is begun anew; that may have to be read."""
+
+    @property
     def bound(self) -> Bound | None:
         """What a watermark must not pass; None unless it was asked for."""
 

@@ -169,6 +169,10 @@ class MongoDBSnapshot:
     def position(self) -> str | None:
         return str(self._position) if self._position else None
 
+    @property
+    def log_start(self) -> str | None:
+        return self.position
+
     def count(self, table: Table) -> int:
         with mongodb_errors(table.qualified):
             collection = self._client[table.database][table.source_name]

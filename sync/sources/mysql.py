@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -186,8 +187,12 @@ class MySQLSnapshot:
         self.read_out = True
         self.taken_at = utc_now(connection)
         self.position: str | None = open_snapshot(connection)
-        if self.position and bound is None:  # a watermark does not begin in the log
-            self.position = witnessed(connection, lambda: connect(url), self.position)
+
+    @cached_property
+    def log_start(self) -> str | None:
+        if self.position is None:
+            return None
+        return witnessed(self._connection, lambda: connect(self._url), self.position)
 
     def count(self, table: Table) -> int:
         with mysql_errors(table.qualified), self._connection.cursor() as cursor:

@@ -153,6 +153,7 @@ class PostgreSQLSnapshot:
     """A repeatable read that began at one moment, on a connection of its own."""
 
     position: str | None = None  # its log is not followed
+    log_start: str | None = None
 
     def __init__(self, connection: Connection, bound: Bound | None, encoding: Encoding) -> None:
         self._connection = connection

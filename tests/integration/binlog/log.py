@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +56,14 @@ class Log:
     def begin_log_anew(self) -> None:
         """Throw the log away, so that its files and GTIDs are numbered from one again."""
         self.run("RESET MASTER" if self.exact else "RESET BINARY LOGS AND GTIDS")
+
+    def purge(self) -> None:
+        """Keep the newest file alone. A server keeps a file that it is sending, and a reader that has hung up
+        it notices later."""
+        newest = self.position().file
+        while self.run("SHOW BINARY LOGS")[0][0] != newest:
+            self.run(f"PURGE BINARY LOGS TO '{newest}'")
+            time.sleep(0.01)
 
     @property
     def logs_cascades(self) -> bool:

@@ -23,7 +23,7 @@ def test_status_shows_where_each_table_stands(command: Command, sales: Shop, dat
     assert "(cursor " in rows[1]
     held, watermark = by_table["raw.dated"], by_table["raw.sales_data"]
     assert (held["rows"], held["quarantined"], held["cursor_lag_seconds"]) == (1, 2, None)
-    assert held["position"].keys() == {"file", "position", "gtid", "server", "witnesses"}
+    assert held["position"].keys() == {"file", "position", "gtid"}
     assert watermark["position"]["cursor"] == "updated_at"
     assert 0 <= watermark["lag_seconds"] <= watermark["cursor_lag_seconds"]
     assert watermark["last_pass"]["inserted"] == 3
