@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from softcart_assets.connections import keep_connections
 from softcart_assets.raw import SyncConfig, hop_name
 from sync.passes import Compare
 from sync.spec import Table
@@ -21,13 +22,8 @@ FRESH_GROUPS = {"raw", "star", "reports", "production", "exports"}
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 
 
-# Dagster's storage would connect anew for each statement, a thousand times a run; its web server keeps some
-# connections, and so does a run. In milliseconds, seconds, connections.
-POOL = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
-
-
 def _with_kept_connections(context: dg.InitExecutorContext) -> dg.Executor:
-    context.instance.optimize_for_webserver(**POOL)
+    keep_connections(context.instance)
     create = dg.in_process_executor.executor_creation_fn
     assert create is not None
     return create(context)

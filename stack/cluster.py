@@ -86,11 +86,12 @@ class Cluster:
     def variables(self) -> dict[str, str]:
         """All that a process needs to work with these servers: URLs, folders, PATH, JAVA_HOME."""
         home = self.home
-        path = self._environment.get("PATH", os.defpath)
         variables = self.urls() | {
             "SOFTCART_HOME": str(home.root),
             "DAGSTER_HOME": str(home.dagster),
-            "PATH": os.pathsep.join([str(home.tools / "venv" / "bin"), path]),
+            "PATH": _first(home.tools / "venv" / "bin", self._environment.get("PATH", os.defpath)),
+            # dagster.yaml names a class of ours, which commands have to find that run in any folder.
+            "PYTHONPATH": _first(CLONE, self._environment.get("PYTHONPATH", "")),
         }
         if java := Toolbox(home.tools).java_home():
             variables["JAVA_HOME"] = str(java)
@@ -130,6 +131,12 @@ class Cluster:
                 state = f"not ready: {error}"
         pid = process.pid if process else None
         return State(server.title, state, port, pid, version, size_of(server.folder), server.log)
+
+
+def _first(folder: Path, path: str) -> str:
+    """The search path with the folder at its beginning, and nowhere else."""
+    others = [each for each in path.split(os.pathsep) if each and each != str(folder)]
+    return os.pathsep.join([str(folder), *others])
 
 
 def size_of(folder: Path) -> int:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from demo import generate
-from softcart_assets.automation import POOL
 from softcart_assets.build import build_defs
+from softcart_assets.connections import keep_connections
 from softcart_assets.progress import check_line, failure_reason, is_failed_check
 from sync.connections import connect_postgresql
 from sync.urls import parse
@@ -39,7 +39,7 @@ def run_job(name: str, console: Console) -> bool:
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
     instance = dg.DagsterInstance.get()
-    instance.optimize_for_webserver(**POOL)
+    keep_connections(instance)
     result = job.execute_in_process(
         instance=instance,
         run_config={"loggers": {"progress": {}}},

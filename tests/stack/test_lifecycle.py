@@ -219,7 +219,12 @@ def test_the_environment_is_quoted_export_lines_and_nothing_else(
     done = subprocess.run(
         [sys.executable, "-m", "stack", "env"],
         cwd=CLONE,
-        env={"PATH": os.environ["PATH"], "SOFTCART_HOME": str(spare.root), "SOFTCART_MONGO_URL": odd},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"/theirs:{CLONE}",
+            "SOFTCART_HOME": str(spare.root),
+            "SOFTCART_MONGO_URL": odd,
+        },
         text=True,
         capture_output=True,
         check=True,
@@ -234,3 +239,4 @@ def test_the_environment_is_quoted_export_lines_and_nothing_else(
     assert got["SOFTCART_MONGO_URL"] == odd
     assert got["SOFTCART_MYSQL_URL"] == mariadb.urls()["SOFTCART_MYSQL_URL"]
     assert got["DAGSTER_HOME"] == str(spare.dagster)
+    assert got["PYTHONPATH"] == f"{CLONE}:/theirs"

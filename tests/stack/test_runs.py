@@ -1,8 +1,10 @@
-"""A run that was killed does not hold others back."""
+"""Dagster's runs and their storage: one that was killed does not hold others back."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import dagster as dg
 import pytest
@@ -11,6 +13,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 from stack.cluster import Cluster
 from stack.runs import fail_dead_runs, process_of
 from tests.fresh import fresh_database
+from tests.integration.sync_support import query
 
 SCRIPT = """
 import sys
@@ -69,3 +72,19 @@ def test_a_killed_run_is_marked_as_failed_and_a_living_one_is_not(
     assert run.status is DagsterRunStatus.FAILURE
     (failure,) = instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE)
     assert f"pid {running.pid}" in failure.message
+
+
+def test_processes_that_live_long_keep_their_connections_to_the_storage(
+    instance: dg.DagsterInstance, staging: str
+) -> None:
+    def sessions() -> set[int]:
+        database = urlsplit(os.environ["SOFTCART_DAGSTER_URL"]).path.removeprefix("/")
+        found = query(staging, "SELECT datname, pid FROM pg_stat_activity")
+        return {pid for name, pid in found if name == database}
+
+    assert not sessions()
+    assert isinstance(instance.run_coordinator, dg.QueuedRunCoordinator)
+    instance.get_runs_count()
+    kept = sessions()
+    instance.get_runs_count()
+    assert kept == sessions() != set()
