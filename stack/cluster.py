@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack.dagster_storage import make_tables
 from stack.environment import NAMES, foreign, lands_demo, urls, users_landing, users_own
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
@@ -70,6 +71,7 @@ class Cluster:
             pool = stack.enter_context(ThreadPoolExecutor(len(self._all)))
             for started in [pool.submit(server.start, self.ports, say) for server in servers]:
                 started.result()
+            make_tables(self.urls()["SOFTCART_DAGSTER_URL"], say)
 
     def down(self, say: Say) -> None:
         """Stop every server of this home."""

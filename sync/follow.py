@@ -75,7 +75,7 @@ class _Following:
         reading = LogReading(
             self._source,
             columns=lambda table: self._passes[table].result.columns,
-            before_reload=lambda table: self._passes[table].refuse_vanished(),
+            before_reload=lambda table: self._passes[table].origin.refuse_vanished(),
             once=self._options.dry_run,
         )
         reached = starts

@@ -78,6 +78,10 @@ UPGRADES: tuple[str, ...] = (
     COMMENT ON COLUMN sync.checkpoints.position IS 'Where the source''s log stood when its rows were as kept';
     COMMENT ON COLUMN sync.checkpoints.mark IS 'Up to where the source was read, NULL: to its end';
     """,
+    """
+    ALTER TABLE sync.tables ADD key_is_unique boolean;
+    COMMENT ON COLUMN sync.tables.key_is_unique IS 'Whether the source vouched for the key at the last pass';
+    """,
 )
 
 
@@ -85,7 +89,7 @@ UPGRADES: tuple[str, ...] = (
 class TableState:
     """Where a table's last pass ended, and what it did. `source` names where its rows come from, without any
     password; `retry` asks the next pass to read again what is in quarantine; `declaration` is the table's, as
-    JSON."""
+    JSON; `key_is_unique` says whether the source vouched for its key."""
 
     source: str
     strategy: str
@@ -104,6 +108,7 @@ class TableState:
     deleted: int | None = None
     seconds: float | None = None
     declaration: str | None = None
+    key_is_unique: bool | None = None
 
 
 @dataclass(frozen=True)

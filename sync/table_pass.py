@@ -9,10 +9,10 @@ from datetime import datetime
 
 from sync.ahead import ahead
 from sync.copytext import Chunk
-from sync.errors import RELOAD, SyncError, UnknownTableError
 from sync.first_load import FirstReading, log_position
+from sync.origin import Origin
 from sync.passes import Compare, Options, PassResult
-from sync.sources.base import Description, Snapshot, Source
+from sync.sources.base import Snapshot, Source
 from sync.spec import Deletes, Strategy, Table
 from sync.state import TableState
 from sync.targets.base import Applied, Extent, KeptLoad, Load, Moment, refuse_share
@@ -45,7 +45,7 @@ class TablePass:
         self._before = load.state
         self._watermark: WatermarkReading | None = None
         self._incomplete = False
-        self._place = ""
+        self.origin = Origin(table, source, load.state, options.reload)
         self._read = self._rejected = 0  # rows of the reading that is staged now
         self._earlier = 0  # and those of it that earlier passes have staged
         position = self._before.position if self._before else None
@@ -55,11 +55,7 @@ class TablePass:
 
     def prepare(self) -> None:
         """Describe the table and find its shape in the target. Raises `SyncError`."""
-        self._refuse_other_source()
-        description = self._described()
-        self._refuse_vanished(description)
-        self._refuse_unknown_key(description)
-        self._refuse_lost_key()
+        description = self.origin.describe()
         shape = self._load.shape(description, self._options.reload)
         if self.table.strategy is Strategy.WATERMARK:
             self._watermark = WatermarkReading.of(self.table, shape.columns, self._before)
@@ -166,9 +162,10 @@ class TablePass:
             taken_at=taken_at,
             position=position,
             run_id=self._run_id,
-            source=self._place,
+            source=self.origin.place,
             read=self.result.read + self._read,
             seconds=time.monotonic() - self._started,
+            key_is_unique=self.origin.key_is_unique,
         )
 
     def record(self, applied: Applied, moment: Moment, extent: Extent) -> None:
@@ -204,64 +201,6 @@ class TablePass:
     def refuse_share(self) -> None:
         """Raises `SyncError` where more of the staged rows were rejected than the declaration allows."""
         refuse_share(self.table, self._rejected, self._earlier + self._read)
-
-    def _refuse_other_source(self) -> None:
-        """Another table's rows would replace this one's in silence, or mix with them."""
-        self._place = self._source.place(self.table.database, self.table.source_name)
-        before = self._before
-        if before and before.source != self._place and not self._options.reload:
-            raise SyncError(
-                f"{self.table.qualified}: its rows come from {before.source}, not from {self._place}. Correct"
-                f" the URL, database or source_table, or replace the rows. {RELOAD}"
-            )
-
-    def _described(self) -> Description:
-        """Raises `UnknownTableError`, with what became of the rows that came from the table."""
-        try:
-            return self._source.describe(self.table)
-        except UnknownTableError as error:
-            if not (self._before and self._before.rows):
-                raise
-            raise UnknownTableError(
-                f"{error}. {self._before.rows} rows came from it, and were kept: where the table was dropped,"
-                f" restore it, or delete its rows before you drop it"
-            ) from error
-
-    def refuse_vanished(self) -> None:
-        """Raises `SyncError` where the table is gone from its source and rows came from it."""
-        self._refuse_vanished(self._described())
-
-    def _refuse_vanished(self, description: Description) -> None:
-        if description.exists or self.table.deletes is Deletes.IGNORE:
-            return
-        if self._before and (self._before.rows or self._before.quarantined):
-            name = f"{self.table.database}.{self.table.source_name}"
-            rows = self._before.rows
-            raise SyncError(
-                f"{self.table.qualified}: {name} is gone from {self.table.source}, but {rows} rows came from"
-                f" it. Nothing was deleted: restore it, correct source_table in the declaration, or delete"
-                f" the rows there before you drop the collection"
-            )
-
-    def _refuse_unknown_key(self, description: Description) -> None:
-        names = [column.name for column in description.columns]
-        if unknown := [part for part in self.table.key if part not in names]:
-            raise SyncError(
-                f"{self.table.qualified}: its key column {unknown[0]!r} is not among its columns"
-                f" {', '.join(names)}; declare the key that it has, or its columns with this one's source="
-            )
-
-    def _refuse_lost_key(self) -> None:
-        """A key that is unique no more would make one row of several."""
-        if not self.table.catalog_key:
-            return
-        key = self.table.key
-        if not any(set(unique) <= set(key) for unique in self._source.unique_keys(self.table)):
-            raise SyncError(
-                f"{self.table.qualified}: ({', '.join(key)}) was a key of {self._place}, which has no unique"
-                f" key of these columns any more. Make one there, or declare these columns if they are unique"
-                f" even so (--key {','.join(key)}). Or drop {self.table.qualified} and declare another key"
-            )
 
 
 def paused(table: Table, state: TableState | None) -> PassResult:

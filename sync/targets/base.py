@@ -54,7 +54,8 @@ class Differing:
 @dataclass(frozen=True)
 class Moment:
     """What a load shows: the source at `taken_at`, up to `position`; `run_id` and `source` say whose, `read`
-    how many rows came and `seconds` how long the pass has taken so far."""
+    how many rows came, `seconds` how long the pass has taken so far, and `key_is_unique` whether the source
+    vouches for the key."""
 
     taken_at: datetime
     position: str | None
@@ -62,6 +63,7 @@ class Moment:
     source: str
     read: int
     seconds: float
+    key_is_unique: bool
 
 
 @dataclass(frozen=True)

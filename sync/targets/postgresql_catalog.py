@@ -37,10 +37,12 @@ def existing_columns(cursor: Cursor, schema: str, name: str) -> dict[str, Existi
     cursor.execute(
         "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
         " coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attidentity <> '' OR a.attgenerated <> '',"
-        " coalesce(col_description(a.attrelid, a.attnum), '')"
+        " coalesce(t.description, '')"
         " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)"
+        " LEFT JOIN pg_description t ON (t.classoid, t.objoid, t.objsubid)"
+        " = ('pg_class'::regclass, a.attrelid, a.attnum)"
         " WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')"
         " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
         (stored_name(schema), stored_name(name)),

@@ -209,5 +209,6 @@ class PostgreSQLLoad:
             deleted=applied.deleted,
             seconds=moment.seconds,
             declaration=as_json(self._table),
+            key_is_unique=moment.key_is_unique,
         )
         write_state(self._cursor, self._table.schema, self._table.name, self.state)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pymysql
 import pytest
 
 from sync.errors import SyncError, TransientError
+from sync.passes import Compare
 from sync.sources.mysql import MySQLSource
-from sync.spec import Column, Table
+from sync.spec import Column, Strategy, Table
 from tests.integration.sales import SALES
 from tests.integration.sync_support import Pipeline, execute
 
@@ -83,3 +86,30 @@ def test_a_server_that_is_away_is_transient_and_a_wrong_password_is_not(
     with pytest.raises(SyncError, match="check user and password") as refused:
         MySQLSource(f"mysql://{user}:geheim@{address}").describe(SALES)
     assert not isinstance(refused.value, TransientError)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_a_declared_key_that_the_source_has_lost_is_refused_until_a_reload(
+    pipeline: Pipeline, sales: Shop, strategy: Strategy
+) -> None:
+    table = replace(SALES, strategy=strategy, cursor="updated_at")
+    pipeline.run(table)
+    execute(sales, "ALTER TABLE sales_data DROP PRIMARY KEY, ADD UNIQUE (price)")
+    execute(sales, "UPDATE sales_data SET note = 'changed' WHERE rowid = 1")
+    lost = r"raw\.sales_data: \(rowid\) was a key of mysql shop\.sales_data.*--reload"
+    with pytest.raises(SyncError, match=lost):
+        pipeline.run(table)
+    assert pipeline.query("SELECT note FROM raw.sales_data WHERE rowid = 1") == [("one",)]
+    assert pipeline.run(table, reload=True).updated == 1
+    execute(sales, "DELETE FROM sales_data WHERE rowid = 1")
+    assert pipeline.run(table, compare=Compare.ALL).deleted == 1
+
+
+def test_a_key_that_the_source_never_vouched_for_is_the_declarations(pipeline: Pipeline, sales: Shop) -> None:
+    execute(sales, "ALTER TABLE sales_data DROP PRIMARY KEY, CHANGE rowid RowID BIGINT NOT NULL")
+    assert pipeline.run(SALES).inserted == 3
+    execute(sales, "ALTER TABLE sales_data ADD UNIQUE (RowID)")
+    assert pipeline.run(SALES).changed == 0
+    execute(sales, "ALTER TABLE sales_data DROP KEY RowID")
+    with pytest.raises(SyncError, match=r"\(rowid\) was a key of"):
+        pipeline.run(SALES)

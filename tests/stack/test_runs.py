@@ -10,7 +10,9 @@ import dagster as dg
 import pytest
 from dagster import DagsterEventType, DagsterRunStatus
 
+from softcart_assets.connections import KeptInstance
 from stack.cluster import Cluster
+from stack.dagster_storage import make_tables
 from stack.runs import fail_dead_runs, process_of
 from tests.fresh import fresh_database
 from tests.integration.sync_support import query
@@ -40,6 +42,7 @@ def instance(
     """The project's dagster.yaml, on a database of its own."""
     with fresh_database(stack, urls["SOFTCART_DAGSTER_URL"]) as url:
         monkeypatch.setenv("SOFTCART_DAGSTER_URL", url)
+        make_tables(url, print)
         with dg.DagsterInstance.from_config(str(stack.home.dagster)) as instance:
             yield instance
 
@@ -88,3 +91,27 @@ def test_processes_that_live_long_keep_their_connections_to_the_storage(
     kept = sessions()
     instance.get_runs_count()
     assert kept == sessions() != set()
+
+
+def test_a_storage_that_cannot_be_reached_is_named(urls: dict[str, str]) -> None:
+    said: list[str] = []
+    parts = urlsplit(urls["SOFTCART_DAGSTER_URL"])
+    wrong = parts._replace(netloc=f"dagster:secret@{parts.hostname}:{parts.port}")
+    make_tables(wrong.geturl(), said.append)
+    assert "(SOFTCART_DAGSTER_URL) cannot be reached" in said[0]
+    assert "check user and password" in said[0]
+    assert "secret" not in said[0]
+
+
+def test_ticks_of_one_process_share_an_instance(instance: dg.DagsterInstance) -> None:
+    def context() -> dg.SensorEvaluationContext:
+        return dg.SensorEvaluationContext(instance.get_ref(), None, None, None, None)
+
+    kept = KeptInstance()
+    with context() as first, context() as second:
+        shared = kept.of(first)
+        assert shared is kept.of(second)
+        assert shared.get_ref() == instance.get_ref()
+        assert shared.get_runs_count() == 0
+    with dg.DagsterInstance.ephemeral() as own, dg.build_sensor_context(instance=own) as other:
+        assert kept.of(other) is own

@@ -1,0 +1,76 @@
+"""The sensor for what a run left undone behind the synced tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+
+import dagster as dg
+
+from softcart_assets.dbt.graph import Project
+from softcart_assets.dbt.specs import model_key
+from softcart_assets.dbt.stale import built_models, stale_models
+from softcart_assets.memory import Memory
+from softcart_assets.production import MirroredTable, production_key
+from softcart_assets.requests import SOURCE_TAG, held_back, in_flight
+from softcart_assets.ticks import Followed, Tick, alive, run_of
+from sync.mirror.positions import behind_staging
+
+STAGING = "staging"
+STAGING_INTERVAL_SECONDS = 30
+
+
+def staging_sensor(
+    project: Project,
+    mirrored: Sequence[MirroredTable],
+    job: str,
+    followed: Followed,
+) -> dg.SensorDefinition:
+    """What a run left undone, by failing behind its first step or by being asked for a part, is done here."""
+
+    @dg.sensor(
+        name="staging_changes",
+        job_name=job,
+        minimum_interval_seconds=STAGING_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={"staging", "production"},
+        description="Requests star, reports and production where they are behind the synced tables.",
+    )
+    def changes(context: dg.SensorEvaluationContext) -> Tick:
+        def look(memory: Memory) -> Tick:
+            with (
+                context.resources.staging.connect() as staging,
+                context.resources.production.connect() as production,
+            ):
+                built = built_models(staging, project)
+                keys = {model_key(model) for model in stale_models(staging, built)}
+                there = {model_key(model) for model in built}
+                names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in there]
+                keys |= {production_key(name) for name in behind_staging(staging, production, names)}
+            return _request_behind(context, keys, memory, followed)
+
+        return alive(context, look)
+
+    return changes
+
+
+def _request_behind(
+    context: dg.SensorEvaluationContext,
+    keys: Collection[dg.AssetKey],
+    memory: Memory,
+    followed: Followed,
+) -> Tick:
+    cursor = str(memory)
+    if not keys:
+        return dg.SensorResult(skip_reason="production has what staging has", cursor=cursor)
+    request, instance = run_of(context, keys, {SOURCE_TAG: STAGING}), followed.instance.of(context)
+    with followed.board.deciding(instance) as may_request:
+        if not may_request:
+            return dg.SensorResult(skip_reason="a run was requested in this moment", cursor=cursor)
+        if run_id := in_flight(instance, request.asset_selection or (), followed.whole_jobs):
+            return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
+        held = held_back(instance, [STAGING], dict.fromkeys(keys))
+        if any(again > time.time() for again in held.values()):
+            return dg.SensorResult(skip_reason="tried again later, since the last run failed", cursor=cursor)
+        followed.requested(instance)
+    return dg.SensorResult([request], cursor=cursor)

@@ -1,0 +1,28 @@
+"""The tables of Dagster's storage. Its processes and sensors' ticks would look for them whenever they begin,
+which takes longer than a tick; dagster.yaml tells them that they are there."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from stack.server import Say
+from sync.connections import connect_postgresql
+from sync.errors import SyncError
+
+LAST = "instigators"  # the last table that Dagster makes in an empty database
+
+
+def make_tables(url: str, say: Say) -> None:
+    """Make what the database at `url` lacks, or `say` that it cannot be reached: other commands may not need
+    it."""
+    try:
+        with closing(connect_postgresql(url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s) IS NULL", (LAST,))
+            row = cursor.fetchone()
+    except SyncError as error:
+        say(f"Dagster's storage (SOFTCART_DAGSTER_URL) cannot be reached, and may lack its tables: {error}")
+        return
+    if row and row[0]:
+        from dagster_postgres import DagsterPostgresStorage  # noqa: PLC0415  (it takes a second, once)
+
+        DagsterPostgresStorage(url)
