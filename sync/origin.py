@@ -103,8 +103,9 @@ class Origin:
             raise SyncError(f"{lost} go on with them if they are unique even so. {RELOAD}")
 
     def _declared_key_was_unique(self) -> bool:
-        """Who declares by hand what the catalog named before knows that it is lost."""
+        """Of another key, or of one that the catalog named, its declaration now knows better."""
         before = self._before
         if before is None or not before.key_is_unique or before.declaration is None:
             return False
-        return not from_json(before.declaration).catalog_key
+        declared = from_json(before.declaration)
+        return declared.key == self._table.key and not declared.catalog_key
