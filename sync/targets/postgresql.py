@@ -72,7 +72,7 @@ class PostgreSQLTarget:
                 for table in sorted(tables, key=lambda table: table.qualified)
             }
             loads = [
-                PostgreSQLLoad(connection, table, leases[table], number)
+                PostgreSQLLoad(connection, table, leases[table], number, dry_run)
                 for number, table in enumerate(tables)
             ]
             for load in loads:

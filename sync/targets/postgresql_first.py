@@ -33,26 +33,34 @@ from sync.targets.postgresql_staging import column_definitions, rejected_definit
 from sync.targets.postgresql_stamp import Stamp
 from sync.targets.postgresql_tables import plan_own, refuse_reserved
 
+# What tells our tables beside the target from another's of the same name.
+MARK = "Rows of a first load that has not come to its end"
+
 
 class FirstLoad:
     """A complete reading of the source into a table that is not there yet; used as `OwnTable` is. The
-    rejected rows lie in a table beside it, which `work` then names."""
+    rejected rows lie in a table beside it, which `work` then names. One on `trial` has names of its own, for
+    another that was cut off is not to be touched."""
 
-    def __init__(self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables) -> None:
+    def __init__(
+        self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables, trial: bool = False
+    ) -> None:
         self._cursor = cursor
+        self._trial = trial
         self.table = table
         self.columns = columns
         changed = change_time(table, columns)
-        self.loading = identifier(table.schema, f"_loading_{table.name}")
-        self.rejected = identifier(table.schema, f"_rejected_{table.name}")
+        place = f"{'_trial' if trial else ''}_{{}}_{table.name}".format
+        self.loading = identifier(table.schema, place("loading"))
+        self.rejected = identifier(table.schema, place("rejected"))
         self.work = replace(work, rejected=self.rejected)
         self._sql = Statements(
             cursor,
             table,
             self.work,
             loading=self.loading,
-            loading_name=identifier(f"_loading_{table.name}"),
-            fitting=identifier(table.schema, f"_fitting_{table.name}"),
+            loading_name=identifier(place("loading")),
+            fitting=identifier(table.schema, place("fitting")),
             columns=column_list(column.name for column in columns),
             name=identifier(table.name),
             key=column_list(table.key),
@@ -60,6 +68,7 @@ class FirstLoad:
             rejected_definitions=rejected_definitions(table, columns),
             schema_name=sql.Literal(table.schema),
             table_name=sql.Literal(table.name),
+            mark=sql.Literal(MARK),
             change_time=identifier(changed or ""),
             undated=sql.SQL("'-infinity'::timestamptz"),
             batch=identifier(BATCH),
@@ -71,15 +80,27 @@ class FirstLoad:
 
     def exists(self) -> bool:
         """Whether there are the tables of a load that ended early."""
-        loading, rejected = (
-            sql.Literal(name.as_string(self._cursor)) for name in (self.loading, self.rejected)
-        )
+        return all(self._is_ours(name) for name in (self.loading, self.rejected))
+
+    def _is_ours(self, name: sql.Identifier) -> bool:
+        return self._comment(name) == MARK
+
+    def _comment(self, name: sql.Identifier) -> str | None:
+        """The comment on a relation, None where there is none of this name."""
         found = self._sql.rows(
-            "SELECT to_regclass({is_loading}) IS NOT NULL AND to_regclass({is_rejected}) IS NOT NULL",
-            is_loading=loading,
-            is_rejected=rejected,
+            "SELECT coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class"
+            " WHERE oid = to_regclass({relation})",
+            relation=sql.Literal(name.as_string(self._cursor)),
         )
-        return found == [(True,)]
+        return str(found[0][0]) if found else None
+
+    def _refuse_strangers(self) -> None:
+        for name in (self.loading, self.rejected):
+            if self._comment(name) not in (None, MARK):
+                raise SyncError(
+                    f"{self.table.qualified}: its first load needs the name {name.as_string(self._cursor)},"
+                    f" which another table has; rename that one, or declare another name or schema"
+                )
 
     def prepare(self) -> None:
         """Make the tables that are to be filled, anew if a load that ended early has left some."""
@@ -90,6 +111,7 @@ class FirstLoad:
                 f"{self.table.qualified}: what exists under this name is no table; declare another name"
             )
         create_schemas(self._cursor, [stored_name(self.table.schema)])
+        self._refuse_strangers()
         self.discard()
         generated = (
             ", {changed_at} timestamptz NOT NULL"
@@ -97,13 +119,18 @@ class FirstLoad:
         )
         self._sql.run("CREATE TABLE {loading} ({definitions}" + (generated if self._dated else "") + ")")
         self._sql.run("CREATE TABLE {rejected} ({rejected_definitions})")
+        self._sql.run("COMMENT ON TABLE {loading} IS {mark}; COMMENT ON TABLE {rejected} IS {mark}")
 
     def discard(self) -> None:
         """Throw away what lies beside the table, and how far it had come."""
-        self._sql.run(
-            "DROP TABLE IF EXISTS {loading}, {rejected};"
-            " DELETE FROM sync.checkpoints WHERE (table_schema, table_name) = ({schema_name}, {table_name})"
-        )
+        for name in (self.loading, self.rejected):
+            if self._is_ours(name):
+                self._sql.run("DROP TABLE {ours}", ours=name)
+        if not self._trial:
+            self._sql.run(
+                "DELETE FROM sync.checkpoints"
+                " WHERE (table_schema, table_name) = ({schema_name}, {table_name})"
+            )
 
     def forget_removed(self) -> None:
         """Copy the rows, after some were removed in the same transaction: an index that is built on the table

@@ -37,8 +37,11 @@ OWN = {Extent.COMPLETE: Comparison, Extent.PARTIAL: Upsert}
 class PostgreSQLLoad:
     """One pass into one table; see `targets.base.Load`."""
 
-    def __init__(self, connection: Connection, table: Table, held: Lease, number: int) -> None:
+    def __init__(
+        self, connection: Connection, table: Table, held: Lease, number: int, trial: bool = False
+    ) -> None:
         self._connection = connection
+        self._trial = trial
         self._cursor = connection.cursor()
         self._table = table
         self._lease = held
@@ -70,8 +73,8 @@ class PostgreSQLLoad:
         return Shape(columns, complete=into is not None or self._plan.complete)
 
     def _first_load(self, columns: tuple[Column, ...]) -> FirstLoad:
-        first = FirstLoad(self._cursor, self._table, columns, self._work)
-        if self._table.strategy is Strategy.LOG:
+        first = FirstLoad(self._cursor, self._table, columns, self._work, self._trial)
+        if self._table.strategy is Strategy.LOG and not self._trial:
             self.kept = KeptLoad(self._connection, first, self._lease, self._work)
         if self.kept is None or self.kept.checkpoint is None:
             first.prepare()

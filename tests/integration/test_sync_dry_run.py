@@ -84,3 +84,19 @@ def test_what_somebody_else_has_put_there_meanwhile_stays(pipeline: Pipeline) ->
     pipeline.run(ORDERS, dry_run=True, observe=meanwhile)
     assert pipeline.query("SELECT count(*) FROM sync.tables") == [(1,)]
     assert pipeline.query('SELECT count(*) FROM "shop copy".others') == [(2,)]
+
+
+@pytest.mark.parametrize("name", ["_loading_orders", "_rejected_orders"])
+@pytest.mark.parametrize("strategy", ["full", "log"])
+def test_what_others_keep_under_the_names_of_a_first_load_stays(
+    name: str, strategy: str, pipeline: Pipeline
+) -> None:
+    theirs = f'"shop copy".{name}'
+    pipeline.query(f'CREATE SCHEMA "shop copy"; CREATE TABLE {theirs} AS SELECT 7 AS precious')
+    with pytest.raises(SyncError, match=rf"shop copy\.orders: its first load needs the name .*{name}"):
+        pipeline.run(KINDS[strategy])
+    assert pipeline.run(KINDS[strategy], dry_run=True).inserted == 2
+    assert pipeline.query(f"SELECT precious FROM {theirs}") == [(7,)]
+    pipeline.query(f"DROP TABLE {theirs}")
+    assert pipeline.run(KINDS[strategy]).inserted == 2
+    assert pipeline.query("SELECT obj_description('\"shop copy\".orders'::regclass)") == [(None,)]

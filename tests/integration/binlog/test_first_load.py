@@ -217,3 +217,13 @@ def test_the_source_s_own_order_counts_whatever_its_key(kind: str, pipeline: Pip
     ((count, total),) = log.run("SELECT COUNT(*), CAST(SUM(n * (a + 20)) AS SIGNED) FROM places")
     assert pipeline.query("SELECT count(*), sum(n * (a + 20)) FROM raw.places") == [(count, total)]
     assert pipeline.run(table, reload=True).changed == 0
+
+
+def test_a_dry_run_leaves_a_first_load_that_was_cut_off_as_it_is(pipeline: Pipeline, log: Log) -> None:
+    fill(log)
+    cut_off(pipeline, ITEMS)
+    before = kept(pipeline)
+    result = pipeline.run(ITEMS, dry_run=True)
+    assert (result.inserted, result.quarantined) == (ROWS - ROWS // 4, ROWS // 4)
+    assert kept(pipeline) == before != []
+    assert_equal(pipeline, log, pipeline.run(ITEMS))
