@@ -11,8 +11,20 @@ import pymysql
 
 
 class MySQLConnection(pymysql.Connection):
-    """Where TLS is used if the server has it, and nothing is verified, PyMySQL yet reads all certificates of
-    the system for every connection, which takes longer than a pass with nothing to do."""
+    """One that waits `connect_timeout` seconds for the greeting too, which something else than a MySQL server
+    may never send.
+
+    Where TLS is used if the server has it, and nothing is verified, PyMySQL yet reads all certificates of the
+    system for every connection, which takes longer than a pass with nothing to do.
+    """
+
+    def connect(self, sock: Any = None) -> None:
+        wanted: float | None = self._read_timeout  # type: ignore[has-type]
+        self._read_timeout = wanted or self.connect_timeout
+        try:
+            super().connect(sock)
+        finally:
+            self._read_timeout = wanted
 
     def _create_ssl_ctx(self, options: dict[str, Any]) -> ssl.SSLContext:
         if not options:

@@ -32,6 +32,8 @@ class Origin:
         if description.exists:
             self.key_is_unique = self._vouches(description)
             self._refuse_lost_key()
+        elif self._before:
+            self.key_is_unique = bool(self._before.key_is_unique)
         return description
 
     def refuse_vanished(self) -> None:
@@ -81,9 +83,8 @@ class Origin:
     def _vouches(self, description: Description) -> bool:
         """Whether the source has a unique key of no other columns than those of the table's."""
         names = {column.name: column.source_name for column in description.columns}
-        key = {names[part].lower() for part in self._table.key}
-        uniques = self._source.unique_keys(self._table)
-        return any({part.lower() for part in unique} <= key for unique in uniques)
+        key = {names[part] for part in self._table.key}
+        return any(set(unique) <= key for unique in self._source.unique_keys(self._table))
 
     def _refuse_lost_key(self) -> None:
         """A key that is unique no more would make one row of several."""

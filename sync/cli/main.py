@@ -83,7 +83,7 @@ def one_line(error: Exception) -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Copy tables of MySQL, MariaDB and MongoDB into PostgreSQL, and keep them equal.
+    """Copy tables of MySQL, MariaDB, MongoDB and PostgreSQL into PostgreSQL, and keep them equal.
 
     A URL may be given as env:NAME, which is read from the environment variable NAME: what stands on a command
     line is seen by everybody who may list the machine's processes.

@@ -85,7 +85,7 @@ def read_table(connection: pymysql.Connection[Any], table: Table) -> SourceTable
 
 def unique_keys(connection: pymysql.Connection[Any], table: Table) -> list[tuple[str, ...]]:
     """The columns of the table's primary key in their order, then of its unique keys whose columns take no
-    NULL, the shortest first."""
+    NULL, the shortest first. Declared columns are named as they are there, whose case MySQL ignores."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT index_name, column_name, nullable = 'YES' FROM information_schema.statistics"
@@ -95,8 +95,9 @@ def unique_keys(connection: pymysql.Connection[Any], table: Table) -> list[tuple
         )
         rows = cursor.fetchall()
     keys: dict[str, list[str]] = {}
+    declared = {column.source_name.lower(): column.source_name for column in table.columns}
     for index, column, _ in rows:
-        keys.setdefault(index, []).append(column)
+        keys.setdefault(index, []).append(declared.get(column.lower(), column) if column else column)
     # What is unique by an expression (MySQL) has no column's name there.
     unfit = {index for index, column, nullable in rows if nullable or column is None}
     fit = sorted(keys.keys() - unfit, key=lambda index: (index != "PRIMARY", len(keys[index]), index))

@@ -20,6 +20,7 @@ from sync.copytext import NULL, Chunk, Rejected, escape, escape_bytes, line, mis
 from sync.errors import SyncError
 from sync.sources.mysql_catalog import SourceTable, column_of, quote
 from sync.sources.mysql_types import (
+    DATES,
     MISFIT_MARK,
     NUMBER_KINDS,
     OVERFLOW_MARK,
@@ -45,10 +46,13 @@ def render(source: SourceTable, table: Table, column: Column) -> Expression:
 
 
 def cursor_condition(source: SourceTable, table: Table, since: str) -> str:
-    """The rows whose cursor is at least `since`, as PostgreSQL writes it, or NULL."""
+    """The rows whose cursor is at least `since`, as PostgreSQL writes it, or NULL, or a zero date: whatever
+    that becomes, it is no time by which a row can be found."""
     cursor = column_of(source, table, table.cursor_source_name)
-    value = since if kind_of(cursor) in NUMBER_KINDS else _string(since.removesuffix("+00:00"))
-    return f"({quote(cursor.name)} >= {value} OR {quote(cursor.name)} IS NULL)"
+    kind, name = kind_of(cursor), quote(cursor.name)
+    value = since if kind in NUMBER_KINDS else _string(since.removesuffix("+00:00"))
+    undated = f" OR {name} = 0" if kind in DATES else ""
+    return f"({name} >= {value} OR {name} IS NULL{undated})"
 
 
 class RowReader:

@@ -42,6 +42,7 @@ SETTINGS = {
     "extra_float_digits": "3",
     "bytea_output": "hex",
     "xmloption": "content",
+    "quote_all_identifiers": "off",
     "row_security": "off",
     "statement_timeout": "0",
     "transaction_timeout": "0",

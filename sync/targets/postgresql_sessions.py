@@ -13,13 +13,16 @@ from sync.urls import DatabaseUrl
 
 # Text forms in which values are compared and hashed must not depend on a server's or user's defaults. A merge
 # compares whole tables by a hash join, which the default memory would send to disk. What is staged need not
-# survive a crash; the applying transaction sets its own durability back. The last setting, new in PostgreSQL
-# 14, makes the server notice within a second that a killed pass is gone.
+# survive a crash; the applying transaction sets its own durability back. A source may take its time. The last
+# setting, new in PostgreSQL 14, makes the server notice within a second that a killed pass is gone.
 SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "idle_session_timeout": "0",
     "work_mem": "64MB",
     "jit": "off",
     "synchronous_commit": "off",

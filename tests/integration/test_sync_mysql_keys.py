@@ -10,7 +10,7 @@ import pytest
 from sync.errors import SyncError, TransientError
 from sync.passes import Compare
 from sync.sources.mysql import MySQLSource
-from sync.spec import Column, Strategy, Table
+from sync.spec import Column, Deletes, Strategy, Table
 from tests.integration.sales import SALES
 from tests.integration.sync_support import Pipeline, execute
 
@@ -113,3 +113,16 @@ def test_a_key_that_the_source_never_vouched_for_is_the_declarations(pipeline: P
     execute(sales, "ALTER TABLE sales_data DROP KEY RowID")
     with pytest.raises(SyncError, match=r"\(rowid\) was a key of"):
         pipeline.run(SALES)
+
+
+def test_a_key_that_was_lost_while_its_table_was_away_is_refused(pipeline: Pipeline, sales: Shop) -> None:
+    away = replace(SALES, optional=True, deletes=Deletes.IGNORE)
+    pipeline.run(away)
+    execute(sales, "RENAME TABLE sales_data TO elsewhere")
+    pipeline.run(away)
+    execute(sales, "ALTER TABLE elsewhere DROP PRIMARY KEY", "RENAME TABLE elsewhere TO sales_data")
+    with pytest.raises(SyncError, match=r"\(rowid\) was a key of"):
+        pipeline.run(away)
+    wider = replace(SALES, key=("rowid", "price"))
+    with pytest.raises(SyncError, match=r"its key is \(rowid\), the declaration says \(rowid, price\)"):
+        pipeline.run(wider)

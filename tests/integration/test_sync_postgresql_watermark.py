@@ -14,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
 from sync.connections import connect_postgresql
+from sync.errors import SyncError
 from sync.passes import Compare
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
@@ -207,3 +208,16 @@ def test_a_position_that_is_no_number_is_left_behind(priced: Databases) -> None:
     )
     assert priced.run(PRICED).read == 101
     assert_equal(priced)
+
+
+def test_a_lost_key_is_not_taken_for_one_whose_name_differs_by_case(databases: Databases) -> None:
+    databases.execute(
+        'CREATE TABLE orders ("ID" integer UNIQUE NOT NULL, id integer PRIMARY KEY, updated_at timestamptz)',
+        "INSERT INTO orders VALUES (1, 1, now() - interval '1 day'), (2, 2, now())",
+    )
+    databases.run(ORDERS)
+    databases.execute(
+        "ALTER TABLE orders DROP CONSTRAINT orders_pkey", "INSERT INTO orders VALUES (3, 1, now())"
+    )
+    with pytest.raises(SyncError, match=r"raw\.orders: \(id\) was a key of"):
+        databases.run(ORDERS)

@@ -13,7 +13,7 @@ import pytest
 from stack.cluster import Cluster
 from sync.errors import SyncError
 from sync.sources.mysql import MySQLSource
-from sync.spec import Column, Table
+from sync.spec import Column, Strategy, Table
 from tests.integration.mysql_values import EVERYWHERE, MARIADB, MYSQL, Values
 from tests.integration.sync_support import Pipeline, execute
 
@@ -240,6 +240,31 @@ def test_a_table_maps_the_zero_dates_of_columns_from_the_catalog(pipeline: Pipel
     by_number = replace(days, name="numbered", source_table="days", key=("n",), zero_date="null")
     pipeline.run(by_number)
     assert pipeline.query("SELECT day, at FROM raw.numbered") == [(None, None)]
+
+
+@pytest.mark.parametrize("zero_date", ["null", "2030-01-01", None])
+@pytest.mark.parametrize("null", ["NULL", "NOT NULL"])
+def test_a_row_with_a_zero_date_as_its_cursor_is_read_by_each_pass(
+    zero_date: str | None, null: str, pipeline: Pipeline, server: Server
+) -> None:
+    execute(
+        server.shop,
+        "SET sql_mode = ''",
+        f"CREATE TABLE visits (id INT PRIMARY KEY, at DATETIME {null}, n INT)",
+        "INSERT INTO visits VALUES (1, '2024-01-02', 1), (2, 0, 2)",
+    )
+    visits = Table(
+        "visits", "mysql", "shop", ("id",), strategy=Strategy.WATERMARK, cursor="at", zero_date=zero_date
+    )
+    pipeline.run(visits)
+    execute(server.shop, "UPDATE visits SET n = 3 WHERE id = 2", "INSERT INTO visits VALUES (3, 0, 4)")
+    result = pipeline.run(visits)
+    if zero_date:
+        assert pipeline.query("SELECT n FROM raw.visits ORDER BY id") == [(1,), (3,), (4,)]
+    else:
+        assert result.quarantined == 2
+        rejected = pipeline.query("SELECT raw FROM quarantine.rejected_rows ORDER BY key")
+        assert [json.loads(raw)["n"] for (raw,) in rejected] == ["3", "4"]
 
 
 def test_a_zero_date_of_a_column_without_dates_is_refused(pipeline: Pipeline, server: Server) -> None:
