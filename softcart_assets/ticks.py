@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from softcart_assets.board import Board
 from softcart_assets.connections import KeptInstance
@@ -50,8 +51,14 @@ def alive(context: dg.SensorEvaluationContext, look: Callable[[Memory], Tick]) -
     wait = memory.again - time.time()
     if wait > 0:
         return dg.SkipReason(f"a system did not answer an earlier tick; tried again in {wait:.0f} seconds")
+    fresh = replace(memory, failures=0, again=0.0)
     try:
-        tick = look(replace(memory, failures=0, again=0.0))
+        try:
+            tick = look(fresh)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            tick = look(fresh)  # Dagster's storage was away since it was asked last
     except SyncError as error:
         failed = str(memory.failed(time.time()))
         if memory.failures:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from types import FrameType
 
 import psutil
@@ -25,6 +27,9 @@ from stack.server import Say
 
 PR_SET_PDEATHSIG = 1
 GRACE_SECONDS = 20
+LOOK_SECONDS = 2
+# After a reload the new process with the definitions is there before the old one ends.
+LOST_SECONDS = 10
 
 
 def serve(cluster: Cluster, say: Say) -> int:
@@ -53,16 +58,16 @@ def _serve(cluster: Cluster, say: Say) -> int:
     if "MAKELEVEL" in os.environ:
         _end_with_parent()
     say(f"Dagster's UI is at http://127.0.0.1:{port} in a moment; Ctrl-C ends it, the servers stay up")
-    quiet = ["-W", "ignore:Function `dev_command` is superseded"]
-    listen = ["-h", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(
-        [sys.executable, *quiet, "-m", "dagster", "dev", *listen, "-w", "workspace.yaml"],
-        cwd=CLONE,
-        start_new_session=True,
-        preexec_fn=_prepare_child,
-    )
+    process = _start(port)
     try:
-        return process.wait()
+        while (code := _watched(process)) is None:
+            say(
+                "the process with the definitions has ended, which Dagster waits for in vain: all starts anew"
+            )
+            process.send_signal(signal.SIGINT)
+            _end(process)
+            process = _start(port)
+        return code
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         return 0
@@ -70,6 +75,39 @@ def _serve(cluster: Cluster, say: Say) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _end(process)
+
+
+def _start(port: int) -> subprocess.Popen[bytes]:
+    quiet = ["-W", "ignore:Function `dev_command` is superseded"]
+    listen = ["-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.Popen(
+        [sys.executable, *quiet, "-m", "dagster", "dev", *listen, "-w", "workspace.yaml"],
+        cwd=CLONE,
+        start_new_session=True,
+        preexec_fn=_prepare_child,
+    )
+
+
+def _watched(leader: subprocess.Popen[bytes]) -> int | None:
+    """The exit code of ``dagster dev``, once it has ended; None once the process has that loads definitions,
+    as when the kernel killed it for its memory: no sensor is evaluated from then on."""
+    seen_at = math.inf
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return leader.wait(LOOK_SECONDS)
+        if _loads_definitions(leader):
+            seen_at = time.monotonic()
+        elif time.monotonic() - seen_at > LOST_SECONDS:
+            return None
+
+
+def _loads_definitions(leader: subprocess.Popen[bytes]) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(leader.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.cmdline()[3:5] == ["api", "grpc"]:
+                    return True
+    return False
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -36,7 +36,9 @@ MYSQL_WAY_OUT = {
     1045: "check user and password",
     1049: "check the database's name in the URL",
     1142: "GRANT SELECT on the table to this user",
+    1205: "somebody has locked the table, or alters it: SHOW FULL PROCESSLIST tells who",
     1227: "grant the named privilege to this user",
+    1412: "the table was altered, truncated or replaced while it was read",
     2026: "let the server offer TLS, or ask for none with another ssl_mode in the URL",
     3159: "add ssl_mode=required to the URL",
 }
@@ -70,6 +72,10 @@ POSTGRES_REFUSALS = {
     "does not support SSL": "let the server offer TLS, or ask for none with another sslmode in the URL",
 }
 POSTGRES_WAY_OUT = {
+    **dict.fromkeys(
+        ("23502", "23503", "23505", "23514", "23P01"),
+        "a table that is adopted keeps its constraints: mend the row in the source, or drop the constraint",
+    ),
     "42501": "grant this user the right to it",
     "22P05": "mend that text in the source, or exclude its column",
 }
@@ -130,9 +136,9 @@ def mysql_errors(where: str) -> Iterator[None]:
             raise SyncError(f"{where}: {said}; name its CA's certificate with ssl_ca in the URL") from error
         if isinstance(error, FileNotFoundError):
             raise SyncError(f"{where}: {said}; check ssl_ca, ssl_cert and ssl_key in the URL") from error
-        if code in MYSQL_TRANSIENT and not isinstance(error, OSError):
-            raise TransientError(f"{where}: {said}") from error
         way_out = f"; {MYSQL_WAY_OUT[code]}" if code in MYSQL_WAY_OUT else ""
+        if code in MYSQL_TRANSIENT and not isinstance(error, OSError):
+            raise TransientError(f"{where}: {said}{way_out}") from error
         raise SyncError(f"{where}: {said} ({code}){way_out}") from error
 
 

@@ -34,8 +34,9 @@ from sync.spec import Column, Strategy, Table
 from sync.urls import DatabaseUrl, parse
 
 # Expressions rely on backslash escapes and on names in backticks alone; values are read in UTC. A target that
-# is busy for minutes must not make the server hang up.
-SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600"
+# is busy for minutes must not make the server hang up. Whoever waits for a locked table makes others wait for
+# those that its snapshot has read, the server's default being a day.
+SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600, lock_wait_timeout = 10"
 LOG_NEEDS = (
     "its server writes no binlog, or does not tell this user where it ends: start it with log_bin and"
     " binlog_format=ROW, GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* to the user"

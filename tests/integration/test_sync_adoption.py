@@ -12,7 +12,7 @@ import pytest
 from sync.errors import SyncError
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Deletes, Table
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
 SALES = Table(
@@ -112,3 +112,16 @@ def test_a_table_that_cannot_be_adopted_is_refused_by_name(
     with pytest.raises(SyncError, match=complaint):
         theirs.run(SALES)
     assert theirs.query("SELECT count(*) FROM sales.sales_data") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    "constraint", ["CHECK (quantity < 3)", "UNIQUE (quantity)", "EXCLUDE USING btree (quantity WITH =)"]
+)
+def test_a_row_that_breaks_a_constraint_of_theirs_is_refused_with_the_way_out(
+    constraint: str, theirs: Pipeline, shop: Shop
+) -> None:
+    theirs.query(f"DELETE FROM sales.sales_data; ALTER TABLE sales.sales_data ADD {constraint}")
+    execute(shop, "UPDATE sales_data SET quantity = 3")
+    with pytest.raises(SyncError, match=r"sales\.sales_data in .*constraint.*mend the row in the source, or"):
+        theirs.run(SALES)
+    assert theirs.query("SELECT count(*) FROM sales.sales_data") == [(0,)]

@@ -13,8 +13,9 @@ import pytest
 from stack.cluster import Cluster
 from stack.mariadb import MariaDB
 from sync.engine import run_passes
-from sync.errors import SyncError
+from sync.errors import SyncError, TransientError
 from sync.passes import Options, PassResult
+from sync.sources import mysql
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
 from sync.targets.postgresql import PostgreSQLTarget
@@ -238,3 +239,23 @@ def test_a_table_goes_on_from_its_rows_when_it_begins_to_follow_the_log(
     run(shop, "UPDATE orders SET n = 3 WHERE id = 7")
     assert pipeline.run(ORDERS).changed == 1
     assert pipeline.query(f"SELECT count(*) FROM raw.orders WHERE _batch = {batch}") == [(99,)]
+
+
+def test_a_locked_table_is_named_and_holds_no_other_one_back(
+    pipeline: Pipeline, shop: pymysql.Connection, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both(pipeline)
+    run(shop, "UPDATE orders SET n = 1 WHERE id = 1", "UPDATE `lines` SET n = 1 WHERE order_id = 1")
+    monkeypatch.setattr(mysql, "SESSION", mysql.SESSION.replace("timeout = 10", "timeout = 1"))
+    with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as hasty:
+        run(shop, "LOCK TABLES `lines` WRITE")
+        outcomes = both(replace(pipeline, source=hasty))
+        run(shop, "UNLOCK TABLES")
+        refused, orders = outcomes[LINES], outcomes[ORDERS]
+        assert isinstance(refused, TransientError)
+        assert "raw.lines: Lock wait timeout exceeded" in str(refused)
+        assert "SHOW FULL PROCESSLIST tells who" in str(refused)
+        assert isinstance(orders, PassResult)
+        assert orders.updated == 1
+        both(replace(pipeline, source=hasty))
+    assert_equal(pipeline, shop)

@@ -176,3 +176,8 @@ def test_passwords_are_in_one_private_file_and_neither_among_the_processes_nor_i
     shown += [log.read_text(errors="replace") for log in stack.home.logs.iterdir()]
     assert len(running) == 3
     assert not [login for login, word in stack.home.passwords.items() if any(word in text for text in shown)]
+
+
+def test_sqlalchemys_name_of_postgresql_is_given_to_dagster(home: Home) -> None:
+    found = urls(home, PORTS, {"SOFTCART_DAGSTER_URL": "postgres://me:mine@db.example/runs"})
+    assert found["SOFTCART_DAGSTER_URL"] == "postgresql://me:mine@db.example/runs"

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -11,8 +12,11 @@ import pytest
 from dagster import DagsterEventType, DagsterRunStatus
 
 from softcart_assets.connections import KeptInstance
+from softcart_assets.ticks import alive
 from stack.cluster import Cluster
 from stack.dagster_storage import make_tables
+from stack.home import StackError
+from stack.postgres import PostgreSQL
 from stack.runs import fail_dead_runs, process_of
 from tests.fresh import fresh_database
 from tests.integration.sync_support import query
@@ -98,7 +102,7 @@ def test_a_storage_that_cannot_be_reached_is_named(urls: dict[str, str]) -> None
     parts = urlsplit(urls["SOFTCART_DAGSTER_URL"])
     wrong = parts._replace(netloc=f"dagster:secret@{parts.hostname}:{parts.port}")
     make_tables(wrong.geturl(), said.append)
-    assert "(SOFTCART_DAGSTER_URL) cannot be reached" in said[0]
+    assert "(SOFTCART_DAGSTER_URL) cannot be used" in said[0]
     assert "check user and password" in said[0]
     assert "secret" not in said[0]
 
@@ -115,3 +119,25 @@ def test_ticks_of_one_process_share_an_instance(instance: dg.DagsterInstance) ->
         assert shared.get_runs_count() == 0
     with dg.DagsterInstance.ephemeral() as own, dg.build_sensor_context(instance=own) as other:
         assert kept.of(other) is own
+
+
+def test_who_may_not_make_the_tables_is_told_in_a_line(
+    stack: Cluster, urls: dict[str, str], staging: str
+) -> None:
+    theirs = urlsplit(urls["SOFTCART_BI_URL"])._replace(path=urlsplit(staging).path).geturl()
+    with pytest.raises(StackError, match=r"cannot be made in .*: permission denied for schema public; "):
+        make_tables(theirs, print)
+
+
+def test_a_tick_outlives_a_restart_of_the_storage(instance: dg.DagsterInstance, stack: Cluster) -> None:
+    kept = KeptInstance()
+    with dg.SensorEvaluationContext(instance.get_ref(), None, None, None, None) as context:
+        assert kept.of(context).get_runs_count() == 0
+        with closing(PostgreSQL(stack.home).connect(stack.ports.known()["postgres"])) as root:
+            root.cursor().execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+                [urlsplit(os.environ["SOFTCART_DAGSTER_URL"]).path.removeprefix("/")],
+            )
+        tick = alive(context, lambda _: dg.SkipReason(f"{kept.of(context).get_runs_count()} runs"))
+    assert isinstance(tick, dg.SkipReason)
+    assert tick.skip_message == "0 runs"

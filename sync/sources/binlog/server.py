@@ -101,4 +101,5 @@ def refusal(error: pymysql.err.MySQLError) -> str | None:
 def refused(position: str, said: str, reason: str) -> SyncError:
     """The error for a position that the log cannot be read from."""
     explanation = EXPLANATIONS.get(reason, "the log cannot be read from there")
+    said = said.rstrip(".")
     return SyncError(f"binlog position {position}: {explanation}; the server says: {said}. {RELOAD}")
