@@ -10,6 +10,7 @@ from sync.connections import connect_postgresql
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from tests.integration.postgresql_support import Databases
+from tests.integration.sync_support import query
 
 # The source's type, what it becomes, and values of it.
 TYPES: list[tuple[str, str, list[str]]] = [
@@ -219,3 +220,16 @@ def test_a_type_without_an_exact_form_is_refused_with_the_one_that_has_it(databa
         with pytest.raises(SyncError, match=rf"raw\.t{number}, column c: .* has no exact form .* {way_out}"):
             databases.run(table)
     assert databases.query("SELECT to_regclass('raw.t0')") == [(None,)]
+
+
+@pytest.mark.parametrize("setting", ["array_nulls = off", "quote_all_identifiers = on"])
+def test_a_setting_of_either_database_does_not_change_what_arrives(
+    setting: str, databases: Databases
+) -> None:
+    databases.execute("CREATE TABLE t (id int PRIMARY KEY, a text[])", "INSERT INTO t VALUES (1, '{a,NULL}')")
+    for url in (databases.source_url, databases.target_url):
+        query(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET {setting}')
+    for _ in range(2):
+        result = databases.run(Table("t", "postgresql", "public", ("id",)))
+        assert databases.query("SELECT a FROM raw.t") == [(["a", None],)]
+    assert result.changed == 0
