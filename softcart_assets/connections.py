@@ -34,8 +34,8 @@ class RunQueue(dg.QueuedRunCoordinator):
 class KeptInstance:
     """One instance for all ticks that a process evaluates.
 
-    The one that Dagster makes for each of them asks the storage for its tables first. That takes longer than
-    the rest of a tick, and SQLAlchemy keeps what it prepared for the last 128.
+    The one that Dagster makes for each of them connects anew for each statement, and SQLAlchemy keeps what it
+    prepared for the last 128 of them.
     """
 
     def __init__(self) -> None:

@@ -50,17 +50,20 @@ class FirstLoad:
         self.table = table
         self.columns = columns
         changed = change_time(table, columns)
-        place = f"{'_trial' if trial else ''}_{{}}_{table.name}".format
-        self.loading = identifier(table.schema, place("loading"))
-        self.rejected = identifier(table.schema, place("rejected"))
+        prefix = "_trial" if trial else ""
+        loading, rejected, fitting = (
+            f"{prefix}_{use}_{table.name}" for use in ("loading", "rejected", "fitting")
+        )
+        self.loading = identifier(table.schema, loading)
+        self.rejected = identifier(table.schema, rejected)
         self.work = replace(work, rejected=self.rejected)
         self._sql = Statements(
             cursor,
             table,
             self.work,
             loading=self.loading,
-            loading_name=identifier(place("loading")),
-            fitting=identifier(table.schema, place("fitting")),
+            loading_name=identifier(loading),
+            fitting=identifier(table.schema, fitting),
             columns=column_list(column.name for column in columns),
             name=identifier(table.name),
             key=column_list(table.key),

@@ -126,3 +126,11 @@ def test_a_key_that_was_lost_while_its_table_was_away_is_refused(pipeline: Pipel
     wider = replace(SALES, key=("rowid", "price"))
     with pytest.raises(SyncError, match=r"its key is \(rowid\), the declaration says \(rowid, price\)"):
         pipeline.run(wider)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_braces_in_a_tables_name_mean_nothing(pipeline: Pipeline, shop: Shop, dry_run: bool) -> None:
+    execute(shop, "CREATE TABLE `{0} {odd}` (id INT PRIMARY KEY)", "INSERT INTO `{0} {odd}` VALUES (7)")
+    for strategy in (Strategy.FULL, Strategy.LOG):
+        table = Table("{0} {odd}", "mysql", "shop", ("id",), schema=strategy.value, strategy=strategy)
+        assert pipeline.run(table, dry_run=dry_run).inserted == 1
