@@ -1,14 +1,14 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test stress lint up down status env sync ui traffic bench latency erd lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync ui traffic bench latency erd lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
 python := "$$SOFTCART_HOME/venv/bin/python"
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: ## make the environment and fetch the servers' binaries, below SOFTCART_HOME
 	@$(PYTHON) -m stack.bootstrap
@@ -16,12 +16,15 @@ setup: ## make the environment and fetch the servers' binaries, below SOFTCART_H
 run: setup ## everything: servers, landing files, the whole graph, a summary
 	@$(python) -m stack run
 
-test: setup lint ## lint, types and every test, on servers of their own
-	@$(python) -m pytest --numprocesses 2 --dist worksteal
+test-fast: setup lint ## lint, types and the tests that need no server of the shop's: under two minutes
+	@$(python) -m pytest --numprocesses 2 --dist worksteal -m "not extended" \
+		--ignore tests/integration --ignore tests/stack
 
-stress: setup ## the tests of rare races at full length: a thousand batches, ninety seconds of writing
-	@SOFTCART_STRESS=long $(python) -m pytest tests/integration/binlog/test_batches.py \
-		tests/integration/binlog/test_stress.py tests/integration/test_sync_mongodb_log_stress.py
+test: setup lint ## lint, types and the tests, on servers of their own
+	@$(python) -m pytest --numprocesses 2 --dist worksteal -m "not extended"
+
+test-all: setup lint ## with what needs Maven Central or Go, and races at full length: at most an hour
+	@SOFTCART_STRESS=long $(python) -m pytest --numprocesses 2 --dist worksteal
 
 lint: setup ## ruff and mypy
 	@$(python) -m ruff check .
