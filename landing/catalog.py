@@ -21,7 +21,7 @@ from sync.connections import mongodb_errors
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-    from landing.json_reader import Document
+    from landing.json_values import Document
 
 FIRST_FILE = "catalog.json"
 FIRST_COLLECTION = "electronics"
@@ -78,7 +78,7 @@ def land_catalog(
 
     `database` is opened by a user who may write to it, on a replica set, since it takes transactions;
     `staging` gets the documents that cannot be landed. Raises `LandingError` for a file that is something
-    else, or of which more than `max_rejected_share` cannot be landed; then nothing was written.
+    else, or of which more than `max_rejected_share` cannot be landed; then nothing was landed.
     """
     from landing.json_reader import JsonReader  # noqa: PLC0415
     from landing.mongodb import definition  # noqa: PLC0415

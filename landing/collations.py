@@ -11,8 +11,9 @@ from typing import Any
 
 from pymysql.connections import Connection
 
-from landing.dump_statements import LITERAL
+from landing.sql_lexer import COMMENT, NAME, STRING
 
+_LITERAL = re.compile(STRING + rb"|" + NAME + rb"|" + COMMENT, re.DOTALL)
 _NAME = re.compile(rb"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b", re.IGNORECASE)
 _SENSITIVITY = {"ai", "as", "ci", "cs", "ks", "bin", "nopad"}
 # Versions of the Unicode collation algorithm, oldest first.
@@ -96,7 +97,7 @@ def replace_unknown(sql: bytes, known: frozenset[str]) -> bytes:
     """A statement with each unknown collation replaced; strings and quoted names stay."""
     parts = []
     place = 0
-    for literal in LITERAL.finditer(sql):
+    for literal in _LITERAL.finditer(sql):
         parts += [_replaced(sql[place : literal.start()], known), literal[0]]
         place = literal.end()
     return b"".join([*parts, _replaced(sql[place:], known)])

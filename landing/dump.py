@@ -18,9 +18,11 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from landing.collations import known_collations, replace_unknown
+from landing.dump_settings import begin_strict, keep_strict
 from landing.dump_statements import statements_to_run
 from landing.dump_tables import DumpedTable, dumped_tables, ensure_restored_table, merge_table
-from landing.landing_file import Memory, check_text, content_hash, find, reader_version
+from landing.dump_tokens import Refused
+from landing.landing_file import Memory, check_text, check_unchanged, content_hash, find, reader_version
 from landing.mysql import quoted, transaction
 from landing.mysql_memory import dropped_tables, ensure_memory, forget, remember, remembered
 from landing.result import CONFLICT_KEYS_LISTED, LandingError, LandingResult, Merged
@@ -29,7 +31,6 @@ from sync.errors import TransientError
 
 SALES_DUMP = "sales.sql"
 LOCK_WAIT_SECONDS = 60
-STRICT = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
 
 Connect = Callable[[], "Connection[Any]"]
 
@@ -56,6 +57,7 @@ def restore_dump(folder: Path | None, connect: Connect, name: str = SALES_DUMP) 
             return replace(memory.outcome.repeated(), seconds=time.monotonic() - started)
         with _work_database(connection, work):
             _run_dump(path, connect, work)
+            check_unchanged(path, content)
             tables = dumped_tables(connection, work, name)
             rows = sum(table.rows for table in tables)
             good = LandingResult(name, database, present=True, rows_in_file=rows, unchanged=rows)
@@ -107,21 +109,26 @@ def _lock(cursor: Cursor, name: str, seconds: int) -> bool:
 
 
 def _run_dump(path: Path, connect: Connect, database: str) -> None:
-    """Run the dump in a session of its own, which its settings do not outlive.
-
-    Old dumps ask for a mode that cuts what does not fit; this one refuses it.
-    """
+    """Run the dump in a session of its own, which its settings do not outlive."""
     check_text(path, "utf-8-sig")
     with connect() as session:
         session.select_db(database)
         known = known_collations(session)
-        session.query(STRICT)
+        begin_strict(session)
         for statement in statements_to_run(path):
-            with mysql_errors(f"{path.name}: line {statement.line}: {statement.shown!r}"):
-                session.query(statement.sql if statement.is_rows else replace_unknown(statement.sql, known))
+            where = f"{path.name}: line {statement.line}: {statement.shown!r}"
+            with mysql_errors(where):
+                session.query(statement.sql if statement.rows else replace_unknown(statement.sql, known))
                 if statement.is_setting:
-                    session.query(STRICT)
+                    _keep_strict(session, where)
         session.commit()
+
+
+def _keep_strict(session: Connection[Any], where: str) -> None:
+    try:
+        keep_strict(session)
+    except Refused as error:
+        raise LandingError(f"{where}: {error}") from None
 
 
 def _merge(connection: Connection[Any], tables: list[DumpedTable], memory: Memory) -> Merged:

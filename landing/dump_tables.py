@@ -32,12 +32,16 @@ def dumped_tables(connection: Connection[Any], work: str, file: str) -> list[Dum
     """The tables that the dump made, but for landing's own. Raises `LandingError` if there is none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT table_name FROM information_schema.tables"
-            " WHERE table_schema = %s AND table_type = 'BASE TABLE' AND NOT table_name LIKE %s"
-            " ORDER BY table_name",
+            "SELECT table_name, table_type FROM information_schema.tables"
+            " WHERE table_schema = %s AND NOT table_name LIKE %s ORDER BY table_name",
             (work, r"\_landed\_%"),
         )
-        names = [str(row[0]) for row in cursor.fetchall()]
+        types = {str(name): str(type_) for name, type_ in cursor.fetchall()}
+        if others := [name for name, type_ in types.items() if type_ != "BASE TABLE"]:
+            raise LandingError(
+                f"{file}: {others[0]} is of type {types[others[0]]}; only tables are restored, dump without it"
+            )
+        names = list(types)
         if not names:
             raise LandingError(f"{file}: it makes no table; is it a dump?")
         return [_described(cursor, work, name) for name in names]
@@ -83,8 +87,9 @@ def ensure_restored_table(cursor: Cursor, table: DumpedTable, file: str) -> None
         cursor.execute(_ENGINE.sub(") ENGINE=InnoDB", definition))
     elif missing := [column for column in table.columns if column not in there]:
         raise LandingError(
-            f"{file}: its table {table.name} has column {missing[0]!r}, which {database}.{table.name} lacks;"
-            " ALTER TABLE it to have it, too"
+            f"{file}: its table {table.name} has column {missing[0]!r}, which {database}.{table.name} lacks."
+            " If it is the same table and has a column more, ALTER TABLE that one to have it, too."
+            f" {_other_dump(database, table)}"
         )
     if not table.key:
         return
@@ -99,9 +104,18 @@ def ensure_restored_table(cursor: Cursor, table: DumpedTable, file: str) -> None
     elif set(landed) != set(table.columns):
         raise LandingError(
             f"{file}: its table {table.name} has columns {', '.join(table.columns)}, and had"
-            f" {', '.join(landed)} when it was landed last; drop {database}.{landed_rows(table.name)} to"
-            f" have its rows compared anew, whereby {database}.{table.name} wins"
+            f" {', '.join(landed)} when it was landed last. If it is the same table, drop"
+            f" {database}.{landed_rows(table.name)} to have its rows compared anew, whereby"
+            f" {database}.{table.name} wins. {_other_dump(database, table)}"
         )
+
+
+def _other_dump(database: str, table: DumpedTable) -> str:
+    """The way out where the rows that are there came from a dump that was landed by mistake."""
+    return (
+        f"If the rows in {database}.{table.name} came from another dump, DROP TABLE {database}.{table.name}:"
+        " then this one is restored whole, and the next sync takes them back"
+    )
 
 
 def merge_table(cursor: Cursor, table: DumpedTable, file: str) -> Merged:
@@ -122,7 +136,7 @@ def merge_table(cursor: Cursor, table: DumpedTable, file: str) -> Merged:
     if cursor.fetchone() == (1,):
         raise LandingError(
             f"{file}: its table {table.name} has no primary key, so it cannot be merged into the rows that"
-            " are there; give it one in the dump, or empty the table to have it restored whole"
+            " are there; give it one in the dump, or DROP TABLE it to have it restored whole"
         )
     columns = column_list(table.columns)
     cursor.execute(

@@ -63,7 +63,7 @@ def land_history(
     """Land one history file from `folder`, if it is there, in its raw table.
 
     Raises `LandingError` for a file that is something else, or of which more than `max_rejected_share` cannot
-    be landed; then nothing was written.
+    be landed; then nothing was landed.
     """
     ensure_history_tables(staging)
     path = find(folder, spec.name)

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from psycopg2.extensions import connection as Connection
 
-from landing.landing_file import Memory, content_hash, reader_version
+from landing.landing_file import Memory, check_unchanged, content_hash, reader_version
 from landing.lines import Line, Reader, Reject
 from landing.quarantine import RejectedLines, quarantined_lines
 from landing.result import LandingResult, Merged
@@ -59,8 +59,8 @@ def land(
 ) -> LandingResult:
     """Land one file; `reader` is None where there is none.
 
-    Raises `LandingError` for a file that is something else or has too many rejected lines: then nothing was
-    written. Raises `LeaseTaken` if another landing of the file is not done within a minute.
+    Raises `LandingError` for a file that is something else, has no good line, or has more than the share
+    `max_rejected_share` of rejected ones: then none was landed, and the rejected ones are in quarantine. Raises `LeaseTaken` if another landing of the file is not done within a minute.
     """
     started = time.monotonic()
     if reader is None:
@@ -97,8 +97,10 @@ def _land(
     with staging, staging.cursor() as cursor:
         rejected = RejectedLines(cursor, memory.outcome.target, memory.outcome.file)
         store.stage(reader.rows(rejected.reject), rejected.reject)
-        rejected.check_share(reader.lines, max_rejected_share)
+        check_unchanged(reader.path, memory.content)
         rejected.replace()
+    if refusal := rejected.refusal(reader.lines, max_rejected_share):
+        raise refusal
     good = replace(
         memory.outcome,
         rows_in_file=reader.lines,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
+from typing import TextIO
 
+from landing.lines import KEEP_UNDECODABLE
 from landing.result import LandingError, LandingResult
 
 HEAD_BYTES = 8192
@@ -28,6 +33,12 @@ class Memory:
     outcome: LandingResult
 
 
+def check_folder(folder: Path | None) -> None:
+    """Raises `LandingError` if a folder is named that is none."""
+    if folder is not None and not folder.is_dir():
+        raise LandingError(f"landing folder {folder} does not exist; SOFTCART_LANDING names it")
+
+
 def find(folder: Path | None, name: str) -> Path | None:
     """The file's path, or None where the folder has none of that name.
 
@@ -35,25 +46,53 @@ def find(folder: Path | None, name: str) -> Path | None:
     """
     if folder is None:
         return None
-    if not folder.is_dir():
-        raise LandingError(f"landing folder {folder} does not exist; SOFTCART_LANDING names it")
+    check_folder(folder)
     path = folder / name
     if not path.exists():
+        if path.is_symlink():
+            raise LandingError(f"{name}: it is a link to {path.readlink()}, which does not exist")
         return None
     if not path.is_file():
         raise LandingError(f"{name}: {path} is not a regular file")
     return path
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in reading the file, which may vanish meanwhile, into a `LandingError`."""
+    try:
+        yield
+    except OSError as error:
+        raise LandingError(f"{path.name}: it cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """The file's bytes. Raises `LandingError` where they cannot be read."""
+    with reading(path), path.open("rb") as file:
+        yield file
+
+
+@contextmanager
+def opened_text(path: Path, encoding: str) -> Iterator[TextIO]:
+    """The file's text with its own line ends; bytes that are not of the encoding are kept as `damage` finds
+    them. Raises `LandingError` where it cannot be read."""
+    with reading(path), path.open(encoding=encoding, errors=KEEP_UNDECODABLE, newline="") as file:
+        yield file
+
+
 def check_text(path: Path, encoding: str) -> None:
     """Raises `LandingError` for a file that is empty, binary or a web page, as far as its beginning shows."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         head = file.read(HEAD_BYTES)
     text = head.decode(encoding, errors="replace").lstrip("\ufeff").strip()
     if not text and len(head) < HEAD_BYTES:
         raise LandingError(f"{path.name}: the file is empty")
-    if head.startswith(WIDE_MARKS) and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-        raise LandingError(f"{path.name}: it is UTF-16, and declared as {encoding}; declare encoding utf-16")
+    if _is_utf16(head) and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        raise LandingError(
+            f"{path.name}: it is written in UTF-16; save it as UTF-8:"
+            f" iconv -f UTF-16 -t UTF-8 {path.name} > utf8 && mv utf8 {path.name}"
+        )
     controls = sum(ord(character) in CONTROLS for character in text)
     if controls >= FEWEST_CONTROLS and controls > BINARY_SHARE * len(text):
         raise LandingError(f"{path.name}: it is not text in {encoding} but something binary")
@@ -61,13 +100,25 @@ def check_text(path: Path, encoding: str) -> None:
         raise LandingError(f"{path.name}: it is a web page or XML, saved under this name")
 
 
+def _is_utf16(head: bytes) -> bool:
+    """By its mark, or since every other byte of a text in Latin letters is 0 then."""
+    half = len(head) // 4
+    return head.startswith(WIDE_MARKS) or (half > 0 and max(head[::2].count(0), head[1::2].count(0)) > half)
+
+
 def content_hash(path: Path) -> str:
     """The SHA-256 of the file's bytes, in hex. Raises `LandingError` if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise LandingError(f"{path.name}: it cannot be read: {error.strerror}") from error
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_unchanged(path: Path, content: str) -> None:
+    """Raises `LandingError` if the file is no longer what it was when its hash was taken."""
+    if content_hash(path) != content:
+        raise LandingError(
+            f"{path.name}: it was changed or replaced while it was read, so nothing of it was landed;"
+            " run again once it is complete"
+        )
 
 
 def reader_version(declaration: object) -> str:

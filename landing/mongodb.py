@@ -11,7 +11,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
-from landing.json_reader import Document
+from landing.json_values import Document
 from landing.landing_file import Memory
 from landing.result import LandingResult, Merged
 

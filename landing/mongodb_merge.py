@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from bson import Int64, encode
-from pymongo import ReplaceOne
+from bson import Decimal128, Int64, encode
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
-from landing.json_reader import Document
+from landing.json_values import Document
 from landing.mongodb import DOCUMENTS, LINES
 from landing.verdict import Verdict, decide
 
@@ -55,6 +56,14 @@ def _ordered(value: Any) -> Any:
     return int(value) if isinstance(value, Int64) else value
 
 
+def identity(value: Any) -> Hashable:
+    """What two keys have in common that are one key to MongoDB: numbers are compared across their types."""
+    if isinstance(value, (int, float, Decimal128)) and not isinstance(value, bool):
+        number = value.to_decimal() if isinstance(value, Decimal128) else Decimal(value)
+        return "NaN" if number.is_nan() else number
+    return encode({"": value})
+
+
 class PartMerge:
     """Merges parts of one collection's file; each call of `run` belongs to the transaction of `session`."""
 
@@ -71,7 +80,7 @@ class PartMerge:
         if new := [dict(each.document) for each in judged if each.verdict is Verdict.INSERTED]:
             self._collection.insert_many(new, session=self._session)
         changed = [
-            ReplaceOne({"_id": each.kept["_id"]}, {k: v for k, v in each.document.items() if k != "_id"})
+            _replacement(each.kept["_id"], each.document)
             for each in judged
             if each.verdict is Verdict.UPDATED and each.kept
         ]
@@ -96,21 +105,19 @@ class PartMerge:
         ]
 
     def _keyed(self, key: str, documents: Sequence[Document]) -> list[Judged]:
-        names = {
-            document[key]: {"collection": self._collection.name, "key": key, "value": document[key]}
-            for document in documents
-        }
-        remembered = self._documents.find({"_id": {"$in": list(names.values())}}, session=self._session)
-        landed = {row["_id"]["value"]: row["document"] for row in remembered}
-        present = self._collection.find({key: {"$in": list(names)}}, session=self._session)
-        kept = {row[key]: row for row in present}
+        keys = [document[key] for document in documents]
+        names = [{"collection": self._collection.name, "key": key, "value": value} for value in keys]
+        remembered = self._documents.find({"_id": {"$in": names}}, session=self._session)
+        landed = {identity(row["_id"]["value"]): row["document"] for row in remembered}
+        present = self._collection.find({key: {"$in": keys}}, session=self._session)
+        kept = {identity(row[key]): row for row in present}
         ids = [document["_id"] for document in documents if "_id" in document]
         owners = self._collection.find({"_id": {"$in": ids}}, {key: 1}, session=self._session)
-        taken = {row["_id"]: row.get(key) for row in owners}
+        taken = {identity(row["_id"]): identity(row.get(key)) for row in owners}
         judged = [_judge(key, document, landed, kept, taken) for document in documents]
         notes = [
-            ReplaceOne({"_id": names[each.document[key]]}, {"document": each.document}, upsert=True)
-            for each in judged
+            ReplaceOne({"_id": name}, {"document": each.document}, upsert=True)
+            for name, each in zip(names, judged, strict=True)
             if each.verdict is not Verdict.KNOWN
         ]
         if notes:
@@ -118,14 +125,19 @@ class PartMerge:
         return judged
 
 
+def _replacement(kept_id: Any, document: Document) -> UpdateOne:
+    """A document in another's place, by a literal: a replacement with a name like `$tag` would be refused."""
+    return UpdateOne({"_id": kept_id}, [{"$replaceWith": {"$literal": {**document, "_id": kept_id}}}])
+
+
 def _judge(
     key: str,
     document: Document,
-    landed: dict[Any, Document],
-    kept: dict[Any, Document],
-    taken: dict[Any, Any],
+    landed: dict[Hashable, Document],
+    kept: dict[Hashable, Document],
+    taken: dict[Hashable, Hashable],
 ) -> Judged:
-    value, content = document[key], content_of(document)
+    value, content = identity(document[key]), content_of(document)
     before = content_of(landed[value]) if value in landed else None
     now = content_of(kept[value]) if value in kept else None
     verdict = decide(
@@ -135,7 +147,7 @@ def _judge(
         file_as_kept=content == now,
         as_landed=now == before,
     )
-    if verdict is Verdict.INSERTED and taken.get(document.get("_id"), value) != value:
+    if verdict is Verdict.INSERTED and taken.get(identity(document.get("_id")), value) != value:
         # The shop has given this _id to another product.
         verdict = Verdict.CONFLICT
     return Judged(document, verdict, kept.get(value))

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
-from typing import Any
+from itertools import count
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from bson.errors import BSONError
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 
-from landing.json_reader import Document
+from landing.json_values import CODEC, Document
 from landing.landing_file import Memory
 from landing.lines import Line, Reject
 from landing.mongodb import create_collection, remember, remembered
@@ -28,7 +29,15 @@ from landing.mongodb_refusal import reason_of
 from landing.result import CONFLICT_KEYS_LISTED, Merged
 from landing.verdict import Verdict
 
+Row = TypeVar("Row")
+
 DOCUMENTS_AT_ONCE = 500
+CHARACTERS_AT_ONCE = 16 * 1024 * 1024
+# Of a document's text, which a staged row holds beside the document for the quarantine.
+LONGEST_TEXT = 1_000_000
+SHOWN_TEXT = 1000
+# What a server says of a document that it cannot hold, and not of the collection or the user.
+_UNFIT = {2, 15, 22, 10334, 17280, 17419, 17420}
 
 
 class CatalogStore:
@@ -36,9 +45,9 @@ class CatalogStore:
 
     def __init__(self, database: Database[Document], collection: str, file: str) -> None:
         self.file = file
-        self.database = database
-        self.collection = database[collection]
-        self.staged = database[f"_landing_{collection}"]
+        self.database = database.with_options(codec_options=CODEC)
+        self.collection = self.database[collection]
+        self.staged = self.database[f"_landing_{collection}"]
 
     def remembered(self) -> Memory | None:
         return remembered(self.database, self.file)
@@ -51,47 +60,57 @@ class CatalogStore:
             self.database, self.staged.name, validator={"$jsonSchema": {"properties": {"document": schema}}}
         )
         seen: Counter[bytes] = Counter()
-        while part := list(islice(rows, DOCUMENTS_AT_ONCE)):
-            self._insert([row for line in part if (row := _staged(line, seen, reject))], reject)
+        numbers = count(1)
+        for part in _parts(rows, lambda line: len(line.raw)):
+            self._insert([_staged(next(numbers), line, seen) for line in part], part, reject)
         for key in KEYS:
             self._reject_repeated(key, reject)
 
-    def _insert(self, rows: list[dict[str, Any]], reject: Reject) -> None:
-        if not rows:
-            return
+    def _insert(self, rows: list[dict[str, Any]], lines: list[Line[Document]], reject: Reject) -> None:
         try:
             self.staged.insert_many(rows, ordered=False)
         except BulkWriteError as error:
             for refusal in error.details["writeErrors"]:
-                row = rows[refusal["index"]]
-                reject(row["_id"], row["raw"], reason_of(refusal))
+                line = lines[refusal["index"]]
+                reject(line.number, line.raw, reason_of(refusal))
+        except (BSONError, OperationFailure) as error:
+            if isinstance(error, OperationFailure) and error.code not in _UNFIT:
+                raise
+            if len(rows) == 1:
+                reject(lines[0].number, lines[0].raw, f"MongoDB cannot hold it: {error}")
+                return
+            # One of them is at fault for all.
+            self.staged.delete_many({"_id": {"$in": [row["_id"] for row in rows]}})
+            for row, line in zip(rows, lines, strict=True):
+                self._insert([row], [line], reject)
 
     def _reject_repeated(self, key: str, reject: Reject) -> None:
-        repeated = self.staged.aggregate(
+        groups = self.staged.aggregate(
             [
                 {"$match": {f"document.{key}": {"$exists": True}}},
                 {"$sort": {"_id": 1}},
-                {"$group": {"_id": f"$document.{key}", "lines": {"$push": "$_id"}}},
-                {"$match": {"lines.1": {"$exists": True}}},
+                {"$group": {"_id": f"$document.{key}", "rows": {"$push": {"_id": "$_id", "line": "$line"}}}},
+                {"$match": {"rows.1": {"$exists": True}}},
             ],
             allowDiskUse=True,
         )
-        for group in list(repeated):
-            first, *others = group["lines"]
-            for row in self.staged.find({"_id": {"$in": others}}, {"raw": 1}):
-                reject(row["_id"], row["raw"], f"has the same {key} as line {first}")
-            self.staged.delete_many({"_id": {"$in": others}})
+        for group in list(groups):
+            first, *others = group["rows"]
+            repeated = {"_id": {"$in": [row["_id"] for row in others]}}
+            for row in self.staged.find(repeated, {"raw": 1, "line": 1}):
+                reject(row["line"], row["raw"], f"has the same {key} as line {first['line']}")
+            self.staged.delete_many(repeated)
 
     def merge(self, memory: Memory) -> Merged:
         verdicts: Counter[Verdict] = Counter()
         conflicts: list[str] = []
         found = (
-            Staged(row["document"], row["content"], row["occurrence"])
+            (row["size"], Staged(row["document"], row["content"], row["occurrence"]))
             for row in self.staged.find().sort("_id")
         )
         with self.database.client.start_session() as session:
-            while part := list(islice(found, DOCUMENTS_AT_ONCE)):
-                judged = session.with_transaction(partial(self._merge_part, part))
+            for part in _parts(found, itemgetter(0)):
+                judged = session.with_transaction(partial(self._merge_part, [staged for _, staged in part]))
                 verdicts.update(each.verdict for each in judged)
                 conflicts += [_key_text(each) for each in judged if each.verdict is Verdict.CONFLICT]
         merged = Merged(
@@ -109,17 +128,30 @@ class CatalogStore:
         return PartMerge(session, self.collection).run(part)
 
 
-def _staged(line: Line[Document], seen: Counter[bytes], reject: Reject) -> dict[str, Any] | None:
-    """A document with what it is known by; None, and rejected, if BSON cannot hold it."""
-    try:
-        content = hashlib.sha256(content_of(line.content)).digest()
-    except (BSONError, OverflowError, UnicodeError, RecursionError) as error:
-        reject(line.number, line.raw, f"BSON cannot hold it: {error}")
-        return None
+def _parts(rows: Iterable[Row], size: Callable[[Row], int]) -> Iterator[list[Row]]:
+    """The rows in parts that neither a transaction nor memory is too small for."""
+    part: list[Row] = []
+    characters = 0
+    for row in rows:
+        part.append(row)
+        characters += size(row)
+        if len(part) == DOCUMENTS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+            yield part
+            part, characters = [], 0
+    if part:
+        yield part
+
+
+def _staged(number: int, line: Line[Document], seen: Counter[bytes]) -> dict[str, Any]:
+    """A document with what it is known by. Its `number` is its own, since a line may hold several."""
+    content = hashlib.sha256(content_of(line.content)).digest()
     seen[content] += 1
+    is_long = len(line.raw) > LONGEST_TEXT
     return {
-        "_id": line.number,
-        "raw": line.raw,
+        "_id": number,
+        "line": line.number,
+        "size": len(line.raw),
+        "raw": f"{line.raw[:SHOWN_TEXT]}…" if is_long else line.raw,
         "document": line.content,
         "content": content,
         "occurrence": seen[content],

@@ -10,6 +10,7 @@ from sync.state import next_batch
 
 LINES_HELD = 1000
 LINES_SHOWN = 3
+SHOWN_BY = "python -m sync quarantine --to env:SOFTCART_STAGING_URL"
 
 
 class RejectedLines:
@@ -39,13 +40,16 @@ class RejectedLines:
         if len(self._held) == LINES_HELD:
             self._flush()
 
-    def check_share(self, lines: int, most: float | None) -> None:
-        """Raises `LandingError` if more than the share `most` of a file's lines was rejected."""
-        if most is not None and self.count > most * lines:
-            raise LandingError(
-                f"{self._file}: {self.count} of {lines} lines cannot be landed, more than the allowed share"
-                f" of {most:g}; nothing was written. {'; '.join(self._first)}"
-            )
+    def refusal(self, lines: int, most: float | None) -> LandingError | None:
+        """Why the file is not landed: it has no good line, or more than the share `most` of its lines was
+        rejected."""
+        if not self.count or (self.count < lines and (most is None or self.count <= most * lines)):
+            return None
+        share = f", more than the allowed share of {most:g}" if self.count < lines else ""
+        return LandingError(
+            f"{self._file}: {self.count} of {lines} lines cannot be landed{share}; no line of it was landed."
+            f" {'; '.join(self._first)}. {SHOWN_BY} shows them"
+        )
 
     def replace(self) -> None:
         """Put these lines in the place of those that the file's last landing rejected."""

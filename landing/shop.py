@@ -50,7 +50,7 @@ def land_csv(
 
     `shop` may write to the shop's database; `staging` gets the lines that cannot be landed. Raises
     `LandingError` for a file that is something else, or of which more than `max_rejected_share` cannot be
-    landed; then nothing was written.
+    landed; then nothing was landed.
     """
     ensure_shop(shop)
     path = find(folder, spec.name)

@@ -28,9 +28,8 @@ class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     mysql_url: str | None = Field(default=None, description="may define and write the tables of `shop`")
     restore_url: str | None = Field(default=None, description="may write to MySQL's database `sales` alone")
     mongodb_url: str | None = Field(default=None, description="may define and write the catalog")
-    max_rejected_share: float | None = Field(
-        default=None,
-        description="share of rejected lines above which a file is not landed; none: no limit",
+    max_rejected_share: float = Field(
+        default=0.5, ge=0, le=1, description="share of rejected lines above which a file is not landed"
     )
 
     @property

@@ -108,7 +108,7 @@ def test_a_declared_encoding_is_read(tmp_path: Path, encoding: str) -> None:
         (b"categoryid,categ\xe9ory\n", "its header holds byte 0xe9"),
         (b"<!DOCTYPE html><html><body>Not found</body></html>", "a web page"),
         (bytes(range(256)) * 40, "something binary"),
-        ("categoryid,category\n1,Books\n".encode("utf-16"), "declare encoding utf-16"),
+        ("categoryid,category\n1,Books\n".encode("utf-16"), "written in UTF-16; save it as UTF-8: iconv"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused_by_name(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from landing import dump_text
 from landing.collations import nearest, replace_unknown
 from landing.dump_statements import statements_to_run
 from landing.result import LandingError
@@ -36,7 +37,7 @@ def test_statements_end_at_semicolons_outside_of_quotes_and_comments(tmp_path: P
         "INSERT INTO `a;b` VALUES ('x;\\';y'';'),(\"z;\"); # ; \n/*!40101 SET @A=';' */;COMMIT"
     )
     assert statements(tmp_path, dump) == [
-        (2, "CREATE TABLE `a;b` (c int /* ; */)"),
+        (2, "CREATE TABLE `a;b` (c int )"),
         (4, "INSERT INTO `a;b` VALUES ('x;\\';y'';'),(\"z;\")"),
         (5, "/*!40101 SET @A=';' */"),
         (5, "COMMIT"),
@@ -69,6 +70,36 @@ def test_what_speaks_of_the_old_server_is_passed_over(tmp_path: Path) -> None:
         "CREATE VIEW v AS SELECT 1",
         "DELETE FROM t",
         "LOAD DATA INFILE '/etc/passwd' INTO TABLE t",
+        "mysqldump: [Warning] Using a password on the command line interface can be insecure.",
+        "DROP TABLE IF EXISTS sales.2020_sales",
+        "DROP TABLE sales.$a",
+        "INSERT INTO sales.ü VALUES (1)",
+        "DROP TABLE sales /* . */ . /* */ a",
+        "CREATE TABLE t (a int) DATA DIRECTORY='/tmp'",
+        "CREATE TABLE t (a int) /*!50100 INDEX DIRECTORY='/tmp' */",
+        "CREATE TABLE t (a int /* x */) UNION=(shop.customers)",
+        "CREATE TABLE t (a int) ENGINE=FEDERATED CONNECTION='mysql://u@h/d/t'",
+        "CREATE TABLE t (a int) ENGINE=BLACKHOLE",
+        "CREATE TABLE t (a int) WITH SYSTEM VERSIONING",
+        "CREATE TABLE t (a int, PERIOD FOR SYSTEM_TIME (b, c))",
+        "CREATE TABLE t (a int) AS SELECT 1 AS a",
+        "CREATE TABLE t LIKE other",
+        "CREATE TABLE t (a int DEFAULT (SELECT 1))",
+        "CREATE TABLE t (a int DEFAULT nextval(`shop`.`s`))",
+        "CREATE OR REPLACE TABLE t (a int)",
+        "ALTER TABLE t RENAME TO u",
+        "ALTER TABLE t ADD SYSTEM VERSIONING",
+        "ALTER TABLE t ADD PARTITION (PARTITION p DATA DIRECTORY='/tmp')",
+        "ALTER TABLE t IMPORT TABLESPACE",
+        "INSERT INTO t SELECT * FROM u",
+        "INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
+        "INSERT INTO t VALUES (LOAD_FILE('/etc/passwd'))",
+        "INSERT INTO t VALUES ((SELECT 1))",
+        "INSERT INTO t SET a = 1",
+        "SET @a = (SELECT 1)",
+        "SET default_storage_engine = BLACKHOLE",
+        "/*!50000 CREATE TABLE t (a int COMMENT '*/') DATA DIRECTORY='/tmp' -- */",
+        "RENAME TABLE t TO u",
         "DROP TABLE a, `shop`.`customers`",
         "INSERT INTO `shop`.`customers` VALUES (1)",
         'DROP TABLE "sales"."sales_data"',
@@ -81,6 +112,42 @@ def test_everything_else_is_refused_by_line_and_name(tmp_path: Path, statement: 
         statements(tmp_path, f"CREATE TABLE a (b int);\n{statement};\n")
     assert str(refusal.value).startswith("sales.sql: line 2: ")
     assert statement[:30] in str(refusal.value)
+
+
+def test_what_bends_values_or_form_is_left_out(tmp_path: Path) -> None:
+    dump = """
+        INSERT DELAYED IGNORE INTO `t` (a) VALUES (1);
+        INSERT LOW_PRIORITY INTO `t` VALUES (_binary 'x\\'',-1.5e3,0xFF,NULL),(NOW(),.5,b'1',x'00');
+        CREATE TABLE `t` (`a` enum('x','y') CHARACTER SET latin1 NOT NULL DEFAULT 'x' COMMENT 'a.b',
+          `b` json DEFAULT json_array() CHECK (json_valid(`b`)),
+          `c` int GENERATED ALWAYS AS (`d` * 0.5) STORED,
+          `t` timestamp(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6),
+          UNIQUE KEY `u` (`a`(10) DESC) USING BTREE /*!80000 INVISIBLE */,
+          CONSTRAINT `f` FOREIGN KEY (`c`) REFERENCES `o` (`id`) ON DELETE SET NULL
+        ) ENGINE=MyISAM AUTO_INCREMENT=5 DEFAULT CHARSET=utf8mb4 COMMENT='DATA DIRECTORY'
+        /*!50100 PARTITION BY RANGE (`c`) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB) */;
+        """
+    ignoring, rows, table = (sql for _, sql in statements(tmp_path, dump))
+    assert ignoring == "INSERT INTO `t` (a) VALUES (1)"
+    assert rows.startswith("INSERT INTO `t` VALUES (_binary 'x\\'',-1.5e3,")
+    assert table.endswith("ENGINE=InnoDB AUTO_INCREMENT=5 DEFAULT CHARSET=utf8mb4 COMMENT='DATA DIRECTORY'")
+
+
+def test_names_of_any_letters_and_digits_are_read(tmp_path: Path) -> None:
+    dump = "CREATE TABLE 2020_sales ($a int, ü int, 1e text, PRIMARY KEY (`$a`)); DROP TABLE 1a, `b;c`;"
+    assert len(statements(tmp_path, dump)) == 2
+
+
+def test_statements_longer_than_what_is_read_at_once_are_cut_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ",".join(f"({number},'it\\'s; ''{number}', '--')" for number in range(40))
+    dump = f"CREATE TABLE t (a int);-- x;\n/*!40101 SET @A=';' */;\nINSERT INTO t VALUES {rows};\nCOMMIT"
+    whole = statements(tmp_path, dump)
+    for size in range(17, 80, 3):
+        monkeypatch.setattr(dump_text, "BYTES_AT_ONCE", size)
+        assert statements(tmp_path, dump) == whole
+    assert [line for line, _ in whole] == [1, 2, 3, 4]
 
 
 def test_names_inside_of_values_are_not_taken_for_tables(tmp_path: Path) -> None:

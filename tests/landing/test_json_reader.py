@@ -1,5 +1,6 @@
 """Catalog files: each document as BSON can hold it, or rejected by line number and reason."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,53 @@ def test_an_array_is_read_with_the_line_of_each_document(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "broken", ['{"a": }', '{"a": 1', '{"a": [1}', '{"a": "1}', '{"a": 1]', "{a: 1}", "a"]
+)
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "[{0}, {1}, {2}]",
+        "[{0},\n{1},\n{2}]",
+        "[\n  {0},\n  {1},\n  {2}\n]\n",
+        "[{0}\n,{1}\n,{2}]",
+        "[{1},\n{0},\n{2},\n]",
+        "{0}\n{1}\n{2}",
+    ],
+)
+def test_a_broken_document_costs_itself_alone_in_every_layout(
+    tmp_path: Path, layout: str, broken: str
+) -> None:
+    good = ['{"a": {"b": [{"a": 2}, 3]}, "c": "{"}', '{"a": "]}"}']
+    rows, rejected = read(tmp_path, layout.format(good[0], broken, good[1]))
+    assert [document for _, document in rows] == [{"a": {"b": [{"a": 2}, 3]}, "c": "{"}, {"a": "]}"}]
+    assert {number for number, _ in rejected} == {layout[: layout.index("{1}")].count("\n") + 1}
+
+
+def test_documents_over_several_lines_are_read_with_or_without_an_array(tmp_path: Path) -> None:
+    texts = ['{\n  "a": 1,\n  "b": [\n    {\n      "a": 2\n    }\n  ]\n}', '{\n  "a": \n}', '{\n  "a": 3\n}']
+    good = [{"a": 1, "b": [{"a": 2}]}, {"a": 3}]
+    for content in ("\n".join(texts), f"[{', '.join(texts)}]", "[\n" + ",\n".join(texts) + "\n]"):
+        rows, rejected = read(tmp_path, content)
+        assert [document for _, document in rows] == good
+        assert [reason for _, reason in rejected] == ["is not JSON: Expecting value at character 11"]
+
+
+def test_a_bracket_that_is_missing_costs_a_document_of_several_lines_alone(tmp_path: Path) -> None:
+    texts = [json.dumps({"a": number, "b": {"a": 0}}, indent=2) for number in range(5)]
+    texts[1] = texts[1].replace("  }\n", "")
+    texts[3] = texts[3].replace('"b"', '"b')
+    rows, rejected = read(tmp_path, f"[{','.join(f'{chr(10)}{text}' for text in texts)}]")
+    assert [document["a"] for _, document in rows] == [0, 2, 4]
+    assert [number for number, _ in rejected] == [8, 19]
+
+
+def test_thousands_of_broken_documents_are_told_apart(tmp_path: Path) -> None:
+    rows, rejected = read(tmp_path, "[" + ",".join(['{"a": 1'] * 5_000) + ',{"a": 2}]')
+    assert [document for _, document in rows] == [{"a": 2}]
+    assert len(rejected) == 5_000
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         ('{"a": 1', "is not JSON: Expecting ',' delimiter at character 8"),
@@ -63,6 +111,11 @@ def test_an_array_is_read_with_the_line_of_each_document(tmp_path: Path) -> None
         ("[1]", "is not a JSON object"),
         ('{"_id": {"$oid": "zz"}}', "holds extended JSON that means nothing"),
         ('{"_id": [1]}', "_id: it is no single value"),
+        ('{"a": {"$numberLong": "9223372036854775808"}}', "more than 64 bits"),
+        ('{"a": ' + "9" * 5000 + "}", "more than 64 bits"),
+        ('{"a": {"$date": {"$numberLong": "x"}}}', "holds extended JSON that means nothing"),
+        ('{"a": {"$regularExpression": {"pattern": "\\u0000", "options": ""}}}', "BSON cannot hold it"),
+        ('{"a": "\\ud800"}', "BSON cannot hold it"),
         ('{"a": 1e999}', "out of a double's range"),
         ('{"a": 9223372036854775808}', "more than 64 bits"),
         ('{"price": 0.12345678901234567890123456789012345678}', "more digits than a decimal holds"),
@@ -90,8 +143,8 @@ def test_bytes_that_are_not_utf8_are_rejected(tmp_path: Path) -> None:
         ("", "the file is empty"),
         ("type,model\nphone,x\n", "not one of its 2 lines is a JSON object"),
         ("<html></html>", "a web page"),
-        ('[{"a": 1}', "line 1: its array is broken"),
-        ('[{"a": 1},\n{"a": }]', "line 2: its array is broken"),
+        ('[{"a": 1}', "its array does not end where the file ends"),
+        ('[{"a": 1},\n{"a": ', "its array does not end where the file ends"),
         ('[{"a": 1}]\n{"a": 2}', "its array does not end where the file ends"),
     ],
 )
