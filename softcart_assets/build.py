@@ -10,6 +10,7 @@ from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
+from softcart_assets import health
 from softcart_assets.automation import (
     LANDED,
     RECONCILE,
@@ -90,16 +91,17 @@ def build_defs(
         executor_def=in_process,
         description="Compare every row of the synced tables with its source, and repair what differs.",
     )
+    reported = [*check_keys(tables), *health.check_keys(tables)]
     sync = dg.define_asset_job(
         "sync",
-        selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*check_keys(tables)),
+        selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*reported),
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
     )
     jobs = [refresh, sync, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
-        asset_checks=build_retention_checks(tables),
+        asset_checks=[*build_retention_checks(tables), *health.build_health_checks(tables)],
         jobs=jobs,
         executor=in_process,
         schedules=[daily_refresh(), weekly_reconciliation()],

@@ -157,10 +157,10 @@ def summarize(definitions: dg.Definitions, events: Sequence[dg.DagsterEvent], co
     for heading in ("stage", "assets", "rows"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     for stage in STAGES:
-        if assets[stage]:
+        if stage in assets:
             table.add_row(stage, f"{assets[stage]}", f"{rows[stage]:,}")
     console.print()
-    if assets:
+    if table.row_count:
         console.print(table)
         console.print()
 
