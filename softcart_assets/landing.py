@@ -21,7 +21,7 @@ from landing.seed import seed_production
 from landing.shop import land_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
-from softcart_assets.raw import BOOKKEEPING, source_key
+from softcart_assets.raw import BOOKKEEPING, described, source_key
 from softcart_assets.tables import SALES
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -70,7 +70,7 @@ def source_spec(table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         source_key(table),
         group_name=GROUP,
-        description=table.description,
+        description=described(table),
         owners=[OWNER],
         kinds={table.source},
         metadata=table_metadata(f"{table.database}.{table.source_name}", columns),

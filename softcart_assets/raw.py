@@ -52,6 +52,11 @@ def source_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey([table.database, table.source_name])
 
 
+def described(table: Table) -> str:
+    """What the table is; a declaration need not say it."""
+    return table.description or f"{table.database}.{table.source_name} of {table.source}, as it is there."
+
+
 def asset_spec(table: Table, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
     """The asset of a synced table; `deps` are upstream assets besides its source."""
     key = asset_key(table)
@@ -59,7 +64,7 @@ def asset_spec(table: Table, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
         key=key,
         deps=[source_key(table), *deps],
         group_name=key.path[0],
-        description=table.description,
+        description=described(table),
         owners=[OWNER],
         kinds={table.source, "postgres"},
         metadata={

@@ -32,10 +32,9 @@ def definitions(tables: Sequence[Table]) -> dg.Definitions:
             yield dg.MaterializeResult(key)
 
     checks = [*build_retention_checks(tables), *health.build_health_checks(tables)]
-    log_checks = dg.AssetSelection.checks(*check_keys(tables), *health.check_keys(tables))
-    job = dg.define_asset_job(
-        "sync", dg.AssetSelection.all() - log_checks, executor_def=dg.in_process_executor
-    )
+    log_checks = dg.AssetSelection.checks(*check_keys(tables))
+    reported = log_checks | dg.AssetSelection.checks(*health.check_keys(tables))
+    job = dg.define_asset_job("sync", dg.AssetSelection.all() - reported, executor_def=dg.in_process_executor)
     return dg.Definitions(
         assets=[*build_raw_assets(tables, seeds=[]), others],
         asset_checks=checks,
