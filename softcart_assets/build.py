@@ -26,7 +26,7 @@ from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
-from softcart_assets.progress import progress
+from softcart_assets.progress import LINES, progress
 from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.sensors import build_sensors
@@ -95,6 +95,7 @@ def build_defs(
     sync = dg.define_asset_job(
         "sync",
         selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*reported),
+        config=LINES,
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
     )

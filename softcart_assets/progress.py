@@ -15,6 +15,7 @@ from dagster import AssetCheckEvaluation, DagsterEvent
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
+LINES: dict[str, Any] = {"loggers": {"progress": {}}}  # the run configuration that chooses it
 CHANGES = (("inserted", "+"), ("updated", "~"), ("deleted", "-"))
 # A step that failed for nothing but its checks: by our word, or by Dagster's, which it does not export.
 FAILED_CHECKS = {"FailedChecks", "DagsterAssetCheckFailedError"}

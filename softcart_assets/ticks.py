@@ -15,6 +15,7 @@ from softcart_assets.code import LoadedCode
 from softcart_assets.connections import KeptInstance
 from softcart_assets.dbt.warm import Keeper
 from softcart_assets.memory import Memory
+from softcart_assets.progress import LINES
 from softcart_assets.raw import asset_key
 from sync.errors import SyncError
 from sync.spec import Table
@@ -77,9 +78,10 @@ def alive(
                 raise
             tick = look(fresh)  # Dagster's storage was away since it was asked last
     except SyncError as error:
-        if memory.obstacle != str(error):
-            context.log.warning(str(error))
-        return _skip(str(error), memory.failed(time.time(), str(error)), memory, tables)
+        reason = " ".join(str(error).split())
+        if memory.obstacle != reason:
+            context.log.warning(reason)
+        return _skip(reason, memory.failed(time.time(), reason), memory, tables)
     if memory.failures:
         context.log.info(f"all systems answer again, after {memory.failures} ticks without an answer")
     return tick._replace(asset_events=[*tick.asset_events, *health.changes(tables, memory.obstacle, "")])
@@ -99,5 +101,8 @@ def run_of(
     selection = dg.AssetSelection.assets(*keys).downstream() - dg.AssetSelection.groups("exports")
     checks = sorted(key for key in selection.resolve_checks(graph) if key.name not in REPORTED_CHECKS)
     return dg.RunRequest(
-        asset_selection=sorted(selection.resolve(graph)), asset_check_keys=checks, tags=dict(tags)
+        asset_selection=sorted(selection.resolve(graph)),
+        asset_check_keys=checks,
+        tags=dict(tags),
+        run_config=LINES,
     )

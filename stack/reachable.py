@@ -48,7 +48,7 @@ def broken(names: Collection[str], say: Say) -> dict[str, str]:
             answers = dict(zip(asked, pool.map(_refusal, asked), strict=True))
         for name, error in answers.items():
             if error:
-                causes[name] = f"{VARIABLES[name]}: {error}"
+                causes[name] = f"{VARIABLES[name]}: {' '.join(str(error).split())}"
             else:
                 causes.pop(name, None)
         asked = [name for name, error in answers.items() if isinstance(error, TransientError)]

@@ -15,7 +15,7 @@ from rich.table import Table
 from demo import generate
 from softcart_assets.build import build_defs
 from softcart_assets.connections import keep_connections
-from softcart_assets.progress import check_line, failure_reason, is_failed_check
+from softcart_assets.progress import LINES, check_line, failure_reason, is_failed_check
 from stack.reachable import STORAGE, VARIABLES, broken
 from sync.connections import connect_postgresql
 from sync.errors import SyncError
@@ -66,7 +66,7 @@ def execute(job: dg.JobDefinition, keys: Collection[dg.AssetKey] | None) -> dg.E
     keep_connections(instance)
     return job.execute_in_process(
         instance=instance,
-        run_config={"loggers": {"progress": {}}},
+        run_config=LINES,
         asset_selection=None if keys is None else sorted(keys),
         raise_on_error=False,
     )
@@ -165,18 +165,26 @@ def summarize(definitions: dg.Definitions, events: Sequence[dg.DagsterEvent], co
         console.print()
 
 
+def url_of(name: str) -> DatabaseUrl | None:
+    """Where a system is; None where its variable holds no URL, which was said by then."""
+    try:
+        return parse(os.environ[VARIABLES[name]])
+    except (SyncError, ValueError):
+        return None
+
+
 def show_quarantine(console: Console, failed: Sequence[str]) -> None:
     """Rows in quarantine, in staging and production, by table; what `failed` names is not asked."""
     for name in ("staging", "production"):
+        url = url_of(name)
+        if url is None or any(str(url) in line for line in failed):
+            continue
         try:
-            url = parse(os.environ[VARIABLES[name]])
-            if not any(str(url) in line for line in failed):
-                for table, count in quarantined(url).items():
-                    label = f"{table} (quarantine.rejected_rows in {name})"
-                    console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
+            for table, count in quarantined(url).items():
+                label = f"{table} (quarantine.rejected_rows in {name})"
+                console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
         except SyncError as error:
-            if not any(str(error) in line for line in failed):
-                _print(console, f"what is in quarantine in {name} cannot be said: {error}")
+            _print(console, f"what is in quarantine in {name} cannot be said: {error}")
 
 
 def quarantined(url: DatabaseUrl) -> dict[str, int]:
@@ -192,10 +200,8 @@ def quarantined(url: DatabaseUrl) -> dict[str, int]:
 def show_places(console: Console) -> None:
     """Where everything is."""
     for name, label in SYSTEMS.items():
-        try:
-            console.print(f"{label:<11} {parse(os.environ[VARIABLES[name]])}", highlight=False)
-        except (SyncError, ValueError):
-            continue  # what is no URL was named as such
+        if url := url_of(name):
+            console.print(f"{label:<11} {url}", highlight=False)
     exports = Path(os.environ.get("SOFTCART_EXPORTS", "exports")).resolve()
     console.print(f"{'exports':<11} {exports}", highlight=False)
     console.print("make env prints the URLs with their passwords; make ui opens Dagster.", style="dim")
