@@ -14,8 +14,8 @@ import dagster as dg
 from dagster import RunsFilter
 from pymysql.connections import Connection as MySQLConnection
 
+from softcart_assets.health import LOG_SOURCES
 from softcart_assets.requests import SOURCE_TAG
-from softcart_assets.sensors import LOG_SOURCES
 from sync.connections import connect_mysql, connect_postgresql
 
 POLL_SECONDS = 0.1

@@ -11,6 +11,7 @@ from datetime import timedelta
 import dagster as dg
 
 from softcart_assets.connections import keep_connections
+from softcart_assets.progress import LINES
 from softcart_assets.raw import SyncConfig, hop_name
 from sync.passes import Compare
 from sync.spec import Table
@@ -45,6 +46,7 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
 refresh = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.all(),
+    config=LINES,
     executor_def=in_process,
     description="Everything: land files, sync, star, reports, production, exports.",
 )
@@ -53,7 +55,7 @@ refresh = dg.define_asset_job(
 def compare_all(tables: Sequence[Table]) -> dg.RunConfig:
     """The configuration of a run that compares every row of these tables with its source."""
     hops = sorted({hop_name(table.source, table.target) for table in tables})
-    return dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops})
+    return dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops}, loggers=LINES["loggers"])
 
 
 def weekly_reconciliation() -> dg.ScheduleDefinition:

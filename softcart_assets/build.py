@@ -10,6 +10,7 @@ from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
+from softcart_assets import health
 from softcart_assets.automation import (
     LANDED,
     RECONCILE,
@@ -25,7 +26,7 @@ from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
-from softcart_assets.progress import progress
+from softcart_assets.progress import LINES, progress
 from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.sensors import build_sensors
@@ -90,16 +91,18 @@ def build_defs(
         executor_def=in_process,
         description="Compare every row of the synced tables with its source, and repair what differs.",
     )
+    reported = [*check_keys(tables), *health.check_keys(tables)]
     sync = dg.define_asset_job(
         "sync",
-        selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*check_keys(tables)),
+        selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*reported),
+        config=LINES,
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
     )
     jobs = [refresh, sync, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
-        asset_checks=build_retention_checks(tables),
+        asset_checks=[*build_retention_checks(tables), *health.build_health_checks(tables)],
         jobs=jobs,
         executor=in_process,
         schedules=[daily_refresh(), weekly_reconciliation()],

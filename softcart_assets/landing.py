@@ -21,7 +21,7 @@ from landing.seed import seed_production
 from landing.shop import land_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
-from softcart_assets.raw import BOOKKEEPING, source_key
+from softcart_assets.raw import BOOKKEEPING, described, source_key
 from softcart_assets.tables import SALES
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -50,7 +50,7 @@ def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | 
         *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sources["sales"], _sales),
         *sources["elsewhere"],
         _step("land_history", [history_spec(table) for table in HISTORY], _history),
-        _step("seed_production", [seed_spec()], _seed),
+        _step("seed_production", [seed_spec()], _seed, needs={"landing", "staging", "production"}),
     ]
 
 
@@ -70,7 +70,7 @@ def source_spec(table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         source_key(table),
         group_name=GROUP,
-        description=table.description,
+        description=described(table),
         owners=[OWNER],
         kinds={table.source},
         metadata=table_metadata(f"{table.database}.{table.source_name}", columns),
@@ -117,13 +117,14 @@ def _step(
     name: str,
     specs: Sequence[dg.AssetSpec],
     open_landings: OpenLandings,
+    needs: Collection[str] = frozenset({"landing", "staging"}),
 ) -> dg.AssetsDefinition:
     """One step that lands the files of one database, each file on its own."""
 
     @dg.multi_asset(
         name=name,
         specs=specs,
-        required_resource_keys={"landing", "staging", "production"},
+        required_resource_keys=set(needs),
         can_subset=True,
         pool="landing",
     )
@@ -141,7 +142,7 @@ def _step(
         except SyncError as error:
             failed.append(error)
         if failed:
-            raise failure(failed)
+            raise failure(failed) from failed[0]
 
     return land_files
 

@@ -14,12 +14,14 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0  # seconds after a tick that could not reac
 class Memory:
     """`hints` by `sync.probe.hint_name`. `failures` is the number of ticks in a row that could not look,
     `again` the time of the next try, `warned_at` when the log's retention was last looked at (both in seconds
-    since 1970)."""
+    since 1970). `obstacle` is why the last tick could not look, empty where it could; None before the first
+    one."""
 
     hints: dict[str, Hint] = field(default_factory=dict)
     failures: int = 0
     again: float = 0.0
     warned_at: float = 0.0
+    obstacle: str | None = None
 
     @classmethod
     def parse(cls, cursor: str | None) -> Memory:
@@ -31,10 +33,10 @@ class Memory:
         except (ValueError, TypeError, AttributeError):
             return cls()
 
-    def failed(self, now: float) -> Memory:
+    def failed(self, now: float, obstacle: str) -> Memory:
         """After one more tick that could not look."""
         wait = min(FIRST_WAIT * 2**self.failures, LONGEST_WAIT)
-        return replace(self, failures=self.failures + 1, again=now + wait)
+        return replace(self, failures=self.failures + 1, again=now + wait, obstacle=obstacle)
 
     def __str__(self) -> str:
         return json.dumps(asdict(self))

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from softcart_assets.failures import failure, repair_command
+from softcart_assets.failures import failure, names_findings, repair_command
 from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import RECONCILIATION
 from sync.errors import SyncError
@@ -123,6 +123,7 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
         can_subset=True,
         pool="production",
     )
+    @names_findings
     def mirror_to_production(
         context: dg.AssetExecutionContext, config: MirrorConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:

@@ -7,13 +7,20 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEvent
 
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
+
+LINES: dict[str, Any] = {"loggers": {"progress": {}}}  # the run configuration that chooses it
 CHANGES = (("inserted", "+"), ("updated", "~"), ("deleted", "-"))
-FAILED_CHECK = "DagsterAssetCheckFailedError"  # which Dagster does not export
+# A step that failed for nothing but its checks: by our word, or by Dagster's, which it does not export.
+FAILED_CHECKS = {"FailedChecks", "DagsterAssetCheckFailedError"}
+# Errors whose text says it all, by how a traceback begins them.
+OURS = re.compile(r"(?:(?:sync|landing|resources|softcart_assets)[.\w]*|dagster[.\w]*\.Failure): ")
 # Dagster's only word of a step that it leaves out; it names an input as often as it is used.
 LEFT_OUT = re.compile(r"Dependencies for step (\S+) .*Not executing\.", re.DOTALL)
 
@@ -38,10 +45,11 @@ def _materialized(key: dg.AssetKey, metadata: Mapping[str, Any]) -> str:
     ).rstrip()
 
 
-def check_line(check: AssetCheckEvaluation) -> str:
+def check_line(check: AssetCheckEvaluation | dg.AssetCheckResult) -> str:
     """Asset, name and finding of a check, in one line."""
     finding = " ".join((check.description or "see its metadata").split())
-    return f"{check.asset_key.to_user_string()} {check.check_name}: {finding}"
+    key = f"{check.asset_key.to_user_string()} " if check.asset_key else ""
+    return f"{key}{check.check_name}: {finding}"
 
 
 def _checked(check: AssetCheckEvaluation) -> str | None:
@@ -61,29 +69,34 @@ def describe(event: DagsterEvent) -> str | None:
     if event.is_step_failure and not is_failed_check(event):
         return f"  FAILED: {event.step_key}: {failure_reason(event)}"
     if event.event_type_value == "STEP_UP_FOR_RETRY":
-        return f"  {event.step_key}: will be tried again"
+        again = event.step_retry_data.seconds_to_wait
+        return f"  {event.step_key}: tried again in {again} s: {_cause(event.step_retry_data.error)[1]}"
     return None
 
 
 def failure_reason(event: DagsterEvent) -> str:
-    """The innermost cause of a failed step, in one line."""
+    """Why a step failed, in one line: what it said itself, else its innermost cause."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return " ".join(data.user_failure_data.description.split())
-    return _innermost_error(event)[1]
+    return _cause(data.error)[1]
 
 
 def is_failed_check(event: DagsterEvent) -> bool:
     """Whether a step failed for nothing but its blocking checks, which speak for themselves."""
-    return _innermost_error(event)[0] == FAILED_CHECK
+    return _cause(event.step_failure_data.error)[0] in FAILED_CHECKS
 
 
-def _innermost_error(event: DagsterEvent) -> tuple[str | None, str]:
-    """Its class and, in one line, its message."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return (error.cls_name, " ".join(error.message.split())) if error else (None, "no reason given")
+def _cause(error: "SerializableErrorInfo | None") -> tuple[str | None, str]:
+    """Class and, in one line, message of the outermost error that is ours, else of the innermost one."""
+    innermost = error
+    while error is not None:
+        if ours := OURS.match(error.message):
+            return error.cls_name, " ".join(error.message[ours.end() :].split())
+        innermost, error = error, error.cause
+    if innermost is None:
+        return None, "no reason given"
+    return innermost.cls_name, " ".join(innermost.message.split())
 
 
 def _message(record: logging.LogRecord) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from softcart_assets.failures import failure
+from softcart_assets.failures import failure, names_findings
 from softcart_assets.metadata import OWNER, column_schema, copied_columns
 from sync.engine import run_passes
 from sync.errors import SyncError
@@ -52,6 +52,11 @@ def source_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey([table.database, table.source_name])
 
 
+def described(table: Table) -> str:
+    """What the table is; a declaration need not say it."""
+    return table.description or f"{table.database}.{table.source_name} of {table.source}, as it is there."
+
+
 def asset_spec(table: Table, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
     """The asset of a synced table; `deps` are upstream assets besides its source."""
     key = asset_key(table)
@@ -59,7 +64,7 @@ def asset_spec(table: Table, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
         key=key,
         deps=[source_key(table), *deps],
         group_name=key.path[0],
-        description=table.description,
+        description=described(table),
         owners=[OWNER],
         kinds={table.source, "postgres"},
         metadata={
@@ -119,6 +124,7 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
         can_subset=True,
         pool=target,
     )
+    @names_findings
     def sync_tables(
         context: dg.AssetExecutionContext, config: SyncConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
@@ -126,18 +132,20 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
         failed: list[SyncError] = []
         named = config.compare is Compare.ALL or any(table.adopt for table in selected)
         options = Options(config.compare, config.reload, name_differing=NAMED_KEYS if named else 0)
-        with (
-            getattr(context.resources, source).source() as reader,
-            getattr(context.resources, target).target() as writer,
-        ):
-            for table, outcome in run_passes(selected, reader, writer, context.run.run_id, options):
-                if isinstance(outcome, SyncError):
-                    context.log.error(str(outcome))
-                    failed.append(outcome)
-                else:
-                    yield materialization(table, outcome)
+        try:
+            with (
+                getattr(context.resources, source).source() as reader,
+                getattr(context.resources, target).target() as writer,
+            ):
+                for table, outcome in run_passes(selected, reader, writer, context.run.run_id, options):
+                    if isinstance(outcome, SyncError):
+                        failed.append(outcome)
+                    else:
+                        yield materialization(table, outcome)
+        except SyncError as error:
+            failed.append(error)
         if failed:
-            raise failure(failed)
+            raise failure(failed) from failed[0]
 
     return sync_tables
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+
+from softcart_assets.progress import failure_reason
 
 SOURCE_TAG = "softcart/source"  # which sensor's request a run is
 IN_FLIGHT = [
@@ -19,6 +22,15 @@ IN_FLIGHT = [
 ]
 FIRST_WAIT, LONGEST_WAIT = 15.0, 600.0  # seconds after a run that failed
 REMEMBERED = 20  # runs
+LONGEST_CAUSE = 500  # characters
+
+
+@dataclass(frozen=True)
+class Held:
+    """Until when (seconds since 1970) an asset waits, for the failure of which run."""
+
+    again: float
+    run_id: str
 
 
 def in_flight(
@@ -40,9 +52,9 @@ def newest_run(instance: DagsterInstance) -> str | None:
 
 def held_back(
     instance: DagsterInstance, requesters: Sequence[str], last_runs: Mapping[dg.AssetKey, str | None]
-) -> dict[dg.AssetKey, float]:
-    """The assets whose last requested runs failed, with the time (seconds since 1970) to try them again,
-    which is later after each failure. `requesters` are the sensors' sources, whose requests are looked at.
+) -> dict[dg.AssetKey, Held]:
+    """The assets whose last requested runs failed, with the time to try them again, which is later after each
+    failure. `requesters` are the sensors' sources, whose requests are looked at.
 
     `last_runs` has the id of the run that last committed each asset: with another one committed, it was not
     this asset that failed. Where every asset of a failed run was committed, something behind them failed, and
@@ -50,7 +62,7 @@ def held_back(
     """
     requested = RunsFilter(tags={SOURCE_TAG: requesters})
     failures: Counter[dg.AssetKey] = Counter()
-    again: dict[dg.AssetKey, float] = {}
+    ended: dict[dg.AssetKey, Held] = {}
     passed: set[dg.AssetKey] = set()
     for record in instance.get_run_records(requested, limit=REMEMBERED):
         run = record.dagster_run
@@ -61,9 +73,27 @@ def held_back(
         failed = {key for key in chosen if last_runs[key] != run.run_id}
         for key in (failed or chosen) - passed:
             failures[key] += 1
-            again.setdefault(key, record.end_time or time.time())
+            ended.setdefault(key, Held(record.end_time or time.time(), run.run_id))
         if failed:
             passed |= chosen - failed
     return {
-        key: ended + min(FIRST_WAIT * 2 ** (failures[key] - 1), LONGEST_WAIT) for key, ended in again.items()
+        key: replace(held, again=held.again + min(FIRST_WAIT * 2 ** (failures[key] - 1), LONGEST_WAIT))
+        for key, held in ended.items()
     }
+
+
+def tried_again(instance: DagsterInstance, held: Mapping[dg.AssetKey, Held]) -> str:
+    """What a tick says of assets that wait: until when, and why their last run failed."""
+    names = ", ".join(sorted(key.to_user_string() for key in held))
+    wait = max(0.0, min(each.again for each in held.values()) - time.time())
+    runs = sorted({each.run_id for each in held.values()})
+    causes = "; ".join(f"run {run_id[:8]} failed: {_cause(instance, run_id)}" for run_id in runs)
+    return f"{names}: tried again in {wait:.0f} seconds or later, since {causes}"
+
+
+def _cause(instance: DagsterInstance, run_id: str) -> str:
+    """What the run's failed steps say; what is to be read on its own page is not said here whole."""
+    failed = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
+    reasons = [failure_reason(entry.dagster_event) for entry in failed if entry.dagster_event]
+    said = "; ".join(dict.fromkeys(reasons)) or "no step failed, its page says more"
+    return said if len(said) <= LONGEST_CAUSE else f"{said[:LONGEST_CAUSE]}…"

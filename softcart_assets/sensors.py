@@ -17,13 +17,14 @@ from itertools import groupby
 
 import dagster as dg
 
+from softcart_assets import health
 from softcart_assets.dbt.graph import Project
 from softcart_assets.dbt.warm import Keeper
 from softcart_assets.look import Look
 from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable
 from softcart_assets.raw import asset_key
-from softcart_assets.requests import SOURCE_TAG, held_back, in_flight
+from softcart_assets.requests import SOURCE_TAG, Held, held_back, in_flight, tried_again
 from softcart_assets.retention import evaluations
 from softcart_assets.staging_sensor import staging_sensor
 from softcart_assets.ticks import Followed, Tick, alive, run_of
@@ -32,7 +33,6 @@ from sync.spec import Strategy, Table
 from sync.targets.base import Target
 
 CHANGED_TAG = "softcart/changed"
-LOG_SOURCES = {"mysql", "mongodb"}
 # The daemon looks for due sensors every five seconds; five here would now and then let it pass by.
 INTERVAL_SECONDS = 4
 # A tick that finds a run in flight waits for its end, or the next one would come up to five seconds after it.
@@ -49,7 +49,7 @@ def build_sensors(
     """A sensor for each source that keeps a log, and one for staging. They request runs of the job
     named `job`; `whole_jobs` are the names of all jobs that sync every table."""
     active = sorted(
-        (table for table in tables if table.source in LOG_SOURCES and not table.paused),
+        health.followed(tables),
         key=lambda table: table.source,
     )
     by_source = {source: list(group) for source, group in groupby(active, key=lambda table: table.source)}
@@ -72,11 +72,11 @@ def _source_sensor(source: str, followed: Followed, job: str) -> dg.SensorDefini
         description=f"Requests the tables that changed in {source}, and what is downstream of them.",
     )
     def changes(context: dg.SensorEvaluationContext) -> Tick:
-        def look(memory: Memory) -> Tick:
+        def look(memory: Memory) -> dg.SensorResult:
             with ExitStack() as opened:
                 return _SourceTick(context, source, followed, opened).run(memory)
 
-        return alive(context, look)
+        return alive(context, followed, followed.tables[source], look)
 
     return changes
 
@@ -99,7 +99,7 @@ class _SourceTick:
             name: opened.enter_context(getattr(context.resources, name).target()) for name in sorted(names)
         }
 
-    def run(self, memory: Memory) -> Tick:
+    def run(self, memory: Memory) -> dg.SensorResult:
         board = self._followed.board
         look = self._look(self._source, memory)
         board.answered(self._source)
@@ -116,7 +116,7 @@ class _SourceTick:
                 return self._skip(look, "a run was requested in this moment")
             if run_id := self._in_flight():
                 return self._skip(look, f"run {run_id} is in flight")
-            held = {key for key, again in self._failed(look).items() if again > time.time()}
+            held = {key: held for key, held in self._failed(look).items() if held.again > time.time()}
             due = look.due(held)
             if due:
                 due |= self._due_elsewhere()
@@ -124,8 +124,7 @@ class _SourceTick:
                 return self._request(due, look)
         if not held:
             return self._skip(look, "nothing that was read of the log concerns a table")
-        waiting = ", ".join(sorted(key.to_user_string() for key in held))
-        return self._skip(look, f"{waiting}: tried again later, since the last run failed")
+        return self._skip(look, tried_again(self._instance, held))
 
     @property
     def _instance(self) -> dg.DagsterInstance:
@@ -152,7 +151,7 @@ class _SourceTick:
         reader = self._opened.enter_context(getattr(self._context.resources, source).source())
         return Look(self._followed.tables[source], reader, self._targets, memory)
 
-    def _failed(self, look: Look) -> dict[dg.AssetKey, float]:
+    def _failed(self, look: Look) -> dict[dg.AssetKey, Held]:
         return held_back(self._instance, sorted(self._followed.tables), look.last_runs)
 
     def _due_elsewhere(self) -> dict[Table, str]:
@@ -173,7 +172,7 @@ class _SourceTick:
                 self._context.log.info(f"{source} is left to its own sensor: {error}")
         return due
 
-    def _request(self, due: Mapping[Table, str], look: Look) -> Tick:
+    def _request(self, due: Mapping[Table, str], look: Look) -> dg.SensorResult:
         for table, reason in due.items():
             self._context.log.info(f"{table.qualified}: {reason}")
         keys = {asset_key(table) for table in due}
@@ -181,5 +180,5 @@ class _SourceTick:
         request = run_of(self._context, keys, tags)
         return dg.SensorResult([request], cursor=str(look.memory), asset_events=self._checked)
 
-    def _skip(self, look: Look, reason: str) -> Tick:
+    def _skip(self, look: Look, reason: str) -> dg.SensorResult:
         return dg.SensorResult(skip_reason=reason, cursor=str(look.memory), asset_events=self._checked)

@@ -12,7 +12,7 @@ from softcart_assets.dbt.specs import model_key
 from softcart_assets.dbt.stale import built_models, stale_models
 from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable, production_key
-from softcart_assets.requests import SOURCE_TAG, held_back, in_flight
+from softcart_assets.requests import SOURCE_TAG, held_back, in_flight, tried_again
 from softcart_assets.ticks import Followed, Tick, alive, run_of
 from sync.mirror.positions import behind_staging
 
@@ -37,7 +37,7 @@ def staging_sensor(
         description="Requests star, reports and production where they are behind the synced tables.",
     )
     def changes(context: dg.SensorEvaluationContext) -> Tick:
-        def look(memory: Memory) -> Tick:
+        def look(memory: Memory) -> dg.SensorResult:
             with (
                 context.resources.staging.connect() as staging,
                 context.resources.production.connect() as production,
@@ -49,7 +49,7 @@ def staging_sensor(
                 keys |= {production_key(name) for name in behind_staging(staging, production, names)}
             return _request_behind(context, keys, memory, followed)
 
-        return alive(context, look)
+        return alive(context, followed, (), look)
 
     return changes
 
@@ -59,7 +59,7 @@ def _request_behind(
     keys: Collection[dg.AssetKey],
     memory: Memory,
     followed: Followed,
-) -> Tick:
+) -> dg.SensorResult:
     cursor = str(memory)
     if not keys:
         return dg.SensorResult(skip_reason="production has what staging has", cursor=cursor)
@@ -70,7 +70,7 @@ def _request_behind(
         if run_id := in_flight(instance, request.asset_selection or (), followed.whole_jobs):
             return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
         held = held_back(instance, [STAGING], dict.fromkeys(keys))
-        if any(again > time.time() for again in held.values()):
-            return dg.SensorResult(skip_reason="tried again later, since the last run failed", cursor=cursor)
+        if held := {key: each for key, each in held.items() if each.again > time.time()}:
+            return dg.SensorResult(skip_reason=tried_again(instance, held), cursor=cursor)
         followed.requested(instance)
     return dg.SensorResult([request], cursor=cursor)

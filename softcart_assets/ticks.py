@@ -9,16 +9,23 @@ from dataclasses import dataclass, field, replace
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
+from softcart_assets import health, retention
 from softcart_assets.board import Board
+from softcart_assets.code import LoadedCode
 from softcart_assets.connections import KeptInstance
 from softcart_assets.dbt.warm import Keeper
 from softcart_assets.memory import Memory
+from softcart_assets.progress import LINES
 from softcart_assets.raw import asset_key
-from softcart_assets.retention import CHECK
 from sync.errors import SyncError
 from sync.spec import Table
 
-STILL_DOWN = "the system that an earlier tick names does not answer yet"
+RELOAD = (
+    "definitions changed: reload. What this sensor was loaded from is not what is on disk of {}: reload the"
+    " code location in the UI under Deployment, or restart the daemon and its code server"
+)
+# What the sensors report themselves, since it is about the time in which no run comes to a table.
+REPORTED_CHECKS = {retention.CHECK, health.CHECK}
 
 Tick = dg.SensorResult | dg.SkipReason
 
@@ -32,6 +39,7 @@ class Followed:
     whole_jobs: Collection[str]
     keeper: Keeper | None
     board: Board = field(default_factory=Board)
+    code: LoadedCode = field(default_factory=lambda: LoadedCode())
     instance: KeptInstance = field(default_factory=KeptInstance)
 
     @property
@@ -45,13 +53,23 @@ class Followed:
             self.keeper.keep()
 
 
-def alive(context: dg.SensorEvaluationContext, look: Callable[[Memory], Tick]) -> Tick:
-    """A tick that lives through a system that is down: that is said once, and it is asked less often."""
+def alive(
+    context: dg.SensorEvaluationContext,
+    followed: Followed,
+    tables: Sequence[Table],
+    look: Callable[[Memory], dg.SensorResult],
+) -> Tick:
+    """A tick that lives through a system that is down, which is asked less often then, and looks at nothing
+    with definitions that are not those of the runs any more. Each tick names what is in its way; where that
+    has changed, it is reported as a check of `tables` too."""
     memory = Memory.parse(context.cursor)
+    if changed := followed.code.changed():
+        reason = RELOAD.format(changed)
+        return _skip(reason, replace(memory, failures=0, again=0.0, obstacle=reason), memory, tables)
     wait = memory.again - time.time()
     if wait > 0:
-        return dg.SkipReason(f"a system did not answer an earlier tick; tried again in {wait:.0f} seconds")
-    fresh = replace(memory, failures=0, again=0.0)
+        return dg.SkipReason(f"{memory.obstacle}; asked again in {wait:.0f} seconds")
+    fresh = replace(memory, failures=0, again=0.0, obstacle="")
     try:
         try:
             tick = look(fresh)
@@ -60,24 +78,31 @@ def alive(context: dg.SensorEvaluationContext, look: Callable[[Memory], Tick]) -
                 raise
             tick = look(fresh)  # Dagster's storage was away since it was asked last
     except SyncError as error:
-        failed = str(memory.failed(time.time()))
-        if memory.failures:
-            return dg.SensorResult(skip_reason=STILL_DOWN, cursor=failed)
-        context.log.warning(str(error))
-        return dg.SensorResult(skip_reason=str(error), cursor=failed)
+        reason = " ".join(str(error).split())
+        if memory.obstacle != reason:
+            context.log.warning(reason)
+        return _skip(reason, memory.failed(time.time(), reason), memory, tables)
     if memory.failures:
         context.log.info(f"all systems answer again, after {memory.failures} ticks without an answer")
-    return tick
+    return tick._replace(asset_events=[*tick.asset_events, *health.changes(tables, memory.obstacle, "")])
+
+
+def _skip(reason: str, memory: Memory, before: Memory, tables: Sequence[Table]) -> dg.SensorResult:
+    reported = health.changes(tables, before.obstacle, reason)
+    return dg.SensorResult(skip_reason=reason, cursor=str(memory), asset_events=reported)
 
 
 def run_of(
     context: dg.SensorEvaluationContext, keys: Iterable[dg.AssetKey], tags: Mapping[str, str]
 ) -> dg.RunRequest:
-    """A run of these assets and all that is downstream of them; the log's retention the sensors report."""
+    """A run of these assets and all that is downstream of them, without the checks that sensors report."""
     assert context.repository_def is not None
     graph = context.repository_def.asset_graph
     selection = dg.AssetSelection.assets(*keys).downstream() - dg.AssetSelection.groups("exports")
-    checks = sorted(key for key in selection.resolve_checks(graph) if key.name != CHECK)
+    checks = sorted(key for key in selection.resolve_checks(graph) if key.name not in REPORTED_CHECKS)
     return dg.RunRequest(
-        asset_selection=sorted(selection.resolve(graph)), asset_check_keys=checks, tags=dict(tags)
+        asset_selection=sorted(selection.resolve(graph)),
+        asset_check_keys=checks,
+        tags=dict(tags),
+        run_config=LINES,
     )

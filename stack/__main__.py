@@ -127,6 +127,10 @@ def _execute(cluster: Cluster, job: str) -> None:
 def ui(context: click.Context) -> None:
     """Serve Dagster's UI and daemon until Ctrl-C."""
     _enter(context.obj)
+    from stack.reachable import STORAGE, broken  # noqa: PLC0415  (likewise)
+
+    if cause := broken({STORAGE}, say).get(STORAGE):
+        raise StackError(cause)
     context.exit(serve(context.obj, say))
 
 

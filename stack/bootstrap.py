@@ -13,8 +13,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 from stack.home import CLONE, Home, StackError
 from stack.machine import which
@@ -24,6 +28,7 @@ LOCK = CLONE / "requirements.lock"
 SETUP_LOCK = CLONE / "stack" / "setup.lock"  # uv, and what builds a source archive
 OLDEST, TOO_NEW = (3, 11), (3, 14)
 OLDEST_UV = (0, 13)
+GOES_ON_SECONDS = 15
 
 
 def main() -> int:
@@ -45,13 +50,40 @@ def set_up(home: Path) -> None:
     venv, toolbox = home / "venv", Toolbox(home)
     groups = [group for group in wanted_groups() if not toolbox.has(group)]
     with ThreadPoolExecutor(1) as pool:
-        fetched = pool.submit(toolbox.ensure, *groups)
+        fetched = pool.submit(fetch, toolbox, groups)
         if stamp(venv) != read_stamp(venv):
             say(f"Setting up {home}; the first time downloads about 800 MB")
             install(home, venv)
         if groups and not fetched.done():
-            say(f"Fetching the packages of {' and '.join(groups)}")
+            say("… waiting for these packages")
         fetched.result()
+
+
+def fetch(toolbox: Toolbox, groups: list[str]) -> None:
+    """Fetch the packages of these groups, while the environment is made."""
+    if groups:
+        with step(f"fetching Debian's or Ubuntu's packages of {', '.join(groups)}"):
+            toolbox.ensure(*groups)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say that something begins, now and then that it goes on, and how long it took."""
+    say(f"… {what}")
+    began, ended = time.monotonic(), Event()
+
+    def go_on() -> None:
+        while not ended.wait(GOES_ON_SECONDS):
+            say(f"… still {what}, for {time.monotonic() - began:.0f} s")
+
+    goes_on = Thread(target=go_on, daemon=True)
+    if not sys.stderr.isatty():  # on a terminal uv shows itself how far it is
+        goes_on.start()
+    try:
+        yield
+    finally:
+        ended.set()
+    say(f"… done in {time.monotonic() - began:.0f} s: {what}")
 
 
 def wanted_groups() -> list[str]:
@@ -81,18 +113,21 @@ def install(home: Path, venv: Path) -> None:
     uv, environment = find_uv(home, python), uv_environment(home, python)
     recorded, actual = read_stamp(venv).split(" ")[1:], stamp(venv).split(" ")[1:]
     if recorded != actual:  # never finished, or its interpreter is gone
-        subprocess.run(
-            [str(uv), "venv", "--quiet", "--clear", "--no-project", "--python", python, str(venv)],
-            env=environment,
-            check=True,
-        )
+        with step(f"making a Python environment with {python}"):
+            subprocess.run(
+                [str(uv), "venv", "--quiet", "--clear", "--no-project", "--python", python, str(venv)],
+                env=environment,
+                check=True,
+            )
     (venv / "softcart-stamp").unlink(missing_ok=True)
     target = ["--python", str(venv / "bin" / "python")]
     pinned = ["--require-hashes", "--build-constraints", str(SETUP_LOCK), str(LOCK)]
     calm = [] if sys.stderr.isatty() else ["--quiet"]
     # Where Python may not keep what it compiled, every process would take twice as long to import Dagster.
     sync = [str(uv), "pip", "sync", "--compile-bytecode"]
-    subprocess.run([*sync, *calm, *target, *pinned], env=environment, check=True)
+    number = len(re.findall(r"^[\w.-]+==", LOCK.read_text(), re.MULTILINE))
+    with step(f"installing {number} Python packages"):
+        subprocess.run([*sync, *calm, *target, *pinned], env=environment, check=True)
     (venv / "softcart-stamp").write_text(stamp(venv))
 
 
@@ -137,11 +172,12 @@ def find_uv(home: Path, python: str) -> Path:
         shutil.rmtree(beside, ignore_errors=True)
         calm = ["--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
         pinned = ["--require-hashes", "--no-deps", "-r", str(SETUP_LOCK)]
-        subprocess.run(
-            [*pip(home, python), "install", *calm, "--target", str(beside), *pinned],
-            env=pip_environment(),
-            check=True,
-        )
+        with step("fetching uv, which installs the rest"):
+            subprocess.run(
+                [*pip(home, python), "install", *calm, "--target", str(beside), *pinned],
+                env=pip_environment(),
+                check=True,
+            )
         shutil.rmtree(own, ignore_errors=True)
         beside.rename(own)
     return own / "bin" / "uv"

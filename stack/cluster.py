@@ -19,6 +19,7 @@ from stack.packages import Toolbox
 from stack.ports import Ports
 from stack.postgres import PostgreSQL
 from stack.server import NotReady, Say, Server
+from stack.shop import add_missing_columns
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Cluster:
             for started in [pool.submit(server.start, self.ports, say) for server in servers]:
                 started.result()
             make_tables(self.urls()["SOFTCART_DAGSTER_URL"], say)
+            if any(isinstance(server, MariaDB) for server in servers):
+                add_missing_columns(self.urls()["SOFTCART_MYSQL_ADMIN_URL"], say)
 
     def down(self, say: Say) -> None:
         """Stop every server of this home."""

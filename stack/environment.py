@@ -48,10 +48,17 @@ def users_own(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
     """The URLs that the user set, as opposed to ours that ``make env`` left in a shell."""
     ours = set(home.passwords.values())
     set_by_anyone = {name: url for name in sorted(NAMES) if (url := environment.get(name))}
-    own = {name: url for name, url in set_by_anyone.items() if urlsplit(url).password not in ours}
+    own = {name: url for name, url in set_by_anyone.items() if _password(url) not in ours}
     if dagster := own.get("SOFTCART_DAGSTER_URL"):  # SQLAlchemy knows no other name
         own["SOFTCART_DAGSTER_URL"] = dagster.replace("postgres://", "postgresql://", 1)
     return own
+
+
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:  # it is no URL; who connects to it says so
+        return None
 
 
 def foreign(home: Home, environment: Mapping[str, str]) -> set[str]:

@@ -3,7 +3,9 @@
 import os
 import time
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -13,18 +15,16 @@ from rich.table import Table
 from demo import generate
 from softcart_assets.build import build_defs
 from softcart_assets.connections import keep_connections
-from softcart_assets.progress import check_line, failure_reason, is_failed_check
+from softcart_assets.progress import LINES, check_line, failure_reason, is_failed_check
+from stack.reachable import STORAGE, VARIABLES, broken
 from sync.connections import connect_postgresql
-from sync.urls import parse
+from sync.errors import SyncError
+from sync.urls import DatabaseUrl, parse
 
 STAGES = ("landing", "raw", "star", "reports", "production", "exports")
 NAMED = 3  # assets of a stage that did not run, above which their number has to do
-URLS = {
-    "MySQL": "SOFTCART_MYSQL_URL",
-    "MongoDB": "SOFTCART_MONGO_URL",
-    "staging": "SOFTCART_STAGING_URL",
-    "production": "SOFTCART_PRODUCTION_URL",
-}
+SYSTEMS = {"mysql": "MySQL", "mongodb": "MongoDB", "staging": "staging", "production": "production"}
+HAS_QUARANTINE = "SELECT to_regclass('quarantine.rejected_rows') IS NOT NULL"
 QUARANTINED = """
     SELECT table_name, count(*) FROM quarantine.rejected_rows GROUP BY 1 ORDER BY 1
 """
@@ -33,27 +33,47 @@ QUARANTINED = """
 def run_job(name: str, console: Console) -> bool:
     """Execute the job in this process; True when every asset and every blocking check passed.
 
-    The URLs of all systems and DAGSTER_HOME are taken from the environment.
+    The URLs of all systems and DAGSTER_HOME are taken from the environment. What a system is needed for that
+    cannot be worked with is left out, with all that is behind it.
     """
     started = time.monotonic()
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
+    causes = broken(needed(definitions, job), partial(_print, console))
+    result = execute(job, workable(definitions, job, causes) if causes else None)
+    events = result.all_events if result else []
+    failed = [*causes.values(), *(failures(result) if result else [])]
+    if failed and (left_out := not_run(definitions, job, events)):
+        failed.append(f"not run because of it: {left_out}")
+    summarize(definitions, events, console)
+    show_quarantine(console, failed)
+    show_places(console)
+    seconds = time.monotonic() - started
+    if result and result.success and not failed:
+        console.print(f"\n[bold]{name} succeeded[/] in {seconds:.1f} s; the servers stay up (make down)")
+        return True
+    console.print(f"\n[bold red]{name} failed[/] after {seconds:.1f} s:")
+    for line in failed:
+        _print(console, f"  {line}")
+    return False
+
+
+def execute(job: dg.JobDefinition, keys: Collection[dg.AssetKey] | None) -> dg.ExecuteInProcessResult | None:
+    """Execute the job, or these of its assets; None where there is none to execute."""
+    if keys is not None and not keys:
+        return None
     instance = dg.DagsterInstance.get()
     keep_connections(instance)
-    result = job.execute_in_process(
+    return job.execute_in_process(
         instance=instance,
-        run_config={"loggers": {"progress": {}}},
+        run_config=LINES,
+        asset_selection=None if keys is None else sorted(keys),
         raise_on_error=False,
     )
-    summarize(definitions, result, console)
-    seconds = time.monotonic() - started
-    if result.success:
-        console.print(f"\n[bold]{name} succeeded[/] in {seconds:.1f} s; the servers stay up (make down)")
-    else:
-        console.print(f"\n[bold red]{name} failed[/] after {seconds:.1f} s:")
-        for line in failures(definitions, result):
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-    return result.success
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def demo_landing(folder: Path) -> Path:
@@ -65,34 +85,32 @@ def demo_landing(folder: Path) -> Path:
     return folder
 
 
-def failures(definitions: dg.Definitions, result: dg.ExecuteInProcessResult) -> list[str]:
-    """What failed and why, then what was not run because of it; one line each."""
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What failed and why, one line a cause."""
     checks = [
         check_line(check)
         for check in result.get_asset_check_evaluations()
         if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR
     ]
-    steps = [
-        f"{event.step_key}: {failure_reason(event)}"
-        for event in result.all_events
-        if event.is_step_failure and not is_failed_check(event)
-    ]
-    left_out = not_run(definitions, result)
-    return [*checks, *steps, *([f"not run because of it: {left_out}"] if left_out else [])]
+    steps: defaultdict[str, list[str]] = defaultdict(list)
+    for event in result.all_events:
+        if event.is_step_failure and not is_failed_check(event):
+            steps[failure_reason(event)].append(str(event.step_key))
+    return [*checks, *(f"{', '.join(names)}: {reason}" for reason, names in steps.items())]
 
 
-def not_run(definitions: dg.Definitions, result: dg.ExecuteInProcessResult) -> str:
+def not_run(definitions: dg.Definitions, job: dg.JobDefinition, events: Sequence[dg.DagsterEvent]) -> str:
     """The job's assets that no step came to: by name where a stage has few of them, else their number."""
     graph = definitions.resolve_asset_graph()
-    done_keys = {event.asset_key for event in result.all_events if event.is_step_materialization}
+    done_keys = {event.asset_key for event in events if event.is_step_materialization}
     # A step that failed by itself has said what became of its assets.
     done = {
         event.step_key
-        for event in result.all_events
+        for event in events
         if event.is_step_success or (event.is_step_failure and not is_failed_check(event))
     }
     missing: defaultdict[str, list[str]] = defaultdict(list)
-    for key in sorted(result.job_def.asset_layer.selected_asset_keys - done_keys):
+    for key in sorted(job.asset_layer.selected_asset_keys - done_keys):
         node = graph.get(key)
         if node.is_executable and node.assets_def.op.name not in done:
             missing[node.group_name].append(key.to_user_string())
@@ -103,12 +121,32 @@ def not_run(definitions: dg.Definitions, result: dg.ExecuteInProcessResult) -> s
     )
 
 
-def summarize(definitions: dg.Definitions, result: dg.ExecuteInProcessResult, console: Console) -> None:
-    """Rows by stage, quarantined rows, and where everything is."""
+def needed(definitions: dg.Definitions, job: dg.JobDefinition) -> set[str]:
+    """The systems that the job's steps work with, and Dagster's storage."""
+    graph = definitions.resolve_asset_graph()
+    nodes = [graph.get(key) for key in job.asset_layer.selected_asset_keys]
+    resources = [node.assets_def.required_resource_keys for node in nodes if node.is_executable]
+    return {STORAGE}.union(*resources)
+
+
+def workable(definitions: dg.Definitions, job: dg.JobDefinition, causes: Collection[str]) -> set[dg.AssetKey]:
+    """The job's assets that neither need the systems named in `causes` nor are behind any that do."""
+    if STORAGE in causes:
+        return set()
+    graph = definitions.resolve_asset_graph()
+    selected = {key for key in job.asset_layer.selected_asset_keys if graph.get(key).is_executable}
+    lost = {
+        key for key in selected if not graph.get(key).assets_def.required_resource_keys.isdisjoint(causes)
+    }
+    return selected - dg.AssetSelection.assets(*lost).downstream().resolve(graph)
+
+
+def summarize(definitions: dg.Definitions, events: Sequence[dg.DagsterEvent], console: Console) -> None:
+    """Rows by stage."""
     graph = definitions.resolve_asset_graph()
     rows: defaultdict[str, int] = defaultdict(int)
     assets: defaultdict[str, int] = defaultdict(int)
-    for event in result.all_events:
+    for event in events:
         if event.is_step_materialization:
             materialization = event.step_materialization_data.materialization
             stage = graph.get(materialization.asset_key).group_name
@@ -119,27 +157,51 @@ def summarize(definitions: dg.Definitions, result: dg.ExecuteInProcessResult, co
     for heading in ("stage", "assets", "rows"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     for stage in STAGES:
-        if assets[stage]:
+        if stage in assets:
             table.add_row(stage, f"{assets[stage]}", f"{rows[stage]:,}")
     console.print()
-    console.print(table)
-    console.print()
-    for label, count in quarantined().items():
-        console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
-    for label, variable in URLS.items():
-        console.print(f"{label:<11} {parse(os.environ[variable])}", highlight=False)
+    if table.row_count:
+        console.print(table)
+        console.print()
+
+
+def url_of(name: str) -> DatabaseUrl | None:
+    """Where a system is; None where its variable holds no URL, which was said by then."""
+    try:
+        return parse(os.environ[VARIABLES[name]])
+    except (SyncError, ValueError):
+        return None
+
+
+def show_quarantine(console: Console, failed: Sequence[str]) -> None:
+    """Rows in quarantine, in staging and production, by table; what `failed` names is not asked."""
+    for name in ("staging", "production"):
+        url = url_of(name)
+        if url is None or any(str(url) in line for line in failed):
+            continue
+        try:
+            for table, count in quarantined(url).items():
+                label = f"{table} (quarantine.rejected_rows in {name})"
+                console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
+        except SyncError as error:
+            _print(console, f"what is in quarantine in {name} cannot be said: {error}")
+
+
+def quarantined(url: DatabaseUrl) -> dict[str, int]:
+    """Rows in quarantine in a database, by table."""
+    with closing(connect_postgresql(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(HAS_QUARANTINE)
+        if cursor.fetchone() != (True,):
+            return {}
+        cursor.execute(QUARANTINED)
+        return dict(cursor.fetchall())
+
+
+def show_places(console: Console) -> None:
+    """Where everything is."""
+    for name, label in SYSTEMS.items():
+        if url := url_of(name):
+            console.print(f"{label:<11} {url}", highlight=False)
     exports = Path(os.environ.get("SOFTCART_EXPORTS", "exports")).resolve()
     console.print(f"{'exports':<11} {exports}", highlight=False)
     console.print("make env prints the URLs with their passwords; make ui opens Dagster.", style="dim")
-
-
-def quarantined() -> dict[str, int]:
-    """Rows in quarantine, in staging and production, by table."""
-    found: dict[str, int] = {}
-    for name in ("staging", "production"):
-        url = os.environ[URLS[name]]
-        with closing(connect_postgresql(url)) as connection, connection.cursor() as cursor:
-            cursor.execute(QUARANTINED)
-            where = f"quarantine.rejected_rows in {name}"
-            found |= {f"{table_name} ({where})": count for table_name, count in cursor}
-    return found

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import psutil
@@ -24,9 +25,10 @@ from stack.cluster import Cluster
 from stack.home import CLONE, StackError
 from stack.ports import is_free
 from stack.server import Say
+from stack.ui_output import UiOutput
 
 PR_SET_PDEATHSIG = 1
-GRACE_SECONDS = 20
+GRACE_SECONDS, LAST_SECONDS = 6, 2  # for all to end in good order, and for what has not
 LOOK_SECONDS = 2
 # After a reload the new process with the definitions is there before the old one ends.
 LOST_SECONDS = 10
@@ -58,37 +60,47 @@ def _serve(cluster: Cluster, say: Say) -> int:
     if "MAKELEVEL" in os.environ:
         _end_with_parent()
     say(f"Dagster's UI is at http://127.0.0.1:{port} in a moment; Ctrl-C ends it, the servers stay up")
-    process = _start(port)
+    output = UiOutput(cluster.home.logs / "ui.log", say)
+    say(f"below are the lines of runs, and what goes wrong; all that Dagster says is in {output.log}")
+    process = _start(port, output)
     try:
         while (code := _watched(process)) is None:
             say(
                 "the process with the definitions has ended, which Dagster waits for in vain: all starts anew"
             )
             process.send_signal(signal.SIGINT)
-            _end(process)
-            process = _start(port)
+            _end(process, say)
+            process = _start(port, output)
         return code
     except KeyboardInterrupt:
+        say("ending Dagster's UI, its daemon and what they run; this takes some seconds")
         process.send_signal(signal.SIGINT)
         return 0
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _end(process)
+        _end(process, say)
 
 
-def _start(port: int) -> subprocess.Popen[bytes]:
+def _start(port: int, output: UiOutput) -> subprocess.Popen[str]:
     quiet = ["-W", "ignore:Function `dev_command` is superseded"]
     listen = ["-h", "127.0.0.1", "-p", str(port)]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, *quiet, "-m", "dagster", "dev", *listen, "-w", "workspace.yaml"],
         cwd=CLONE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
         start_new_session=True,
         preexec_fn=_prepare_child,
     )
+    assert process.stdout
+    output.follow(process.stdout)
+    return process
 
 
-def _watched(leader: subprocess.Popen[bytes]) -> int | None:
+def _watched(leader: subprocess.Popen[str]) -> int | None:
     """The exit code of ``dagster dev``, once it has ended; None once the process has that loads definitions,
     as when the kernel killed it for its memory: no sensor is evaluated from then on."""
     seen_at = math.inf
@@ -101,11 +113,11 @@ def _watched(leader: subprocess.Popen[bytes]) -> int | None:
             return None
 
 
-def _loads_definitions(leader: subprocess.Popen[bytes]) -> bool:
+def _loads_definitions(leader: subprocess.Popen[str]) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(leader.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if process.cmdline()[3:5] == ["api", "grpc"]:
+                if _does(process, "grpc"):
                     return True
     return False
 
@@ -124,16 +136,48 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _end(leader: subprocess.Popen[bytes]) -> None:
-    """Let ``dagster dev`` end its services in good order, then end what is left of its session."""
+def _does(process: psutil.Process, command: str) -> bool:
+    """Whether it is one of Dagster's own: `grpc` loads definitions, `execute_run` executes a run."""
+    return process.cmdline()[3:5] == ["api", command]
+
+
+def _end(leader: subprocess.Popen[str], say: Say) -> None:
+    """Let ``dagster dev`` end its services in good order, then end what is left of its session.
+
+    A run is told first, and gets time to write down how it ended; one that does not is marked as failed when
+    this begins again. What serves definitions has nothing to write, and would wait for clients that are gone.
+    """
+    everything = _session(leader.pid)
+    runs = [process for process in everything if _is_run(process)]
+    if runs:
+        say(f"runs that are stopped in flight: {len(runs)}; the next ones do what is left undone")
+    _signal(runs, psutil.Process.terminate)
+    began = time.monotonic()
     with contextlib.suppress(subprocess.TimeoutExpired):
         leader.wait(GRACE_SECONDS)
-    left = [process for process in psutil.process_iter() if _session_of(process) == leader.pid]
-    for end in (psutil.Process.terminate, psutil.Process.kill):
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                end(process)
-        _, left = psutil.wait_procs(left, timeout=GRACE_SECONDS)
+    psutil.wait_procs(runs, timeout=max(0.0, began + GRACE_SECONDS - time.monotonic()))
+    left = _session(leader.pid)
+    _signal(left, psutil.Process.terminate)
+    _, left = psutil.wait_procs(left, timeout=LAST_SECONDS)
+    _signal(left, psutil.Process.kill)
+    leader.wait()
+    psutil.wait_procs(left, timeout=GRACE_SECONDS)
+
+
+def _session(number: int) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _session_of(process) == number]
+
+
+def _is_run(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return _does(process, "execute_run")
+    return False
+
+
+def _signal(processes: list[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            send(process)
 
 
 def _session_of(process: psutil.Process) -> int | None:

@@ -9,11 +9,23 @@ import dagster as dg
 import pytest
 
 from softcart_assets.build import build_defs
+from softcart_assets.raw import asset_key, source_key
+from softcart_assets.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("pyspark", "ibm_db", "dbt", "pandas", "sqlglot", "psutil")
 GROUPS = {"landing", "raw", "star", "reports", "production", "exports"}
 SPECS = sorted(build_defs().resolve_all_asset_specs(), key=lambda spec: spec.key)
+# What the declarations leave to the source is known once it was read, and not described.
+TO_BE_READ = {key(table) for table in TABLES if not table.columns for key in (asset_key, source_key)}
+DECLARED = [spec for spec in SPECS if spec.key not in TO_BE_READ]
+UNDESCRIBED = {
+    (key(table), name)
+    for table in TABLES
+    for column in table.columns
+    if not column.description
+    for key, name in ((asset_key, column.name), (source_key, column.source_name))
+}
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key.to_user_string())
@@ -26,19 +38,20 @@ def test_every_asset_says_what_it_is_and_whose(spec: dg.AssetSpec) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    [spec for spec in SPECS if spec.group_name != "exports"],
+    [spec for spec in DECLARED if spec.group_name != "exports"],
     ids=lambda spec: spec.key.to_user_string(),
 )
 def test_every_table_shows_its_name_and_its_described_columns(spec: dg.AssetSpec) -> None:
     assert spec.metadata["dagster/table_name"]
     schema = spec.metadata["dagster/column_schema"]
     assert schema.columns
-    assert [column.name for column in schema.columns if not column.description] == []
+    undescribed = {(spec.key, column.name) for column in schema.columns if not column.description}
+    assert undescribed <= UNDESCRIBED
 
 
 @pytest.mark.parametrize(
     "spec",
-    [spec for spec in SPECS if spec.group_name in {"raw", "star", "reports", "production"} and spec.deps],
+    [spec for spec in DECLARED if spec.group_name in {"raw", "star", "reports", "production"} and spec.deps],
     ids=lambda spec: spec.key.to_user_string(),
 )
 def test_every_derived_table_shows_where_its_columns_come_from(spec: dg.AssetSpec) -> None:

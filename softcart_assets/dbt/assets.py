@@ -15,7 +15,7 @@ from softcart_assets.dbt.events import Event, run
 from softcart_assets.dbt.graph import Model, Project, load_project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
 from softcart_assets.dbt.specs import OP, asset_key, asset_spec, check_spec, model_key
-from softcart_assets.failures import failure
+from softcart_assets.failures import failure, names_findings
 from sync.errors import SyncError
 from sync.state import lease, prepare
 
@@ -49,6 +49,7 @@ def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
         can_subset=True,
         pool="staging",
     )
+    @names_findings
     def dbt(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Event]:
         models = [model for model in project.models if model_key(model) in context.selected_asset_keys]
         tests = [

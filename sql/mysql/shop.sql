@@ -1,5 +1,6 @@
 -- The shop's own tables. Money is exact, and the server keeps created_at and updated_at: as TIMESTAMP, since a
--- DATETIME would show one hour twice when the clocks go back. The platform only ever adds what is missing.
+-- DATETIME would show one hour twice when the clocks go back. Landing makes the tables that are missing, and
+-- `make up` adds to those of the local server the columns that they lack.
 
 CREATE TABLE IF NOT EXISTS sales_data (
     rowid BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
+from softcart_assets import health
 from softcart_assets.build import resources
 from softcart_assets.dbt.graph import Project
 from softcart_assets.raw import asset_key, build_raw_assets
@@ -30,11 +31,10 @@ def definitions(tables: Sequence[Table]) -> dg.Definitions:
         for key in sorted(context.selected_asset_keys):
             yield dg.MaterializeResult(key)
 
-    checks = build_retention_checks(tables)
+    checks = [*build_retention_checks(tables), *health.build_health_checks(tables)]
     log_checks = dg.AssetSelection.checks(*check_keys(tables))
-    job = dg.define_asset_job(
-        "sync", dg.AssetSelection.all() - log_checks, executor_def=dg.in_process_executor
-    )
+    reported = log_checks | dg.AssetSelection.checks(*health.check_keys(tables))
+    job = dg.define_asset_job("sync", dg.AssetSelection.all() - reported, executor_def=dg.in_process_executor)
     return dg.Definitions(
         assets=[*build_raw_assets(tables, seeds=[]), others],
         asset_checks=checks,

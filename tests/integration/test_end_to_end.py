@@ -22,7 +22,9 @@ import pytest
 from pymongo.database import Database
 
 from demo import generate
+from stack.cluster import Cluster
 from sync.connections import connect_postgresql
+from tests.integration.declared import make_declared
 from tests.integration.recount import read_sales, total
 
 ROOT = Path(__file__).parents[2]
@@ -88,10 +90,13 @@ class Platform:
 
 
 @pytest.fixture
-def graph(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+def graph(
+    platform: dict[str, str], stack: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
     landing, exports, home = tmp_path / "landing", tmp_path / "exports", tmp_path / "dagster"
     generate(landing, seed=7, size=400)
     distort(landing, random.Random(7))
+    make_declared(stack, platform["SOFTCART_MONGO_ADMIN_URL"])
     home.mkdir()
     (home / "dagster.yaml").symlink_to(ROOT / "deploy" / "dagster.yaml")
     monkeypatch.setenv("DAGSTER_HOME", str(home))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from softcart_assets.progress import ProgressHandler
-from stack.run import failures
+from stack.run import failures, not_run
 
 DIMENSION, FACT = dg.AssetKey(["star", "dim_customer"]), dg.AssetKey(["star", "fact_sales"])
 
@@ -79,14 +79,15 @@ def execute(*assets: dg.AssetsDefinition) -> tuple[list[str], list[str]]:
     result = definitions.resolve_job_def("everything").execute_in_process(
         run_config={"loggers": {"lines": {}}}, raise_on_error=False
     )
-    return failures(definitions, result), stream.getvalue().splitlines()
+    left_out = not_run(definitions, definitions.resolve_job_def("everything"), result.all_events)
+    return [*failures(result), left_out], stream.getvalue().splitlines()
 
 
 def test_a_failed_check_says_what_it_found_and_what_was_not_run_for_it() -> None:
     at_the_end, meanwhile = execute(customers, star, production, export)
     assert at_the_end == [
         "star/dim_customer customers_are_current: 2 rows: member 7",
-        "not run because of it: star/fact_sales, 4 of production, exports/report",
+        "star/fact_sales, 4 of production, exports/report",
     ]
     assert [line for line in meanwhile if "rows" not in line or "FAILED" in line] == [
         "  FAILED: star/dim_customer customers_are_current: 2 rows: member 7",
@@ -98,8 +99,8 @@ def test_a_failed_check_says_what_it_found_and_what_was_not_run_for_it() -> None
 
 def test_a_failed_step_says_why_in_one_line() -> None:
     at_the_end, _meanwhile = execute(customers, broken)
-    assert at_the_end == ["landing__file: no such file: sales.csv"]
+    assert at_the_end == ["landing__file: no such file: sales.csv", ""]
 
 
 def test_nothing_failed_where_all_was_run() -> None:
-    assert execute(customers)[0] == []
+    assert execute(customers)[0] == [""]

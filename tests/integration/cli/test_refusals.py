@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import MySQLUrls
 from tests.integration.cli.command import TO, Command, Shop, execute
+from tests.integration.cli.no_tls import without_tls
 from tests.integration.sync_support import query
 
 
@@ -42,7 +43,6 @@ def test_a_wrong_password_is_said_to_be_one(command: Command, urls: dict[str, st
 @pytest.mark.parametrize(
     ("variable", "table", "option", "way_out"),
     [
-        ("SHOP", "shop.sales_data", "ssl_mode=required", "let the server offer TLS"),
         ("SHOP", "shop.sales_data", "ssl_ca=/none.pem", "check ssl_ca, ssl_cert and ssl_key"),
         ("CATALOG", "catalog.x", "tls=true&serverSelectionTimeoutMS=500", "SSL handshake failed"),
     ],
@@ -51,6 +51,15 @@ def test_tls_that_cannot_be_had_is_said(
     command: Command, sales: Shop, variable: str, table: str, option: str, way_out: str
 ) -> None:
     assert way_out in refusal(command, with_option(command.variables[variable], option), table)
+
+
+def test_tls_that_the_source_does_not_offer_is_said(command: Command, sales: Shop) -> None:
+    port = urlsplit(command.variables["SHOP"]).port
+    assert port
+    with without_tls(port) as other:
+        source = command.variables["SHOP"].replace(f":{port}/", f":{other}/")
+        said = refusal(command, with_option(source, "ssl_mode=required"), "shop.sales_data")
+    assert "let the server offer TLS" in said
 
 
 def test_a_certificate_that_is_not_trusted_is_said_to_need_its_ca(

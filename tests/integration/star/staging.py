@@ -31,12 +31,13 @@ LANDED = {
     "dim_country": "countryid bigint, country text",
     "fact_sales": "orderid bigint, dateid bigint, countryid bigint, categoryid bigint, amount numeric(14,2)",
 }
+# No model can name a column of a table that leaves its columns to the source.
+DECLARED = [table for table in (*SHOP, *CATALOG) if table.columns]
 SYNCED = {
-    table.name: ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
-    for table in (*SHOP, *CATALOG)
+    table.name: ", ".join(f'"{column.name}" {column.type}' for column in table.columns) for table in DECLARED
 }
 COLUMNS = {**LANDED, **SYNCED}
-WITH_HISTORY = {table.name for table in (*SHOP, *CATALOG) if table.history}
+WITH_HISTORY = {table.name for table in DECLARED if table.history}
 KEYS = {name: columns.split()[0].strip('"') for name, columns in COLUMNS.items()}
 
 STAR = ("dim_date", "dim_category", "dim_country", "dim_product", "dim_customer", "fact_sales")

@@ -27,6 +27,7 @@ GROUPS = {
     "sales_rollup": [["year", "country"], ["year"], []],
     "sales_cube": [["year", "country"], ["year"], ["country"], []],
 }
+# A report that has no groups here is one that a user added: its file has what its table has.
 
 
 def fill(warehouse: Staging, chance: random.Random) -> pd.DataFrame:
@@ -103,7 +104,13 @@ def test_every_report_equals_a_recount(warehouse: Staging, tmp_path: Path) -> No
     for report in staging_reports(load_project()):
         export_report(warehouse.connection, report, tmp_path)
         with (tmp_path / f"{report.name}.csv").open(newline="") as file:
-            assert list(csv.DictReader(file)) == recount(sales, report.name), report.name
+            rows = list(csv.DictReader(file))
+        if report.name in GROUPS:
+            assert rows == recount(sales, report.name), report.name
+        else:
+            table = f"{report.schema}.{report.name}"
+            assert len(rows) == warehouse.value(f"SELECT count(*) FROM {table} WHERE NOT _deleted")
+            assert all(list(row) == [column.name for column in report.columns] for row in rows)
 
 
 def test_a_report_follows_its_sales_and_keeps_what_did_not_change(warehouse: Staging) -> None:

@@ -1,0 +1,77 @@
+"""Which of the systems that a job works with can be worked with, asked before anything is begun.
+
+What is known to be broken is said once and left alone: a job that would find out step by step says it again
+and again, and each time waits for an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from softcart_assets.failures import MAX_RETRIES, SECONDS_TO_WAIT
+from stack.server import Say
+from sync.connections import connect_mongodb, connect_mysql, connect_postgresql
+from sync.errors import SyncError, TransientError
+from sync.urls import parse
+
+# The variable that names each system; the keys are those of Dagster's resources, and its own storage.
+STORAGE = "storage"
+VARIABLES = {
+    "mysql": "SOFTCART_MYSQL_URL",
+    "mongodb": "SOFTCART_MONGO_URL",
+    "staging": "SOFTCART_STAGING_URL",
+    "production": "SOFTCART_PRODUCTION_URL",
+    STORAGE: "SOFTCART_DAGSTER_URL",
+}
+LANDING = "SOFTCART_LANDING"
+OPEN: dict[str, Callable[[str], Any]] = {
+    "mysql": connect_mysql,
+    "mongodb": connect_mongodb,
+    "postgresql": connect_postgresql,
+}
+
+
+def broken(names: Collection[str], say: Say) -> dict[str, str]:
+    """Of the systems `names`, those that can't be worked with, each with the cause and the way out in a line.
+
+    One that is away is asked again for as long as a step would ask it, which is said.
+    """
+    causes: dict[str, str] = {}
+    asked = [name for name in VARIABLES if name in names and VARIABLES[name] in os.environ]
+    for attempt in range(MAX_RETRIES + 1):
+        with ThreadPoolExecutor(len(VARIABLES)) as pool:
+            answers = dict(zip(asked, pool.map(_refusal, asked), strict=True))
+        for name, error in answers.items():
+            if error:
+                causes[name] = f"{VARIABLES[name]}: {' '.join(str(error).split())}"
+            else:
+                causes.pop(name, None)
+        asked = [name for name, error in answers.items() if isinstance(error, TransientError)]
+        if not asked or attempt == MAX_RETRIES:
+            break
+        for name in asked if attempt == 0 else ():
+            say(f"{causes[name]}; asked again for {MAX_RETRIES * SECONDS_TO_WAIT} s")
+        time.sleep(SECONDS_TO_WAIT)
+    for name in asked:
+        causes[name] += f"; start that server, or name another one in {VARIABLES[name]}"
+    if "landing" in names and (folder := os.environ.get(LANDING)) and not Path(folder).is_dir():
+        causes["landing"] = f"{LANDING}: there is no folder {folder}; make it, or name another one there"
+    return causes
+
+
+def _refusal(name: str) -> SyncError | None:
+    """Why the system does not let us in; None where it does, or where its steps alone know how to ask it."""
+    url = os.environ[VARIABLES[name]]
+    try:
+        if connect := OPEN.get(parse(url).system):
+            connect(url).close()
+    except SyncError as error:
+        return error
+    except ValueError as error:  # urllib's, of an address in brackets that is none
+        return SyncError(f"it is no URL: {error}")
+    return None
