@@ -105,8 +105,8 @@ class Snapshot(Protocol):
     def positions(self, tables: Sequence[TableName]) -> dict[TableName, StagingPosition]:
         """Where staging's tables stand."""
 
-    def copy(self, rows: Selection, sink: BinaryIO) -> None:
-        """Write rows into a file as lines of PostgreSQL's COPY text."""
+    def copy(self, rows: Selection, sink: BinaryIO) -> int:
+        """Write rows into a file as lines of PostgreSQL's COPY text; returns their number."""
 
     def chunks(self, rows: Selection) -> Iterator[Sequence[Row]]:
         """Rows in portions."""

@@ -131,23 +131,23 @@ def copy_from(snapshot: Snapshot, rows: Selection, target: Cursor, into: sql.Com
     return stream(lambda sink: snapshot.copy(rows, sink), target, into)
 
 
-def stream(copy: Callable[[BinaryIO], None], target: Cursor, into: sql.Composable) -> int:
+def stream(copy: Callable[[BinaryIO], int], target: Cursor, into: sql.Composable) -> int:
     """Copy what `copy` writes, lines of COPY text, into a table through a pipe.
 
-    Memory stays flat: a writer that is ahead waits for the reader. Returns the number of rows.
+    Memory stays flat: a writer that is ahead waits for the reader. Returns what `copy` does, the number of
+    rows that were sent: a trigger may keep some from the table.
     """
     read_end, write_end = os.pipe()
 
-    def copy_out() -> None:
+    def copy_out() -> int:
         with os.fdopen(write_end, "wb", BUFFER_BYTES) as sink:
-            copy(sink)
+            return copy(sink)
 
     with ThreadPoolExecutor(1) as thread, os.fdopen(read_end, "rb", BUFFER_BYTES) as lines:
         reading = thread.submit(copy_out)
         target.copy_expert(sql.SQL("COPY {} FROM STDIN").format(into), lines, BUFFER_BYTES)
         # A source that failed looks like an end of rows to the target, so ask before anything is committed.
-        reading.result()
-    return target.rowcount
+        return reading.result()
 
 
 def _differs(schema: TableSchema) -> sql.Composed:

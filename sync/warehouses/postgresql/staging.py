@@ -59,9 +59,10 @@ class PostgreSQLSnapshot:
         with postgresql_errors("staging"):
             return read_positions(self._cursor, tables)
 
-    def copy(self, rows: Selection, sink: BinaryIO) -> None:
+    def copy(self, rows: Selection, sink: BinaryIO) -> int:
         with postgresql_errors("staging"):
             self._cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT").format(_select(rows)), sink)
+            return self._cursor.rowcount
 
     def chunks(self, rows: Selection) -> Iterator[Sequence[Row]]:
         return self._fetch(_as_text(rows.schema, _select(rows), ["_deleted"] if rows.has_deleted else []))
