@@ -1,4 +1,4 @@
-"""PostgreSQL: staging, and the production warehouse where that is PostgreSQL too."""
+"""PostgreSQL: staging, and what is synced straight into production where that is PostgreSQL too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from sync.connections import connect_postgresql
 from sync.targets.postgresql import PostgreSQLTarget
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
 
 class PostgreSQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -27,6 +28,12 @@ class PostgreSQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         with closing(connect_postgresql(self.url)) as connection:
             yield connection
+
+    @contextmanager
+    def snapshots(self) -> Iterator[PostgreSQLStaging]:
+        """The database as the mirror and the verification read it."""
+        with self.connect() as connection:
+            yield PostgreSQLStaging(connection)
 
     @contextmanager
     def target(self) -> Iterator[PostgreSQLTarget]:

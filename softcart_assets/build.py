@@ -10,6 +10,7 @@ from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
+from resources.warehouse import WarehouseResource
 from softcart_assets import health
 from softcart_assets.automation import (
     LANDED,
@@ -31,8 +32,8 @@ from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
-from sync.mirror import TableName
 from sync.spec import Column, Table
+from sync.warehouses.schema import TableName
 
 
 def resources() -> dict[str, dg.ConfigurableResource[Any]]:
@@ -41,7 +42,7 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "mysql": MySQLResource(url=dg.EnvVar("SOFTCART_MYSQL_URL")),
         "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
-        "production": PostgreSQLResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+        "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
             mysql_url=_if_set("SOFTCART_MYSQL_ADMIN_URL"),

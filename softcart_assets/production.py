@@ -2,8 +2,8 @@
 
 All tables are one step, since they move in one transaction: a subset would break references between them.
 Whichever of them a run selects, all are mirrored and compared; the run shows those that it selected. A run
-that selects checks alone compares and writes nothing. How rows move and are compared is `sync/mirror` and
-`sync/verify.py`; here is what Dagster shows of it.
+that selects checks alone compares and writes nothing. How rows move and are compared is `sync/warehouses`;
+here is what Dagster shows of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,11 @@ from softcart_assets.failures import failure, names_findings, repair_command
 from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import RECONCILIATION
 from sync.errors import SyncError
-from sync.mirror import MirrorResult, TableName, TableResult, View, mirror
-from sync.mirror.postgresql import PostgreSQLWarehouse
 from sync.spec import Column
-from sync.verify import Comparison, verify, verify_view
+from sync.warehouses.mirror import MirrorResult, Publication, TableResult, mirror
+from sync.warehouses.schema import TableName
+from sync.warehouses.verify import TableComparison, verify, verify_view
+from sync.warehouses.views import View
 
 READERS = "bi"
 VIEWS = Path(__file__).parents[1] / "sql" / "postgresql" / "production"
@@ -131,17 +132,23 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
         figures: dict[dg.AssetKey, dict[str, Any]] = {}
         try:
             with (
-                context.resources.staging.connect() as staging,
-                context.resources.production.connect() as production,
+                context.resources.staging.snapshots() as staging,
+                context.resources.production.warehouse() as warehouse,
             ):
                 if context.selected_asset_keys:
-                    warehouse = PostgreSQLWarehouse(production, views, READERS)
-                    result = mirror(staging, warehouse, names, context.run.run_id, config.compare)
+                    result = mirror(
+                        staging,
+                        warehouse,
+                        names,
+                        context.run.run_id,
+                        Publication(views, READERS),
+                        config.compare,
+                    )
                     figures = _figures(result)
                     for note in result.notes:
                         context.log.warning(note)
                 totals = next(view for view in views if view.name == TOTALS)
-                comparisons = [*verify(staging, production, names), verify_view(production, totals)]
+                comparisons = [*verify(staging, warehouse, names), verify_view(warehouse, totals)]
         except SyncError as error:
             raise failure([error]) from error
         for spec, comparison in zip(specs, comparisons, strict=True):
@@ -209,7 +216,7 @@ def _figures(result: MirrorResult) -> dict[dg.AssetKey, dict[str, Any]]:
 def _table_figures(table: TableResult) -> dict[str, Any]:
     return {
         "dagster/row_count": table.rows,
-        "taken_in": table.reception.name.lower(),
+        "taken_in": table.mode.name.lower(),
         "inserted": table.inserted,
         "updated": table.updated,
         "deleted": table.deleted,
@@ -227,7 +234,7 @@ def _materialized(
     return dg.MaterializeResult(asset_key=spec.key, metadata={**lineage, **figures}, check_results=checks)
 
 
-def _check(comparison: Comparison) -> dg.AssetCheckResult:
+def _check(comparison: TableComparison) -> dg.AssetCheckResult:
     key = production_key(comparison.table)
     description = str(comparison)
     if not comparison.equal and not comparison.obstacle:

@@ -14,7 +14,8 @@ from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable, production_key
 from softcart_assets.requests import SOURCE_TAG, held_back, in_flight, tried_again
 from softcart_assets.ticks import Followed, Tick, alive, run_of
-from sync.mirror.positions import behind_staging
+from sync.warehouses.mirror import behind_staging
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
 STAGING = "staging"
 STAGING_INTERVAL_SECONDS = 30
@@ -40,13 +41,14 @@ def staging_sensor(
         def look(memory: Memory) -> dg.SensorResult:
             with (
                 context.resources.staging.connect() as staging,
-                context.resources.production.connect() as production,
+                context.resources.production.warehouse() as warehouse,
             ):
                 built = built_models(staging, project)
                 keys = {model_key(model) for model in stale_models(staging, built)}
                 there = {model_key(model) for model in built}
                 names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in there]
-                keys |= {production_key(name) for name in behind_staging(staging, production, names)}
+                behind = behind_staging(PostgreSQLStaging(staging), warehouse, names)
+                keys |= {production_key(name) for name in behind}
             return _request_behind(context, keys, memory, followed)
 
         return alive(context, followed, (), look)

@@ -17,8 +17,10 @@ from softcart_assets.production import MirroredTable
 from softcart_assets.sensors import build_sensors
 from sync import state
 from sync.connections import connect_postgresql
-from sync.mirror import TableName, mirror
-from sync.mirror.postgresql import PostgreSQLWarehouse
+from sync.warehouses.mirror import mirror
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
+from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
+from sync.warehouses.schema import TableName
 from tests.integration.sensor_support import Ticks
 from tests.integration.sync_support import query
 
@@ -104,7 +106,8 @@ def carry_over(platform: dict[str, str]) -> Callable[[], object]:
                 opened.enter_context(closing(connect_postgresql(platform[f"SOFTCART_{name}_URL"])))
                 for name in ("STAGING", "PRODUCTION")
             )
-            mirror(staging, PostgreSQLWarehouse(production, [], None), [TOTALS], "test", False)
+            warehouse = PostgreSQLWarehouse(lambda: production)
+            mirror(PostgreSQLStaging(staging), warehouse, [TOTALS], "test")
 
     return run
 

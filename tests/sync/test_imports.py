@@ -21,7 +21,8 @@ CLONE = Path(__file__).parents[2]
         ("sync.targets.postgresql", "dagster, pymysql, pymongo, bson, sync.engine"),
         ("sync.sources.postgresql", "dagster, pymysql, pymongo, bson, sync.engine"),
         ("sync.sources.mongodb", "dagster, pymysql, sync.engine"),
-        ("sync.verify", "dagster, pymysql, pymongo, bson, sync.engine"),
+        ("sync.warehouses.verify", "dagster, psycopg2, pymysql, pymongo, bson, sync.engine"),
+        ("sync.warehouses.mirror", "dagster, psycopg2, pymysql, pymongo, bson, sync.engine"),
     ],
 )
 def test_a_module_loads_no_more_than_it_needs(module: str, absent: str) -> None:

@@ -11,9 +11,12 @@ from psycopg2.extensions import connection as Connection
 
 from sync import state
 from sync.connections import connect_postgresql
-from sync.mirror import MirrorResult, TableName, TableResult, View, mirror
-from sync.mirror.postgresql import PostgreSQLWarehouse
-from sync.verify import Comparison, verify
+from sync.warehouses.mirror import MirrorResult, Publication, TableResult, mirror
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
+from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
+from sync.warehouses.schema import TableName
+from sync.warehouses.verify import TableComparison, verify
+from sync.warehouses.views import View
 
 COUNTRY = TableName("star", "dim_country")
 CUSTOMER = TableName("star", "dim_customer")
@@ -95,13 +98,14 @@ class SmallStar:
     def mirror(
         self, views: Sequence[View] = (), role: str | None = None, compare: bool = False
     ) -> MirrorResult:
-        return mirror(self.staging, self.warehouse(views, role), TABLES, "test", compare)
+        staging, publication = PostgreSQLStaging(self.staging), Publication(views, role)
+        return mirror(staging, self.warehouse(), TABLES, "test", publication, compare)
 
-    def warehouse(self, views: Sequence[View] = (), role: str | None = None) -> PostgreSQLWarehouse:
-        return PostgreSQLWarehouse(self.production, views, role)
+    def warehouse(self) -> PostgreSQLWarehouse:
+        return PostgreSQLWarehouse(lambda: self.production)
 
-    def verify(self) -> list[Comparison]:
-        return verify(self.staging, self.production, TABLES)
+    def verify(self) -> list[TableComparison]:
+        return verify(PostgreSQLStaging(self.staging), self.warehouse(), TABLES)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query finds in production."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.errors import SyncError
-from sync.mirror.evolve import Reception
+from sync.warehouses.changes import LoadMode
 from tests.integration.mirror.small_star import (
     COUNTRY,
     CUSTOMER,
@@ -90,8 +90,8 @@ def test_a_new_column_is_followed_and_filled_also_where_no_batch_tells(star: Sma
         """
     )
     result = star.mirror()
-    assert of(result, FACT).reception is Reception.COMPARISON
-    assert of(result, CUSTOMER).reception is Reception.NOTHING
+    assert of(result, FACT).mode is LoadMode.COMPARISON
+    assert of(result, CUSTOMER).mode is LoadMode.NOTHING
     assert same_columns(star)
     assert star.tables_are_equal()
 
@@ -133,7 +133,7 @@ def test_a_changed_key_and_its_references_are_followed(star: SmallStar) -> None:
         """
     )
     result = star.mirror([SALES])
-    assert of(result, COUNTRY).reception is Reception.LOAD
+    assert of(result, COUNTRY).mode is LoadMode.LOAD
     assert star.rows(CONSTRAINTS) == read(star.staging, CONSTRAINTS)
     assert same_columns(star)
     assert star.tables_are_equal()

@@ -13,18 +13,19 @@ import pytest
 
 from sync.connections import connect_postgresql
 from sync.errors import TransientError
-from sync.mirror.evolve import Reception
+from sync.warehouses.changes import LoadMode
 from tests.integration.mirror.small_star import SmallStar, read
 
 PASS = """
 import sys
 from sync.connections import connect_postgresql
-from sync.mirror import mirror
-from sync.mirror.postgresql import PostgreSQLWarehouse
+from sync.warehouses.mirror import mirror
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
+from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
 from tests.integration.mirror.small_star import TABLES
 
 staging, production = map(connect_postgresql, sys.argv[1:])
-mirror(staging, PostgreSQLWarehouse(production), TABLES, "killed")
+mirror(PostgreSQLStaging(staging), PostgreSQLWarehouse(lambda: production), TABLES, "killed")
 """
 BLOCKED = """
 SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
@@ -71,7 +72,7 @@ def test_a_pass_killed_on_its_way_leaves_nothing_and_the_next_one_ends_equal(
     assert star.versions() == before
     star.mirror()
     assert star.tables_are_equal()
-    assert all(table.reception is Reception.NOTHING for table in star.mirror().tables)
+    assert all(table.mode is LoadMode.NOTHING for table in star.mirror().tables)
 
 
 def test_a_second_pass_waits_for_the_first(star: SmallStar) -> None:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from resources.postgresql import PostgreSQLResource
+from resources.warehouse import WarehouseResource
 from softcart_assets.production import (
     STEP,
     TOTALS,
@@ -23,8 +24,8 @@ from softcart_assets.production import (
     production_views,
 )
 from sync import state
-from sync.mirror import TableName
 from sync.spec import Column
+from sync.warehouses.schema import TableName
 from tests.integration.mirror.small_star import SmallStar
 
 MODELS = Path(__file__).parents[3] / "sql" / "models"
@@ -104,7 +105,7 @@ def run(
         selection=selection,
         resources={
             "staging": PostgreSQLResource(url=staging),
-            "production": PostgreSQLResource(url=production),
+            "production": WarehouseResource(url=production),
         },
         run_config={"ops": {STEP: {"config": {"compare": compare}}}},
         raise_on_error=False,

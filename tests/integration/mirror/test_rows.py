@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sync.errors import SyncError
-from sync.mirror import TableName, mirror
-from sync.mirror.evolve import Reception
-from sync.mirror.postgresql import PostgreSQLWarehouse
+from sync.warehouses.changes import LoadMode
+from sync.warehouses.mirror import mirror
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
+from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
+from sync.warehouses.schema import TableName
 from tests.integration.mirror.small_star import (
     COUNTRY,
     CUSTOMER,
@@ -38,7 +40,7 @@ def test_a_pass_with_nothing_new_writes_nothing(star: SmallStar) -> None:
     versions = star.versions()
     state_before = star.rows("SELECT *, xmin FROM sync.tables ORDER BY 1, 2")
     result = star.mirror()
-    assert all(table.reception is Reception.NOTHING and not table.changed for table in result.tables)
+    assert all(table.mode is LoadMode.NOTHING and not table.changed for table in result.tables)
     assert [table.rows for table in result.tables] == [100, 10, 4, 4]
     assert star.versions() == versions
     assert star.rows("SELECT *, xmin FROM sync.tables ORDER BY 1, 2") == state_before
@@ -60,7 +62,7 @@ def test_changes_reach_production_and_leave_other_rows_unwritten(star: SmallStar
     assert counts(result, FACT) == (1, 1, 1)
     assert counts(result, CUSTOMER) == (1, 0, 0)
     assert counts(result, COUNTRY) == (0, 1, 0)
-    assert of(result, REPORT).reception is Reception.NOTHING
+    assert of(result, REPORT).mode is LoadMode.NOTHING
     assert star.tables_are_equal()
     assert len(set(star.versions()[FACT]) - set(before[FACT])) == 2
 
@@ -133,11 +135,11 @@ def test_a_rebuilt_staging_is_compared_and_equal_rows_stay_unwritten(star: Small
     with star.staging.cursor() as cursor:
         cursor.execute("DELETE FROM star.fact_sales WHERE sale_key = 's6'")
     result = star.mirror()
-    assert [table.reception for table in result.tables] == [Reception.COMPARISON] * 4
+    assert [table.mode for table in result.tables] == [LoadMode.COMPARISON] * 4
     assert counts(result, FACT) == (0, 1, 1)
     assert star.tables_are_equal()
     assert len(set(star.versions()[FACT]) - set(before[FACT])) == 1
-    assert all(table.reception is Reception.NOTHING for table in star.mirror().tables)
+    assert all(table.mode is LoadMode.NOTHING for table in star.mirror().tables)
 
 
 def test_a_table_built_anew_in_staging_loses_its_vanished_rows(star: SmallStar) -> None:
@@ -169,15 +171,15 @@ def test_a_comparison_on_request_repairs_what_was_changed_in_production(star: Sm
 
 def test_staging_is_not_mirrored_into_itself(star: SmallStar) -> None:
     with pytest.raises(SyncError, match="staging and production are one database"):
-        mirror(star.staging, PostgreSQLWarehouse(star.staging), TABLES, "test")
+        mirror(PostgreSQLStaging(star.staging), PostgreSQLWarehouse(lambda: star.staging), TABLES, "test")
 
 
 def test_a_table_that_staging_lacks_is_named(star: SmallStar) -> None:
     with pytest.raises(SyncError, match=r"star\.fact_nothing is not in staging"):
-        mirror(star.staging, star.warehouse(), [TableName("star", "fact_nothing")], "test")
+        mirror(PostgreSQLStaging(star.staging), star.warehouse(), [TableName("star", "fact_nothing")], "test")
 
 
 def test_a_table_without_a_primary_key_is_named(star: SmallStar) -> None:
     star.change("CREATE TABLE star.keyless (a integer, _batch bigint, _deleted boolean)")
     with pytest.raises(SyncError, match=r"star\.keyless has no primary key"):
-        mirror(star.staging, star.warehouse(), [TableName("star", "keyless")], "test")
+        mirror(PostgreSQLStaging(star.staging), star.warehouse(), [TableName("star", "keyless")], "test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.verify import Comparison, Finding, verify_view
+from sync.warehouses.verify import Discrepancy, TableComparison, verify_view
 from tests.integration.mirror.small_star import COUNTRY, CUSTOMER, FACT, REPORT, TABLES, TOTALS, SmallStar
 
 
@@ -19,7 +19,7 @@ def in_production(star: SmallStar, *statements: str) -> None:
             cursor.execute(statement)
 
 
-def red(comparisons: list[Comparison]) -> dict[str, list[str]]:
+def red(comparisons: list[TableComparison]) -> dict[str, list[str]]:
     """The tables that differ and their rows that are named."""
     return {
         str(comparison.table): [str(row) for row in comparison.first]
@@ -124,7 +124,7 @@ def test_of_many_differences_the_first_are_named_and_all_counted(star: SmallStar
     comparison = star.verify()[0]
     assert comparison.different == 100
     assert len(comparison.first) == 20
-    assert {row.finding for row in comparison.first} == {Finding.DIFFERENT}
+    assert {row.discrepancy for row in comparison.first} == {Discrepancy.DIFFERENT}
     assert str(comparison).endswith("and 80 more")
 
 
@@ -151,7 +151,7 @@ def test_nothing_is_written(star: SmallStar) -> None:
 
 def test_a_materialized_view_is_compared_with_its_query(star: SmallStar) -> None:
     star.mirror([TOTALS])
-    assert str(verify_view(star.production, TOTALS)) == "reports.total_sales_per_country: 4 rows are equal"
+    assert str(verify_view(star.warehouse(), TOTALS)) == "reports.total_sales_per_country: 4 rows are equal"
     in_production(star, "UPDATE star.fact_sales SET amount = amount + 1 WHERE country_key = 2")
-    comparison = verify_view(star.production, TOTALS)
+    comparison = verify_view(star.warehouse(), TOTALS)
     assert [str(row) for row in comparison.first] == ["country=Country 2 differs"]

@@ -8,7 +8,8 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from sync.mirror import MirrorResult, TableName
+from sync.warehouses.mirror import MirrorResult
+from sync.warehouses.schema import TableName
 from tests.integration.mirror.small_star import SALES, TABLES, TOTALS, SmallStar
 
 VIEWS = [TOTALS, SALES]

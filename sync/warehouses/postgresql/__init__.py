@@ -1,0 +1,1 @@
+"""PostgreSQL: staging in front of every warehouse, and production on it."""
