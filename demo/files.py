@@ -23,6 +23,7 @@ from demo.market import (
     PRODUCTION_SYNCED,
 )
 from demo.sales import DayHistory, DaySales, current_sales, days, history_sales
+from demo.sales_history import sales_history_lines
 
 DEFAULT_SEED = 7
 DEFAULT_SIZE = 20_000
@@ -70,6 +71,7 @@ def _contents(seed: int, size: int) -> dict[str, Iterable[str]]:
             "orderid,dateid,countryid,categoryid,amount", _fact_lines(history_sales(seed, size, catalog))
         ),
         "oltpdata.csv": _sale_lines(sales(CURRENT_END)),
+        "ecommerce.csv": _csv("day,month,quarter,year,category,item,price", sales_history_lines(seed, size)),
         "sales.sql": dump_text(sales(DUMPED)),
         "sales.csv": _csv(
             "rowid,product_id,customer_id,price,quantity,timestamp",

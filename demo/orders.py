@@ -89,6 +89,21 @@ class Orders:
                 _take_from_stock(cursor, product, -(quantity or 0))
         return Counter(cancelled=cancelled)
 
+    def refund(self) -> Counter[str]:
+        """Goods come back into stock: an entry of its own, with the quantity below 0."""
+        with self._transaction() as cursor:
+            if (sale := self._sale(cursor)) is None or not sale[2]:
+                return Counter()
+            rowid, product, quantity, _ = sale
+            moment = dt.datetime.now(self._zone).replace(tzinfo=None, microsecond=0)
+            refunded = cursor.execute(
+                "INSERT INTO sales_data (product_id, customer_id, price, quantity, `timestamp`)"
+                " SELECT product_id, customer_id, price, -quantity, %s FROM sales_data WHERE rowid = %s",
+                (moment, rowid),
+            )
+            _take_from_stock(cursor, product, -quantity)
+        return Counter(refunded=refunded)
+
     def register(self) -> Counter[str]:
         """Somebody opens an account."""
         with self._transaction() as cursor:
@@ -149,7 +164,8 @@ class Orders:
         return country, self._rng.choice(country.cities)
 
     def _sale(self, cursor: Cursor) -> tuple[Any, ...] | None:
-        """Row id, product, quantity and price of a sale, mostly a recent one; None when there is none."""
+        """Row id, product, quantity and price of a sale, mostly a recent one; None when there is none. Goods
+        that came back are none."""
         lowest, highest = _row(cursor, "SELECT MIN(rowid), MAX(rowid) FROM sales_data")
         if lowest is None:
             return None
@@ -158,7 +174,7 @@ class Orders:
         wanted = any_time if self._rng.random() < _ANY_TIME else max(recent, lowest)
         nearest = (
             "SELECT rowid, product_id, quantity, price FROM sales_data"
-            " WHERE rowid <= %s ORDER BY rowid DESC LIMIT 1 FOR UPDATE"
+            " WHERE rowid <= %s AND COALESCE(quantity, 0) >= 0 ORDER BY rowid DESC LIMIT 1 FOR UPDATE"
         )
         found: tuple[Any, ...] | None = _row(cursor, nearest, wanted)
         return found

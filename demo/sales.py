@@ -27,6 +27,7 @@ from demo.market import (
     WEEKDAYS,
     Category,
 )
+from demo.returns import with_returns
 
 HISTORY_PER_SALE = 3
 _WEEKEND = 5  # date.weekday() of Saturday
@@ -37,7 +38,8 @@ _DISCOUNTS = (10, 15, 20, 25)
 class DaySales(NamedTuple):
     """The sales of one day in the shop's own database, a column each, in the order of their times.
 
-    `cents` is the price of one piece, `moment` the second of the day."""
+    `cents` is the price of one piece, `moment` the second of the day. What comes back has a quantity
+    below 0."""
 
     date: dt.date
     product_id: list[int]
@@ -95,25 +97,26 @@ def history_sales(seed: int, size: int, catalog: Catalog) -> Iterator[DayHistory
 
 
 def current_sales(seed: int, size: int, catalog: Catalog, until: dt.date = CURRENT_END) -> Iterator[DaySales]:
-    """`size` sales, day after day from CURRENT_START on; those before `until` are yielded."""
+    """`size` sales and returns, day after day from CURRENT_START on; those before `until` are yielded."""
+    for day, entries in with_returns(seed, _sold(seed, size, catalog)):
+        if day == until:
+            return
+        yield DaySales(day, *entries.tolist())
+
+
+def _sold(seed: int, size: int, catalog: Catalog) -> Iterator[tuple[dt.date, Ints]]:
+    """`size` sales: for each day a row for product, customer, cents, quantity and second."""
     rng = generator(seed, "current")
     calendar = days(CURRENT_START, CURRENT_END)
     customers = customer_count(size)
     for day, counts in zip(calendar, _daily_counts(rng, calendar, size), strict=True):
-        if day == until:
-            return
         bought = _basket(rng, catalog, counts)
         rows = len(bought.product)
         buyer = shuffled(popular(rng, np.full(rows, customers)), customers)
         moment = weighted(rng, HOURS, rows) * 3600 + rng.integers(3600, size=rows)
-        yield DaySales(
-            day,
-            (bought.product + FIRST_PRODUCT).tolist(),
-            (buyer + FIRST_CUSTOMER).tolist(),
-            _promoted(rng, catalog.cents[bought.product]).tolist(),
-            bought.quantity.tolist(),
-            np.sort(moment).tolist(),
-        )
+        cents = _promoted(rng, catalog.cents[bought.product])
+        columns = (bought.product + FIRST_PRODUCT, buyer + FIRST_CUSTOMER, cents, bought.quantity)
+        yield day, np.stack([*columns, np.sort(moment)])
 
 
 def _daily_counts(rng: np.random.Generator, calendar: Sequence[dt.date], total: int) -> Ints:

@@ -14,8 +14,8 @@ from sync.connections import connect_mongodb, connect_mysql, mongodb_errors, mys
 from sync.urls import parse
 
 EFFECTS = (
-    "sales", "corrected", "cancelled", "registered", "moved", "repriced", "renamed", "retired", "returned",
-    "restocked",
+    "sales", "corrected", "cancelled", "refunded", "registered", "moved", "repriced", "renamed", "retired",
+    "returned", "restocked",
 )  # fmt: skip
 """What an act may change, counted in rows and documents; stock that moves with a sale is not counted."""
 
@@ -56,7 +56,8 @@ def _weighted_acts(orders: Orders, assortment: Assortment, rng: Random) -> dict[
         return orders.sell(offers) if offers else Counter()
 
     return {
-        sell: 66,
+        sell: 63,
+        orders.refund: 3,
         orders.correct: 7,
         orders.cancel: 4,
         orders.register: 6,

@@ -117,5 +117,21 @@ SALES_SEED = FileSpec(
     ),
 )
 
+# Without a key: the same line twice is two sales.
+ECOMMERCE = FileSpec(
+    name="ecommerce.csv",
+    target="raw.sales_history",
+    description="Sales history by day, category and item; a line that repeats is a sale that repeats",
+    fields=(
+        Field("day", Integer(32), "Day of the month, as the file has it"),
+        Field("month", Integer(32), "Month, as the file has it"),
+        Field("quarter", Integer(32), "Quarter, as the file has it", required=False),
+        Field("year", Integer(32), "Year, as the file has it"),
+        Field("category", Text(), "Category of what was sold"),
+        Field("item", Text(), "What was sold"),
+        Field("price", Money(), "What was paid"),
+    ),
+)
+
 SHOP_FILES = (OLTPDATA, CUSTOMERS, INVENTORY)
 HISTORY_FILES = (DIM_DATE, DIM_CATEGORY, DIM_COUNTRY, FACT_SALES)

@@ -84,7 +84,8 @@ def stage_rows(cursor: Cursor, spec: FileSpec, rows: Iterator[Line[Row]], reject
     )
     while part := list(islice(rows, ROWS_AT_ONCE)):
         cursor.copy_expert(copy, _csv((number, raw, *row) for number, raw, row in part))
-    _reject_repeated_keys(cursor, spec.key, reject)
+    if spec.key:
+        _reject_repeated_keys(cursor, spec.key, reject)
     cursor.execute(sql.SQL("ANALYZE {}").format(STAGED))
 
 

@@ -17,6 +17,7 @@ from landing.dump import restore_dump
 from landing.files import HISTORY_FILES, SALES_SEED, SHOP_FILES
 from landing.history import land_history, raw_table
 from landing.result import LandingResult
+from landing.sales_history import land_sales_history, sales_history_table
 from landing.seed import seed_production
 from landing.shop import land_csv
 from softcart_assets.failures import failure
@@ -28,7 +29,8 @@ from sync.spec import Column, Table
 
 GROUP = "landing"
 SEED = dg.AssetKey(["seed", "sales_data"])
-HISTORY = tuple(raw_table(spec) for spec in HISTORY_FILES)
+SALES_HISTORY = sales_history_table()
+HISTORY = (*(raw_table(spec) for spec in HISTORY_FILES), SALES_HISTORY)
 
 # What lands each asset of a step, once its connections are open.
 Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
@@ -214,6 +216,10 @@ def _history(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) ->
                 land_history, spec, landing.path, staging, landing.max_rejected_share
             )
             for spec in HISTORY_FILES
+        } | {
+            dg.AssetKey([SALES_HISTORY.schema, SALES_HISTORY.name]): partial(
+                land_sales_history, landing.path, staging, landing.max_rejected_share
+            )
         }
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import demo
 from demo.market import CATEGORIES, COUNTRIES
+from demo.sales_history import BROKEN, MISSING
 
 SALE = ["product_id", "customer_id", "price", "quantity", "timestamp"]
 
@@ -91,7 +92,17 @@ def test_every_sale_joins_a_product_and_a_customer(
     assert sales["product_id"].isin(products.index).all()
     assert sales["customer_id"].isin(customers.index).all()
     assert sales["timestamp"].is_monotonic_increasing
-    assert (sales["price"] > 0).all() and (sales["quantity"] > 0).all()
+    assert (sales["price"] > 0).all() and (sales["quantity"] != 0).all()
+
+
+def test_what_comes_back_is_an_entry_of_its_own_after_its_sale(sales: pd.DataFrame) -> None:
+    returns = sales[sales["quantity"] < 0].assign(quantity=lambda rows: -rows["quantity"])
+    bought = sales[sales["quantity"] > 0]
+    assert 0.03 < len(returns) / len(sales) < 0.06
+    terms = ["product_id", "customer_id", "price", "quantity"]
+    pairs = returns.merge(bought, on=terms, suffixes=("", "_sold"))
+    days = (pairs["timestamp"].dt.normalize() - pairs["timestamp_sold"].dt.normalize()).dt.days
+    assert set(pairs.loc[days.between(1, 14), "timestamp"]) == set(returns["timestamp"])
 
 
 def test_every_product_is_sellable_and_in_stock_keeping(shop: Path, products: pd.DataFrame) -> None:
@@ -164,7 +175,7 @@ def test_the_dump_and_what_production_holds_are_the_first_sales_by_rowid(
     shop: Path, sales: pd.DataFrame
 ) -> None:
     dump = (shop / "sales.sql").read_text()
-    rows = [tuple(map(int, row)) for row in re.findall(r"^\((\d+), (\d+), (\d+), (\d+)\)", dump, re.M)]
+    rows = [tuple(map(int, row)) for row in re.findall(r"^\((\d+), (\d+), (\d+), (-?\d+)\)", dump, re.M)]
     held = pd.read_csv(shop / "sales.csv", parse_dates=["timestamp"])
     columns = ["product_id", "customer_id", "quantity"]
     assert 0 < len(held) < len(rows) < len(sales)
@@ -176,6 +187,22 @@ def test_the_dump_and_what_production_holds_are_the_first_sales_by_rowid(
     pd.testing.assert_frame_equal(held[SALE], sales.head(len(held)))
 
 
+def test_the_sales_history_has_a_gap_and_breaks_in_a_season_with_trends(shop: Path) -> None:
+    history = pd.read_csv(shop / "ecommerce.csv")
+    dates = pd.to_datetime(history[["year", "month", "day"]])
+    assert dates.is_monotonic_increasing
+    assert (history["quarter"] == dates.dt.quarter).all()
+    volume = dates.value_counts().sort_index()
+    missing = pd.date_range(volume.index[0], volume.index[-1]).difference(volume.index)
+    assert set(missing.date) == set(MISSING)
+    usual = volume.rolling(29, center=True, min_periods=8).median()
+    for day, factor in BROKEN.items():
+        recorded = volume[pd.Timestamp(day)] / usual[pd.Timestamp(day)]
+        assert recorded < 0.5 if factor < 1 else recorded > 2
+    mobiles = history[history["item"] == "Mobile"].groupby(["year", "quarter"]).size()
+    assert mobiles[2025, 4] > mobiles[2023, 4] > mobiles[2023, 1]
+
+
 def test_everything_scales_with_the_number_of_current_sales(tmp_path: Path) -> None:
     def lines(size: int, name: str) -> int:
         return (tmp_path / str(size) / name).read_bytes().count(b"\n")
@@ -184,5 +211,6 @@ def test_everything_scales_with_the_number_of_current_sales(tmp_path: Path) -> N
         demo.generate(tmp_path / str(size), size=size)
         assert lines(size, "oltpdata.csv") == size
         assert lines(size, "FactSales.csv") == 3 * size + 1
+        assert lines(size, "ecommerce.csv") == 2 * size + 1
     assert lines(10_000, "customers.csv") == 1_251
     assert lines(10_000, "inventory.csv") > 2 * lines(1_000, "inventory.csv")

@@ -30,6 +30,10 @@ LANDED = {
     "dim_category": "categoryid bigint, category text",
     "dim_country": "countryid bigint, country text",
     "fact_sales": "orderid bigint, dateid bigint, countryid bigint, categoryid bigint, amount numeric(14,2)",
+    "sales_history": (
+        "sale_id bigint, day int, month int, quarter int, year int, category text, item text,"
+        " price numeric(12,2), date date"
+    ),
 }
 # No model can name a column of a table that leaves its columns to the source.
 DECLARED = [table for table in (*SHOP, *CATALOG) if table.columns]
@@ -47,7 +51,7 @@ SOUND = (
     "customer_versions_are_sound",
     "product_versions_are_sound",
 )
-SCHEMAS = ("raw", "history", "star", "reports", "quarantine", "sync")
+SCHEMAS = ("raw", "history", "star", "reports", "sales", "quarantine", "sync")
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # from when on the first version of a member is valid
 
