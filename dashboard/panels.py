@@ -1,0 +1,6 @@
+"""What the dashboard shows, in its order. A panel is added to a section of its subject's module."""
+
+from dashboard import sales
+from dashboard.panel import Section
+
+SECTIONS: tuple[Section, ...] = (sales.PANELS,)

@@ -1,0 +1,2 @@
+SELECT MAX(date)
+FROM bi.sales

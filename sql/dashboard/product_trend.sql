@@ -1,0 +1,3 @@
+SELECT product_id, product, category, last_90_days, previous_90_days, last_90_days - previous_90_days
+FROM bi.product_trend
+ORDER BY product_id, product
