@@ -112,7 +112,7 @@ def days(rows: Sequence[Row], width: int, names: Sequence[str]) -> alt.TopLevelM
             alt.Tooltip("sum(value):Q", title=" ", format=","),
         ],
     )
-    return chart.mark_bar().properties(width=width - 50, height=HEIGHT - 26)
+    return alt.layer(chart.mark_bar()).properties(width=width - 50, height=HEIGHT - 26)
 
 
 def _points(rows: Sequence[Row], name: str, value: str) -> list[dict[str, Any]]:

@@ -21,9 +21,14 @@
     }
     drawn.removeAttribute("width");
     drawn.removeAttribute("height");
+    // The chart is one image with one name; Vega gives each of its parts a role, and none of them a name.
+    drawn.querySelectorAll("[role]").forEach((part) => part.removeAttribute("role"));
     figure.replaceChildren(holder);
   };
-  const showAll = () => document.querySelectorAll("figure").forEach(show);
+  const showAll = async () => {
+    await Promise.all([...document.querySelectorAll("figure")].map(show));
+    document.documentElement.dataset.interactive = "yes";
+  };
   window.addEventListener("load", showAll);
   dark.addEventListener("change", showAll);
 })();

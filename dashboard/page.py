@@ -70,6 +70,11 @@ class Contents:
         """The names of the panels that have no data."""
         return [panel.name for _, panels in self.sections for panel, rows in panels if not rows]
 
+    @property
+    def rows(self) -> int:
+        """How many rows the tables beside the charts hold."""
+        return sum(len(rows) for _, panels in self.sections for _, rows in panels)
+
     def are_drawn_in(self, page: bytes) -> bool:
         """Whether this page was made from the same contents."""
         found = DIGEST.search(page[:4096])
@@ -133,11 +138,7 @@ def _drawing(panel: Panel, rows: Sequence[Row], size: str, width: int) -> Drawin
     specification = panel.draw(rows, width).to_dict()
     specification["padding"] = 0
     svg = theme.in_page(vl_convert.vegalite_to_svg({**specification, "config": theme.CONFIG}))
-    return Drawing(
-        size,
-        _named(svg, panel.title),
-        _in_script(json.dumps(specification, sort_keys=True, separators=(",", ":"))),
-    )
+    return Drawing(size, _named(svg, panel.title), _in_script(specification))
 
 
 def _named(svg: str, title: str) -> str:

@@ -65,6 +65,7 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
             metadata={
                 "dagster/uri": path.resolve().as_uri(),
                 "changed": replace_file(path, page),
+                "dagster/row_count": contents.rows,
                 "bytes": len(page),
                 "without_data": contents.empty,
                 "seconds": round(time.monotonic() - began, 3),
