@@ -1,4 +1,4 @@
-SELECT category, SUM(total_sales), SUM(sales)
+SELECT category, SUM(total_sales) AS total_sales, SUM(sales) AS sales
 FROM bi.sales_by_category_country
 GROUP BY category
 HAVING SUM(total_sales) <> 0

@@ -1,2 +1,0 @@
-SELECT MAX(date)
-FROM bi.sales
