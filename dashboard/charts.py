@@ -23,7 +23,7 @@ def bars(rows: Sequence[Row], width: int, name: str, value: str, colour: str = "
     import altair as alt
 
     amounts = [float(row[value]) for row in rows]
-    base = _chart(alt, _points(rows, name, value)).encode(
+    base = chart(alt, _points(rows, name, value)).encode(
         y=alt.Y(
             "name:N",
             sort=[str(row[name]) for row in rows],
@@ -45,7 +45,7 @@ def columns(rows: Sequence[Row], width: int, name: str, value: str) -> alt.TopLe
     import altair as alt
 
     order = [str(row[name]) for row in rows]
-    base = _chart(alt, _points(rows, name, value)).encode(
+    base = chart(alt, _points(rows, name, value)).encode(
         x=alt.X("name:N", sort=order, scale=alt.Scale(padding=0.35)),
         y=alt.Y("value:Q", axis=None, scale=alt.Scale(zero=True)),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("value:Q", title=" ", format=",.2f")],
@@ -77,7 +77,7 @@ def months(rows: Sequence[Row], width: int, value: str, series: str | None = Non
         for row, name in zip(rows, names, strict=True)
     ]
     shades = [*[LIGHT["past"]] * (len(last) - 1), LIGHT[SERIES[0]]]
-    base = _chart(alt, values).encode(
+    base = chart(alt, values).encode(
         x=alt.X("month:O", sort=list(MONTHS), axis=_month_axis(alt, width)),
         y=alt.Y("value:Q", axis=amount_axis(alt), scale=alt.Scale(zero=True)),
         color=alt.Color("series:N", scale=alt.Scale(domain=list(last), range=shades)),
@@ -102,7 +102,7 @@ def days(rows: Sequence[Row], width: int, names: Sequence[str]) -> alt.TopLevelM
         for name in names
     ]
     shades = [LIGHT[name] for name in SERIES[: len(names)]]
-    chart: alt.Chart = _chart(alt, values).encode(
+    drawn: alt.Chart = chart(alt, values).encode(
         x=alt.X("date:T", timeUnit="utcyearmonthdate", axis=alt.Axis(format="%-d %b", tickCount=4)),
         y=alt.Y("sum(value):Q", axis=amount_axis(alt)),
         color=alt.Color("series:N", scale=alt.Scale(domain=list(names), range=shades)),
@@ -112,14 +112,15 @@ def days(rows: Sequence[Row], width: int, names: Sequence[str]) -> alt.TopLevelM
             alt.Tooltip("sum(value):Q", title=" ", format=","),
         ],
     )
-    return alt.layer(chart.mark_bar()).properties(width=width - 50, height=HEIGHT - 26)
+    return alt.layer(drawn.mark_bar()).properties(width=width - 50, height=HEIGHT - 26)
 
 
 def _points(rows: Sequence[Row], name: str, value: str) -> list[dict[str, Any]]:
     return [{"name": str(row[name]), "value": float(row[value]), "label": short(row[value])} for row in rows]
 
 
-def _chart(alt: Any, values: list[dict[str, Any]]) -> Any:
+def chart(alt: Any, values: list[dict[str, Any]]) -> Any:
+    """A chart without marks over these rows."""
     return alt.Chart(alt.Data(values=values))
 
 

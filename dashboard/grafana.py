@@ -53,6 +53,13 @@ BARS = {
     "sales_by_country": Bars("country", "total_sales", f"total_sales DESC LIMIT {SHOWN}"),
     "top_products": Bars("product", "last_90_days", f"last_90_days DESC LIMIT {SHOWN}"),
     "falling_products": Bars("product", "moved", f"moved LIMIT {SHOWN}", only="moved < 0"),
+    "sales_forecast": Bars("period", "sales", "period"),
+    "stock": Bars("product", "days_left", f"days_left LIMIT {SHOWN}"),
+    "history_by_month": Bars(MONTH, "total_sales", "year, month"),
+    "history_by_category": Bars("category", "total_sales", f"total_sales DESC LIMIT {SHOWN}"),
+    "mobiles_by_quarter": Bars(
+        "CAST(year AS varchar) || ' Q' || CAST(quarter AS varchar)", "total_sales", "year, quarter"
+    ),
 }
 
 

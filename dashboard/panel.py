@@ -25,12 +25,13 @@ class Kind(Enum):
     QUARTER = "quarter"
     DATE = "date"
     COUNT = "count"
+    DECIMAL = "decimal"
     MONEY = "money"
 
     @property
     def is_number(self) -> bool:
         """Whether the values are amounts, which stand right-aligned and with separated thousands."""
-        return self in (Kind.COUNT, Kind.MONEY)
+        return self in (Kind.COUNT, Kind.DECIMAL, Kind.MONEY)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ def written(value: Any, kind: Kind) -> str:
     match kind:
         case Kind.MONEY:
             return f"{Decimal(value):,.2f}"
+        case Kind.DECIMAL:
+            return f"{Decimal(value):,.1f}"
         case Kind.COUNT:
             return f"{int(value):,}"
         case Kind.MONTH:

@@ -36,7 +36,7 @@ def _plain(value: Any, kind: Kind) -> Any:
     if value is None:
         return None
     match kind:
-        case Kind.MONEY:
+        case Kind.MONEY | Kind.DECIMAL:
             return Decimal(str(value))
         case Kind.COUNT | Kind.YEAR | Kind.MONTH | Kind.QUARTER:
             return int(value)

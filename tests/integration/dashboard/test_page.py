@@ -44,6 +44,31 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         (3, "Lamp", "Books", Decimal("5.50"), Decimal("70.00")),
         (4, None, None, Decimal("2.00"), Decimal("3.00")),
     ],
+    "bi.stock": [
+        (1, HOSTILE, "Books", 3, 5, 84, Decimal("1.0")),
+        (2, "Lamp", "Books", 40, 5, 60, Decimal("18.7")),
+        (3, "Lamp", "Books", 40, 5, 1, Decimal("1120.0")),
+        (4, None, None, 0, 5, 0, None),
+    ],
+    "bi.sales_forecast": [
+        (
+            f"2026-{month:02}",
+            category,
+            Decimal(month * 100),
+            Decimal(month * 90),
+            Decimal(month * 115),
+            HOSTILE,
+        )
+        for month in range(3, 13)
+        for category in ("total", "Books")
+    ]
+    + [("2023", "total", Decimal("175.16564294006457"), None, None, "pretrained")],
+    "sales.sales_history": [
+        (day, month, (month + 2) // 3, 2020, category, item, Decimal(f"{day * month}.5"))
+        for month in range(1, 13)
+        for day in (1, 15)
+        for category, item in (("Electronics", "Mobile"), ("Music", HOSTILE))
+    ],
 }
 TABLES = [
     TableStatus("raw.sales_data", 20, changed_at=datetime(2026, 3, 14, 15, 9, 26)),

@@ -21,6 +21,17 @@ TABLES = {
         "product_id bigint, product text, category text,"
         " last_90_days numeric(24,2), previous_90_days numeric(24,2)"
     ),
+    "bi.stock": (
+        "product_id bigint, product text, category text, quantity integer, reorder_level integer,"
+        " sold_last_28_days bigint, days_left numeric(12,1)"
+    ),
+    "bi.sales_forecast": (
+        "period text, category text, sales numeric, lower numeric, upper numeric, model text"
+    ),
+    "sales.sales_history": (
+        "day integer, month integer, quarter integer, year integer, category text, item text,"
+        " price numeric(12,2)"
+    ),
 }
 
 

@@ -1,0 +1,41 @@
+"""The panel on products whose stock runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.charts import bars
+from dashboard.panel import Column, Kind, Panel, Row
+from dashboard.sales import SHOWN, named
+
+DAYS = 28  # that the query looks ahead
+
+
+def how_many(rows: Sequence[Row]) -> str:
+    """How many products run out, and how many were to be ordered already."""
+    below = sum(row["quantity"] < row["reorder_level"] for row in rows)
+    products = "1 product lasts" if len(rows) == 1 else f"{len(rows):,} products last"
+    return (
+        f"{products} less than {DAYS} days at the pace of the last {DAYS}; {below:,} are below reorder level."
+    )
+
+
+PANEL = Panel(
+    name="stock",
+    title="Days that stock lasts",
+    query="stock",
+    columns=(
+        Column("product_id", "Number"),
+        Column("product", "Product"),
+        Column("category", "Category"),
+        Column("quantity", "In stock", Kind.COUNT),
+        Column("reorder_level", "Reorder level", Kind.COUNT),
+        Column("sold_last_28_days", "Sold in 28 days", Kind.COUNT),
+        Column("days_left", "Days left", Kind.DECIMAL),
+    ),
+    source="bi.stock",
+    prepare=named,
+    draw=lambda rows, width: bars(rows[:SHOWN], width, "product", "days_left", colour="orange"),
+    finding=how_many,
+    empty=f"Every product that sells lasts for {DAYS} days or more.",
+)
