@@ -55,6 +55,7 @@ BARS = {
     "falling_products": Bars("product", "moved", f"moved LIMIT {SHOWN}", only="moved < 0"),
     "sales_forecast": Bars("period", "sales", "period"),
     "stock": Bars("product", "days_left", f"days_left LIMIT {SHOWN}"),
+    "returns": Bars(MONTH, "returned", "year DESC, month DESC LIMIT 24"),
     "history_by_month": Bars(MONTH, "total_sales", "year, month"),
     "history_by_category": Bars("category", "total_sales", f"total_sales DESC LIMIT {SHOWN}"),
     "mobiles_by_quarter": Bars(

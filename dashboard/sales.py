@@ -40,9 +40,13 @@ def _is_unfinished(row: Row) -> bool:
 
 def two_years(rows: Sequence[Row]) -> list[Row]:
     """The whole months of the last year that has any, and of the one before it."""
-    whole = whole_months(rows)
-    last = max((row["year"] for row in whole), default=0)
-    return [row for row in whole if row["year"] >= last - 1]
+    return last_two_years(whole_months(rows))
+
+
+def last_two_years(rows: Sequence[Row]) -> list[Row]:
+    """The rows of the last year and of the one before it."""
+    last = max((row["year"] for row in rows), default=0)
+    return [row for row in rows if row["year"] >= last - 1]
 
 
 def compared_years(rows: Sequence[Row]) -> str:
@@ -91,7 +95,7 @@ def named(rows: Sequence[Row]) -> list[Row]:
     products have with theirs."""
     names = [row["product"] for row in rows]
     return [
-        {**row, "product": row["product"] if names.count(row["product"]) == 1 else _numbered(row)}
+        row if row["product"] and names.count(row["product"]) == 1 else {**row, "product": _numbered(row)}
         for row in rows
     ]
 

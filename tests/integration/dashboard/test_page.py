@@ -24,7 +24,11 @@ from tests.integration.dashboard.browser import LOOKS, browser, visit
 
 HOSTILE = "</script><img src=x onerror=alert(1)> \"'&"
 ROWS: dict[str, list[tuple[Any, ...]]] = {
-    "bi.sales": [(date(2026, 3, 14),), (date(2025, 1, 2),)],
+    "bi.sales": [
+        (date(2026, 3, 14), 2026, 3, Decimal("10.00")),
+        (date(2025, 1, 2), 2025, 1, Decimal("-7.25")),
+        (None, None, None, Decimal("-1.00")),
+    ],
     "bi.sales_by_month_category": [
         (year, month, category, Decimal(f"{year * month + len(category)}.05"), month)
         for year in (2024, 2025, 2026)

@@ -11,7 +11,7 @@ from psycopg2.extras import execute_values
 from sync.connections import connect_postgresql
 
 TABLES = {
-    "bi.sales": "date date",
+    "bi.sales": "date date, year integer, month integer, amount numeric(22,2)",
     "bi.sales_by_month_category": (
         "year integer, month integer, category text, total_sales numeric(24,2), sales bigint"
     ),

@@ -1,14 +1,22 @@
-"""The panel on products whose stock runs out."""
+"""The panels on goods: those that come back, and those whose stock runs out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.charts import bars
-from dashboard.panel import Column, Kind, Panel, Row
-from dashboard.sales import SHOWN, named
+from dashboard.charts import bars, months
+from dashboard.panel import Column, Kind, Panel, Row, Section, short
+from dashboard.sales import MONTH, SHOWN, YEAR, last_two_years, named
 
 DAYS = 28  # that the query looks ahead
+
+
+def returned(rows: Sequence[Row]) -> str:
+    """What came back in the last year that is shown."""
+    last = max(row["year"] for row in rows)
+    now = [row for row in rows if row["year"] == last]
+    amount, number = (sum(row[name] for row in now) for name in ("returned", "returns"))
+    return f"{number:,} returns worth {short(amount)} in {last} so far."
 
 
 def how_many(rows: Sequence[Row]) -> str:
@@ -20,7 +28,7 @@ def how_many(rows: Sequence[Row]) -> str:
     )
 
 
-PANEL = Panel(
+STOCK = Panel(
     name="stock",
     title="Days that stock lasts",
     query="stock",
@@ -39,3 +47,22 @@ PANEL = Panel(
     finding=how_many,
     empty=f"Every product that sells lasts for {DAYS} days or more.",
 )
+
+RETURNS = Panel(
+    name="returns",
+    title="Returned goods by month",
+    query="returns",
+    columns=(
+        YEAR,
+        MONTH,
+        Column("returned", "Amount", Kind.MONEY),
+        Column("returns", "Returns", Kind.COUNT),
+    ),
+    source="bi.sales",
+    prepare=last_two_years,
+    draw=lambda rows, width: months(rows, width, "returned", "year"),
+    finding=returned,
+    empty="No goods have come back.",
+)
+
+PANELS = Section("goods", "Stock and returns", (STOCK, RETURNS))
