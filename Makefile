@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-fast test-all lint up down status env sync ui traffic bench latency erd lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync ui traffic bench latency erd grafana lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -60,6 +60,9 @@ latency: setup ## measure from a commit in MySQL to its row in production; LATEN
 
 erd: setup ## draw the star schema from its models
 	@$(python) -m softcart_assets.dbt.erd
+
+grafana: setup ## make Grafana's dashboards from the panels of our own
+	@$(python) -m dashboard.grafana
 
 lock: setup ## resolve the pinned packages anew
 	@$(PYTHON) -m stack.bootstrap lock

@@ -22,6 +22,7 @@ from softcart_assets.automation import (
     weekly_reconciliation,
     with_freshness,
 )
+from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
@@ -84,6 +85,7 @@ def build_defs(
         build_dbt_assets(project),
         *build_production_assets(copied),
         *build_export_assets(project),
+        build_dashboard(tables, copied),
     ]
     reconcile = dg.define_asset_job(
         RECONCILE,

@@ -21,6 +21,7 @@ GROUPS = {
     "java": ("default-jre-headless",),
     "pip": ("python3-pip-whl",),
     "mysql": ("mysql-server-core-8.0",),  # Ubuntu's
+    "chromium": ("chromium",),  # in which the tests look at the dashboard
 }
 # From Debian's unstable distribution, where the machine's own has no such package.
 SID_GROUPS = {"mysql": ("mysql-server-core",)}
@@ -77,6 +78,8 @@ class Toolbox:
             return bool(which("mongod")) or can_load("libcurl.so.4")
         if group == "mysql":
             return machine_mysql() is not None
+        if group == "chromium":
+            return which("chromium") is not None
         return group == "java" and machine_java() is not None
 
     def unpacked(self, group: str) -> Path | None:

@@ -1,0 +1,11 @@
+"""What the dashboard shows, in its order. A panel is added to a section of its subject's module."""
+
+from dashboard import forecast, goods, history, sales
+from dashboard.panel import Section
+
+SECTIONS: tuple[Section, ...] = (
+    sales.PANELS,
+    forecast.PANELS,
+    goods.PANELS,
+    history.PANELS,
+)

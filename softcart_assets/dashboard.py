@@ -1,0 +1,104 @@
+"""The dashboard as an asset: `exports/dashboard.html`, made from production by the package `dashboard`."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from dashboard.tables import TableStatus
+from softcart_assets.exports import replace_file
+from softcart_assets.failures import failure
+from softcart_assets.metadata import OWNER
+from softcart_assets.production import MirroredTable
+from softcart_assets.raw import asset_key
+from sync.connections import postgresql_errors
+from sync.errors import SyncError
+from sync.spec import Table
+
+KEY = dg.AssetKey(["exports", "dashboard"])
+SYNCED = "SELECT rows, quarantined, batch FROM sync.tables WHERE table_schema = %s AND table_name = %s"
+MODEL = "SELECT total FROM sync.models WHERE model = %s"
+
+
+def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) -> dg.AssetsDefinition:
+    """The asset, which reads all that production has and says of each table whether it is complete.
+
+    It needs the resources `staging` and `production`. Where nothing has changed the file is left as it is.
+    """
+    upstream = [*(table.key for table in mirrored), *(asset_key(table) for table in tables)]
+
+    @dg.asset(
+        key=KEY,
+        deps=upstream,
+        group_name="exports",
+        description="Charts of sales, products, stock and the platform's own tables, one HTML file that opens"
+        " from disk without network.",
+        owners=[OWNER],
+        kinds={"html", "altair"},
+        required_resource_keys={"staging", "production"},
+    )
+    def dashboard(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from dashboard.page import collect, draw  # noqa: PLC0415
+
+        began = time.monotonic()
+        path = Path(os.environ.get("SOFTCART_EXPORTS") or "exports") / "dashboard.html"
+        try:
+            with (
+                context.resources.staging.connect() as staging,
+                context.resources.production.connect() as production,
+            ):
+                status = [
+                    *(_synced(staging, table) for table in tables if table.target == "staging"),
+                    *_mirrored(staging, production, mirrored),
+                ]
+                contents = collect(lambda query: _read(production, query), status)
+        except SyncError as error:
+            raise failure([error]) from error
+        known = path.read_bytes() if path.is_file() else b""
+        page = known if contents.are_drawn_in(known) else draw(contents)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/uri": path.resolve().as_uri(),
+                "changed": replace_file(path, page),
+                "dagster/row_count": contents.rows,
+                "bytes": len(page),
+                "without_data": contents.empty,
+                "seconds": round(time.monotonic() - began, 3),
+            }
+        )
+
+    return dashboard
+
+
+def _read(production: Connection, query: str) -> list[tuple[Any, ...]]:
+    with postgresql_errors("production"), production.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def _synced(staging: Connection, table: Table) -> TableStatus:
+    """A raw table, and the source's time of what its last batch changed."""
+    with postgresql_errors("staging"), staging.cursor() as cursor:
+        cursor.execute(SYNCED, (table.schema, table.name))
+        rows, quarantined, batch = cursor.fetchone() or (0, 0, None)
+        changed = sql.SQL("SELECT max(_changed_at) AT TIME ZONE 'UTC' FROM {} WHERE _batch = %s")
+        cursor.execute(changed.format(sql.Identifier(table.schema, table.name)), (batch,))
+        ((changed_at,),) = cursor.fetchall()
+    return TableStatus(table.qualified, rows, quarantined=quarantined, changed_at=changed_at)
+
+
+def _mirrored(
+    staging: Connection, production: Connection, tables: Sequence[MirroredTable]
+) -> Iterator[TableStatus]:
+    """The star and the reports, on both sides."""
+    with postgresql_errors("staging"), staging.cursor() as here, production.cursor() as there:
+        for table in tables:
+            here.execute(MODEL, (table.name.table,))
+            there.execute(SYNCED, tuple(table.name))
+            (total,), (rows, *_) = here.fetchone() or (0,), there.fetchone() or (0,)
+            yield TableStatus(str(table.name), total, production=rows)
