@@ -19,6 +19,7 @@ from softcart_assets.raw import asset_key
 from sync.connections import postgresql_errors
 from sync.errors import SyncError
 from sync.spec import Table
+from sync.warehouses.contract import Reader
 
 KEY = dg.AssetKey(["exports", "dashboard"])
 SYNCED = "SELECT rows, quarantined, batch FROM sync.tables WHERE table_schema = %s AND table_name = %s"
@@ -50,13 +51,14 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
         try:
             with (
                 context.resources.staging.connect() as staging,
-                context.resources.production.connect() as production,
+                context.resources.production.warehouse() as warehouse,
+                warehouse.reader() as production,
             ):
                 status = [
                     *(_synced(staging, table) for table in tables if table.target == "staging"),
                     *_mirrored(staging, production, mirrored),
                 ]
-                contents = collect(lambda query: _read(production, query), status)
+                contents = collect(lambda query: production.query(query)[1], status)
         except SyncError as error:
             raise failure([error]) from error
         known = path.read_bytes() if path.is_file() else b""
@@ -75,12 +77,6 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
     return dashboard
 
 
-def _read(production: Connection, query: str) -> list[tuple[Any, ...]]:
-    with postgresql_errors("production"), production.cursor() as cursor:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-
 def _synced(staging: Connection, table: Table) -> TableStatus:
     """A raw table, and the source's time of what its last batch changed."""
     with postgresql_errors("staging"), staging.cursor() as cursor:
@@ -93,12 +89,13 @@ def _synced(staging: Connection, table: Table) -> TableStatus:
 
 
 def _mirrored(
-    staging: Connection, production: Connection, tables: Sequence[MirroredTable]
+    staging: Connection, production: Reader, tables: Sequence[MirroredTable]
 ) -> Iterator[TableStatus]:
     """The star and the reports, on both sides."""
-    with postgresql_errors("staging"), staging.cursor() as here, production.cursor() as there:
+    states = production.states()
+    with postgresql_errors("staging"), staging.cursor() as cursor:
         for table in tables:
-            here.execute(MODEL, (table.name.table,))
-            there.execute(SYNCED, tuple(table.name))
-            (total,), (rows, *_) = here.fetchone() or (0,), there.fetchone() or (0,)
-            yield TableStatus(str(table.name), total, production=rows)
+            cursor.execute(MODEL, (table.name.table,))
+            (total,) = cursor.fetchone() or (0,)
+            state = states.get(table.name)
+            yield TableStatus(str(table.name), total, production=state.rows if state else 0)
