@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from landing.lines import damage
@@ -15,6 +15,10 @@ LONGEST_RECORD_LINES = 1000
 _OPEN_QUOTE = "unexpected end of data"
 # A quoted value with blanks behind it, which `csv` takes for text after the quote.
 _PADDED = re.compile(r'("(?:[^"]|"")*")[ \t]*')
+
+
+Fits = Callable[[list[str]], bool]
+"""Whether the values of a record are of the declared types."""
 
 
 class Record(NamedTuple):
@@ -51,8 +55,11 @@ class CsvRecords:
         self._source = _OneRecord()
         self._csv = csv.reader(self._source, strict=True, skipinitialspace=True)
 
-    def read(self, width: int | None = None) -> Iterator[Record]:
-        """The records; one that has not `width` values comes with that reason."""
+    def read(self, width: int | None = None, fits: Fits | None = None) -> Iterator[Record]:
+        """The records; one that has not `width` values comes with that reason.
+
+        A line that `fits` says is a good record by itself is none of a quoted value that goes on from before.
+        """
         while (line := self._next_line()) is not None:
             number, raw = line
             if number == 1:
@@ -64,17 +71,25 @@ class CsvRecords:
                 continue
             record = self._parse(number, raw, width)
             if record.reason == _OPEN_QUOTE:
-                record = self._across_lines(number, raw, width)
+                record = self._across_lines(number, raw, width, fits)
             yield record
+
+    def give_back(self, record: Record) -> None:
+        """Let the record's lines be read once more."""
+        lines = list(enumerate(record.raw.splitlines(keepends=True), record.number))
+        self._returned.extendleft(reversed(lines))
 
     def _next_line(self) -> tuple[int, str] | None:
         return self._returned.popleft() if self._returned else next(self._lines, None)
 
-    def _across_lines(self, number: int, raw: str, width: int | None) -> Record:
+    def _across_lines(self, number: int, raw: str, width: int | None, fits: Fits | None) -> Record:
         """The record whose quoted value goes on in the next line; the lines taken in vain are given back."""
         taken: list[tuple[int, str]] = []
         while len(taken) < LONGEST_RECORD_LINES and (line := self._next_line()) is not None:
             taken.append(line)
+            alone = self._parse(*line, width) if fits else None
+            if fits and alone and alone.reason is None and fits(alone.values):
+                break
             if '"' not in line[1]:
                 continue
             record = self._parse(number, raw + "".join(text for _, text in taken), width)

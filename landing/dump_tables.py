@@ -39,7 +39,8 @@ def dumped_tables(connection: Connection[Any], work: str, file: str) -> list[Dum
         types = {str(name): str(type_) for name, type_ in cursor.fetchall()}
         if others := [name for name, type_ in types.items() if type_ != "BASE TABLE"]:
             raise LandingError(
-                f"{file}: {others[0]} is of type {types[others[0]]}; only tables are restored, dump without it"
+                f"{file}: {others[0]} is of type {types[others[0]]}; only tables are"
+                " restored, dump without it"
             )
         names = list(types)
         if not names:

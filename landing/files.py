@@ -13,8 +13,8 @@ OLTPDATA = FileSpec(
     fields=(
         Field("product_id", Integer(), "The product that was sold"),
         Field("customer_id", Integer(), "Who bought it"),
-        Field("price", Money(), "Price of one piece"),
-        Field("quantity", Integer(32), "Pieces sold"),
+        Field("price", Money(), "Price of one piece", usual=(0, 10**10)),
+        Field("quantity", Integer(32), "Pieces sold", usual=(-200, 200)),
         Field("timestamp", Timestamp(), "When, in the zone of the business"),
     ),
 )
@@ -132,6 +132,15 @@ ECOMMERCE = FileSpec(
         Field("price", Money(), "What was paid"),
     ),
 )
+
+# Where values of the same columns are known from, beside the table that a file goes to.
+RELATED = {
+    OLTPDATA.name: (
+        (CUSTOMERS, ("customer_id",)),
+        (INVENTORY, ("product_id",)),
+        (SALES_SEED, ("product_id", "customer_id", "price", "quantity")),
+    )
+}
 
 SHOP_FILES = (OLTPDATA, CUSTOMERS, INVENTORY)
 HISTORY_FILES = (DIM_DATE, DIM_CATEGORY, DIM_COUNTRY, FACT_SALES)

@@ -60,7 +60,8 @@ def land(
     """Land one file; `reader` is None where there is none.
 
     Raises `LandingError` for a file that is something else, has no good line, or has more than the share
-    `max_rejected_share` of rejected ones: then none was landed, and the rejected ones are in quarantine. Raises `LeaseTaken` if another landing of the file is not done within a minute.
+    `max_rejected_share` of rejected ones: then none was landed, and the rejected ones are in quarantine.
+    Raises `LeaseTaken` if another landing of the file is not done within a minute.
     """
     started = time.monotonic()
     if reader is None:

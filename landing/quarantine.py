@@ -45,7 +45,7 @@ class RejectedLines:
         rejected."""
         if not self.count or (self.count < lines and (most is None or self.count <= most * lines)):
             return None
-        share = f", more than the allowed share of {most:g}" if self.count < lines else ""
+        share = f", more than {most:g} (SOFTCART_MAX_REJECTED_SHARE)" if self.count < lines else ""
         return LandingError(
             f"{self._file}: {self.count} of {lines} lines cannot be landed{share}; no line of it was landed."
             f" {'; '.join(self._first)}. {SHOWN_BY} shows them"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as PostgresConnection
 from pymysql.connections import Connection
 
+from landing.column_order import ROWS_LOOKED_AT, Bounds, bounds_of
 from landing.csv_reader import CsvReader
-from landing.files import SHOP_FILES
+from landing.files import RELATED, SHOP_FILES
 from landing.land import land
 from landing.landing_file import find
-from landing.mysql import present_tables, run_script
+from landing.mysql import column_list, present_tables, quoted, run_script
 from landing.mysql_memory import ensure_landed_rows, ensure_memory, forget
 from landing.mysql_store import KeyedStore, LineStore
-from landing.result import LandingResult
+from landing.result import LandingError, LandingResult
 from landing.spec import FileSpec
+from landing.values import Integer, Money
 from sync.connections import mysql_errors
 
 
@@ -55,6 +58,36 @@ def land_csv(
     ensure_shop(shop)
     path = find(folder, spec.name)
     store = KeyedStore(shop, spec) if spec.key else LineStore(shop, spec)
-    reader = CsvReader(spec, path) if path else None
     with mysql_errors(f"{spec.name} into {spec.target}"):
+        reader = CsvReader(spec, path, _known(spec, folder, shop)) if path else None
         return land(spec, reader, store, staging, max_rejected_share)
+
+
+def _known(spec: FileSpec, folder: Path | None, shop: Connection[Any]) -> dict[str, Bounds]:
+    """What is known of the values of a file without a header: from the table's newest rows, else from the
+    folder's other files."""
+    if spec.header:
+        return {}
+    columns = [field.name for field in spec.fields if isinstance(field.type, (Integer, Money))]
+    with shop.cursor() as cursor:
+        newest = f"ORDER BY rowid DESC LIMIT {ROWS_LOOKED_AT}"
+        cursor.execute(f"SELECT {column_list(columns)} FROM {quoted(spec.table)} {newest}")
+        known = bounds_of(columns, cursor.fetchall())
+    return known or {
+        name: bounds
+        for related, names in reversed(RELATED.get(spec.name, ()))
+        for name, bounds in _bounds_in(related, folder).items()
+        if name in names
+    }
+
+
+def _bounds_in(spec: FileSpec, folder: Path | None) -> dict[str, Bounds]:
+    """The bounds of a file's columns by its first lines. One that is something else shows none; its own
+    landing says so."""
+    try:
+        path = find(folder, spec.name)
+        lines = CsvReader(spec, path).rows(lambda *_: None) if path else iter(())
+        rows = [line.content for line in islice(lines, ROWS_LOOKED_AT)]
+    except LandingError:
+        return {}
+    return bounds_of(spec.columns, rows)

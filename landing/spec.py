@@ -11,21 +11,26 @@ from sync.spec import SpecError
 
 @dataclass(frozen=True)
 class Field:
-    """One column of a file, and of the target. An empty value is NULL, or refused where it is `required`."""
+    """One column of a file, and of the target. An empty value is NULL, or refused where it is `required`.
+
+    `usual` are the bounds that most of its numbers keep in any shop; they tell columns apart in a file
+    without a header.
+    """
 
     name: str
     type: FieldType
     description: str
     required: bool = True
+    usual: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class FileSpec:
     """One CSV file and the table it goes to, `schema.table`.
 
-    Without a `header` the fields come in the declared order; with one they are found by their names,
-    whatever the case. Without a `key` a line is known by its content. `encoding` is a codec of Python's;
-    a byte-order mark is skipped in any case.
+    Without a `header` the fields come in the declared order, unless the first line names them; with one they
+    are found by their names, whatever the case. Without a `key` a line is known by its content. `encoding` is
+    a codec of Python's; a byte-order mark is skipped in any case.
     """
 
     name: str

@@ -28,9 +28,22 @@ class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     mysql_url: str | None = Field(default=None, description="may define and write the tables of `shop`")
     restore_url: str | None = Field(default=None, description="may write to MySQL's database `sales` alone")
     mongodb_url: str | None = Field(default=None, description="may define and write the catalog")
-    max_rejected_share: float = Field(
-        default=0.5, ge=0, le=1, description="share of rejected lines above which a file is not landed"
+    rejected_share: str = Field(
+        description="share of rejected lines above which a file is not landed, from 0 to 1"
     )
+
+    @property
+    def max_rejected_share(self) -> float:
+        """The share as a number. Raises `SyncError` for what is none."""
+        try:
+            share = float(self.rejected_share)
+        except ValueError:
+            share = -1
+        if not 0 <= share <= 1:
+            raise SyncError(
+                f"SOFTCART_MAX_REJECTED_SHARE is a share between 0 and 1, not {self.rejected_share!r}"
+            )
+        return share
 
     @property
     def path(self) -> Path | None:

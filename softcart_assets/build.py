@@ -46,6 +46,7 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
+            rejected_share=_if_set("SOFTCART_MAX_REJECTED_SHARE") or "0.5",
             mysql_url=_if_set("SOFTCART_MYSQL_ADMIN_URL"),
             restore_url=_if_set("SOFTCART_MYSQL_RESTORE_URL"),
             mongodb_url=_if_set("SOFTCART_MONGO_ADMIN_URL"),

@@ -12,14 +12,17 @@ from typing import Any
 
 import dagster as dg
 
-from landing.catalog import land_catalog, undeclared
-from landing.dump import restore_dump
-from landing.files import HISTORY_FILES, SALES_SEED, SHOP_FILES
+from landing.catalog import FIRST_FILE, land_catalog, undeclared
+from landing.dump import SALES_DUMP, restore_dump
+from landing.files import ECOMMERCE, HISTORY_FILES, SALES_SEED, SHOP_FILES
 from landing.history import land_history, raw_table
+from landing.landing_file import check_folder
+from landing.quarantine import SHOWN_BY
 from landing.result import LandingResult
 from landing.sales_history import land_sales_history, sales_history_table
 from landing.seed import seed_production
 from landing.shop import land_csv
+from landing.unlanded import unlanded
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING, described, source_key
@@ -45,14 +48,26 @@ def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | 
     sources: dict[str, list[dg.AssetSpec]] = {"shop": [], "catalog": [], "sales": [], "elsewhere": []}
     for table in {source_key(table): table for table in tables}.values():
         sources[_landed_by(table)].append(source_spec(table))
-    catalog = partial(_catalog, {spec.key.path[-1] for spec in sources["catalog"]})
+    collections = {spec.key.path[-1] for spec in sources["catalog"]}
+    catalog = partial(_catalog, collections)
+    catalogs = [FIRST_FILE, *(f"catalog_{collection}.json" for collection in sorted(collections))]
+    shop = [spec.name for spec in SHOP_FILES]
+    history = [spec.name for spec in (*HISTORY_FILES, ECOMMERCE)]
     return [
-        *_unless_external("SOFTCART_MYSQL_ADMIN_URL", "land_shop", sources["shop"], _shop),
-        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", sources["catalog"], catalog),
-        *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sources["sales"], _sales),
+        *_unless_external("SOFTCART_MYSQL_ADMIN_URL", "land_shop", sources["shop"], shop, _shop),
+        *_unless_external("SOFTCART_MONGO_ADMIN_URL", "land_catalog", sources["catalog"], catalogs, catalog),
+        *_unless_external(
+            "SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sources["sales"], [SALES_DUMP], _sales
+        ),
         *sources["elsewhere"],
-        _step("land_history", [history_spec(table) for table in HISTORY], _history),
-        _step("seed_production", [seed_spec()], _seed, needs={"landing", "staging", "production"}),
+        _step("land_history", [history_spec(table) for table in HISTORY], history, _history),
+        _step(
+            "seed_production",
+            [seed_spec()],
+            [SALES_SEED.name],
+            _seed,
+            needs={"landing", "staging", "production"},
+        ),
     ]
 
 
@@ -108,20 +123,22 @@ def _unless_external(
     admin_url: str,
     name: str,
     specs: Sequence[dg.AssetSpec],
+    files: Collection[str],
     open_landings: OpenLandings,
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     if specs and os.environ.get(admin_url):
-        return [_step(name, specs, open_landings)]
+        return [_step(name, specs, files, open_landings)]
     return list(specs)
 
 
 def _step(
     name: str,
     specs: Sequence[dg.AssetSpec],
+    files: Collection[str],
     open_landings: OpenLandings,
     needs: Collection[str] = frozenset({"landing", "staging"}),
 ) -> dg.AssetsDefinition:
-    """One step that lands the files of one database, each file on its own."""
+    """One step that lands the `files` of one database, each file on its own."""
 
     @dg.multi_asset(
         name=name,
@@ -133,11 +150,18 @@ def _step(
     def land_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         failed: list[SyncError] = []
         keys = sorted(context.selected_asset_keys)
+        folder = context.resources.landing.path
         try:
+            check_folder(folder)
+            for line in unlanded(folder, files):
+                context.log.warning(line)
             with open_landings(context, keys) as landings:
                 for key in keys:
                     try:
-                        yield materialization(key, landings[key]())
+                        result = landings[key]()
+                        if result.quarantined:
+                            context.log.warning(_quarantined(result))
+                        yield materialization(key, result)
                     except SyncError as error:
                         context.log.error(str(error))
                         failed.append(error)
@@ -147,6 +171,13 @@ def _step(
             raise failure(failed) from failed[0]
 
     return land_files
+
+
+def _quarantined(result: LandingResult) -> str:
+    return (
+        f"{result.file}: {result.quarantined:,} of {result.rows_in_file:,} lines cannot be landed; {SHOWN_BY}"
+        " shows them"
+    )
 
 
 def materialization(key: dg.AssetKey, result: LandingResult) -> dg.MaterializeResult[Any]:
