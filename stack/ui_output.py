@@ -25,6 +25,7 @@ LOGGED = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} - (?P<name>[\w.-]+) - (?P<level>[A-Z]+) - (?P<said>.*)"
 )
 # How Dagster begins what a run says: job, run, process and perhaps a step; the event's own words are last.
+OF_SENSOR = re.compile(r"__repository__ - \w+ - ")
 OF_RUN = re.compile(r"\w+ - [0-9a-f-]{36} - (?:.* - )?(?P<event>[A-Z_]+ - )?(?P<said>[^-].*)")
 SHOWN_LEVELS = {"WARNING", "ERROR", "CRITICAL"}
 HARMLESS = re.compile(r"No cursor for event type")  # at the first start
@@ -33,6 +34,8 @@ OF_A_RUN = re.compile(r"  (?!File |[|+^~.])\S")  # as `softcart_assets.progress`
 CAUSE = re.compile(
     r"(?:[A-Za-z_][\w.]*\.)?([A-Z]\w*(?:Error|Failure|Exception|FailedChecks|Timeout)): (?P<said>.+)"
 )
+DRIVER = re.compile(r"^\(\w+\.\w+\) ")  # SQLAlchemy names whose error it passes on
+AWAY = re.compile(r"connection to server .* failed|server closed the connection")
 NUMBERS = re.compile(r"\d+")
 
 
@@ -83,7 +86,7 @@ class UiOutput:
         if logged := LOGGED.match(line):
             self.flush()
             if logged["level"] in SHOWN_LEVELS and not HARMLESS.match(logged["said"]):
-                self._error = Error(_without_run(logged["said"]))
+                self._error = Error(_without_origin(logged["said"]))
         elif OF_A_RUN.match(line):
             self.flush()
             self._say(line)
@@ -95,7 +98,7 @@ class UiOutput:
         """Show the error whose last line was taken."""
         if self._error is None:
             return
-        text = self._error.cause or self._error.said
+        text = DRIVER.sub("", self._error.cause or self._error.said)
         self._error = None
         key, now = NUMBERS.sub("", text), time.monotonic()
         shown_at, times = self._shown.get(key, (-REPEAT_SECONDS, 0))
@@ -103,7 +106,8 @@ class UiOutput:
             self._shown[key] = shown_at, times + 1
             return
         self._shown[key] = now, 0
-        self._say(f"{text}{f' ({times} times more since it was shown)' if times else ''}")
+        way_out = "; make status tells which server is down, make up starts it" if AWAY.search(text) else ""
+        self._say(f"{text}{way_out}{f' ({times} times more since it was shown)' if times else ''}")
 
 
 def _read(stream: Iterable[str], lines: queue.SimpleQueue[str | None]) -> None:
@@ -112,6 +116,7 @@ def _read(stream: Iterable[str], lines: queue.SimpleQueue[str | None]) -> None:
     lines.put(None)
 
 
-def _without_run(said: str) -> str:
+def _without_origin(said: str) -> str:
+    """Without the sensor's name, or a run's and its step's."""
     of_run = OF_RUN.fullmatch(said)
-    return of_run["said"] if of_run else said
+    return of_run["said"] if of_run else OF_SENSOR.sub("", said)

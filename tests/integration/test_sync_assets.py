@@ -62,9 +62,9 @@ def test_a_new_table_arrives_with_columns_lineage_figures_and_a_check(
     metadata = shown(result)
     assert metadata["dagster/row_count"] == 2
     assert metadata["strategy"] == "watermark"
-    (check,) = result.get_asset_check_evaluations()
-    assert check.passed
-    assert check.asset_key == KEY
+    checks = result.get_asset_check_evaluations()
+    assert {check.check_name for check in checks} == {"reconciliation", "is_followed"}
+    assert {(check.asset_key, check.passed) for check in checks} == {(KEY, True)}
     lineage = metadata["dagster/column_lineage"]
     assert isinstance(lineage, dg.TableColumnLineage)
     assert lineage.deps_by_column["contact"] == [
