@@ -1,0 +1,45 @@
+"""A staging database and a warehouse of each kit, emptied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from stack.cluster import Cluster
+from sync import state
+from sync.connections import connect_postgresql
+from tests.conformance.kits import KITS, Kit
+from tests.conformance.shop import Shop
+from tests.fresh import fresh_database
+
+
+@pytest.fixture(scope="package")
+def staging_url(stack: Cluster, urls: dict[str, str]) -> Iterator[str]:
+    with fresh_database(stack, urls["SOFTCART_STAGING_URL"]) as url:
+        yield url
+
+
+@pytest.fixture(scope="package", params=sorted(KITS))
+def kit(request: pytest.FixtureRequest, stack: Cluster, urls: dict[str, str]) -> Iterator[Kit]:
+    with fresh_database(stack, urls["SOFTCART_PRODUCTION_URL"]) as url:
+        yield KITS[request.param](url)
+
+
+@pytest.fixture
+def bare(staging_url: str, kit: Kit) -> Iterator[Shop]:
+    """Staging without a table, production without anything."""
+    kit.clear()
+    with closing(connect_postgresql(staging_url)) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA IF EXISTS star, reports, sync, quarantine CASCADE")
+        state.prepare(connection, schemas=("star", "reports"))
+        yield Shop(connection, kit)
+
+
+@pytest.fixture
+def shop(bare: Shop) -> Shop:
+    """The small star, built in staging and not mirrored yet."""
+    bare.build()
+    return bare

@@ -1,0 +1,66 @@
+"""Views over the mirrored tables: made, refreshed when there is a reason, and right."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from sync.warehouses.mirror import MirrorResult, Publication
+from sync.warehouses.verify import TableComparison, verify_view
+from tests.conformance.shop import FACT, SALES, TOTALS, VIEWS, Shop
+
+
+def refreshed(result: MirrorResult) -> bool:
+    return any(view.refreshed for view in result.views)
+
+
+def compared(shop: Shop) -> TableComparison:
+    with closing(shop.kit.open()) as warehouse:
+        return verify_view(warehouse, TOTALS)
+
+
+def test_views_are_made_with_the_tables(shop: Shop) -> None:
+    assert compared(shop).obstacle == "it is not in production: mirror it first"
+    result = shop.mirror(publication=VIEWS)
+    assert [(view.name, view.created, view.rows) for view in result.views] == [
+        (TOTALS.name, True, 4),
+        (SALES.name, True, 0),
+    ]
+    assert str(compared(shop)) == "reports.totals: 4 rows are equal"
+    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+
+
+def test_a_materialized_view_is_refreshed_when_its_input_moved_and_only_then(shop: Shop) -> None:
+    shop.mirror(publication=VIEWS)
+    assert not refreshed(shop.mirror(publication=VIEWS))
+    shop.change("UPDATE star.dim_customer SET weight = 5, _batch = {batch} WHERE customer_key = 'c1'")
+    assert not refreshed(shop.mirror(publication=VIEWS))
+    shop.change("UPDATE star.fact_sales SET amount = 1000, _batch = {batch} WHERE sale_key = 's1'")
+    assert refreshed(shop.mirror(publication=VIEWS))
+    assert compared(shop).equal
+    assert not refreshed(shop.mirror(publication=VIEWS))
+
+
+def test_a_repair_refreshes_too_and_a_stale_view_is_named(shop: Shop) -> None:
+    shop.mirror(publication=VIEWS)
+    shop.kit.execute(f'UPDATE {shop.kit.table(FACT)} SET "amount" = 0 WHERE "sale_key" = \'s1\'')
+    assert [str(row) for row in compared(shop).first] == ["country=Country 2 differs"]
+    assert refreshed(shop.mirror(publication=VIEWS, compare=True))
+    assert compared(shop).equal
+
+
+def test_a_changed_definition_replaces_the_views(shop: Shop) -> None:
+    shop.mirror(publication=VIEWS)
+    narrower = replace(
+        TOTALS, query='SELECT "country", 0 AS "amount", 0 AS "sales" FROM "star"."dim_country"'
+    )
+    result = shop.mirror(publication=Publication((narrower,)))
+    assert [view.created for view in result.views] == [True]
+    assert shop.kit.rows(f'SELECT DISTINCT "amount" FROM {shop.kit.table(TOTALS.name)}') == [(0,)]
+
+
+def test_a_view_that_was_dropped_by_hand_comes_back(shop: Shop) -> None:
+    shop.mirror(publication=VIEWS)
+    shop.kit.execute(f"DROP VIEW {shop.kit.table(SALES.name)}")
+    shop.mirror(publication=VIEWS)
+    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
