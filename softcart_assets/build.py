@@ -10,6 +10,7 @@ from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
+from resources.spark import SparkResource
 from softcart_assets.automation import (
     LANDED,
     RECONCILE,
@@ -41,6 +42,7 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
         "production": PostgreSQLResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+        "spark": SparkResource(master=_if_set("SOFTCART_SPARK_MASTER")),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
             mysql_url=_if_set("SOFTCART_MYSQL_ADMIN_URL"),

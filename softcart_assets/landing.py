@@ -14,9 +14,11 @@ import dagster as dg
 
 from landing.catalog import land_catalog, undeclared
 from landing.dump import restore_dump
-from landing.files import HISTORY_FILES, SALES_SEED, SHOP_FILES
+from landing.files import HISTORY_FILES, SALES_SEED, SEARCH_TERMS, SHOP_FILES
 from landing.history import land_history, raw_table
+from landing.raw_lines import lines_table
 from landing.result import LandingResult
+from landing.search_terms import land_search_terms
 from landing.seed import seed_production
 from landing.shop import land_csv
 from softcart_assets.failures import failure
@@ -29,6 +31,7 @@ from sync.spec import Column, Table
 GROUP = "landing"
 SEED = dg.AssetKey(["seed", "sales_data"])
 HISTORY = tuple(raw_table(spec) for spec in HISTORY_FILES)
+SEARCHES = lines_table(SEARCH_TERMS)
 
 # What lands each asset of a step, once its connections are open.
 Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
@@ -50,6 +53,7 @@ def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | 
         *_unless_external("SOFTCART_MYSQL_RESTORE_URL", "restore_sales", sources["sales"], _sales),
         *sources["elsewhere"],
         _step("land_history", [history_spec(table) for table in HISTORY], _history),
+        _step("land_search_terms", [history_spec(SEARCHES)], _search_terms),
         _step("seed_production", [seed_spec()], _seed),
     ]
 
@@ -78,7 +82,7 @@ def source_spec(table: Table) -> dg.AssetSpec:
 
 
 def history_spec(table: Table) -> dg.AssetSpec:
-    """The asset of a landed file of the warehouse's history."""
+    """The asset of a file that lands in a raw table of staging."""
     return dg.AssetSpec(
         ["raw", table.name],
         group_name=GROUP,
@@ -214,6 +218,14 @@ def _history(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) ->
             )
             for spec in HISTORY_FILES
         }
+
+
+@contextmanager
+def _search_terms(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+    landing = context.resources.landing
+    with context.resources.staging.connect() as staging:
+        land = partial(land_search_terms, landing.path, staging, landing.max_rejected_share)
+        yield dict.fromkeys(keys, land)
 
 
 @contextmanager
