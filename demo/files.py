@@ -23,6 +23,7 @@ from demo.market import (
     PRODUCTION_SYNCED,
 )
 from demo.sales import DayHistory, DaySales, current_sales, days, history_sales
+from demo.searches import search_lines
 
 DEFAULT_SEED = 7
 DEFAULT_SIZE = 20_000
@@ -69,6 +70,7 @@ def _contents(seed: int, size: int) -> dict[str, Iterable[str]]:
         "FactSales.csv": _csv(
             "orderid,dateid,countryid,categoryid,amount", _fact_lines(history_sales(seed, size, catalog))
         ),
+        "searchterms.csv": _csv("\ufeffday,month,year,searchterm", search_lines(seed, size, catalog)),
         "oltpdata.csv": _sale_lines(sales(CURRENT_END)),
         "sales.sql": dump_text(sales(DUMPED)),
         "sales.csv": _csv(

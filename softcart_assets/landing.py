@@ -24,6 +24,7 @@ from landing.shop import land_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING, source_key
+from softcart_assets.search_results import ensure_results
 from softcart_assets.tables import SALES
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -223,6 +224,8 @@ def _history(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) ->
 @contextmanager
 def _search_terms(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = context.resources.landing
+    with context.resources.staging.target() as target:
+        ensure_results(target, context.run.run_id)
     with context.resources.staging.connect() as staging:
         land = partial(land_search_terms, landing.path, staging, landing.max_rejected_share)
         yield dict.fromkeys(keys, land)

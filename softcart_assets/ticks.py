@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
+from softcart_assets.automation import BESIDE_GROUPS
 from softcart_assets.board import Board
 from softcart_assets.connections import KeptInstance
 from softcart_assets.dbt.warm import Keeper
@@ -73,10 +74,12 @@ def alive(context: dg.SensorEvaluationContext, look: Callable[[Memory], Tick]) -
 def run_of(
     context: dg.SensorEvaluationContext, keys: Iterable[dg.AssetKey], tags: Mapping[str, str]
 ) -> dg.RunRequest:
-    """A run of these assets and all that is downstream of them; the log's retention the sensors report."""
+    """A run of these assets and all that is downstream of them on the way to production; the log's retention
+    the sensors report."""
     assert context.repository_def is not None
     graph = context.repository_def.asset_graph
-    selection = dg.AssetSelection.assets(*keys).downstream() - dg.AssetSelection.groups("exports")
+    aside = dg.AssetSelection.groups("exports", *BESIDE_GROUPS)
+    selection = dg.AssetSelection.assets(*keys).downstream() - aside
     checks = sorted(key for key in selection.resolve_checks(graph) if key.name != CHECK)
     return dg.RunRequest(
         asset_selection=sorted(selection.resolve(graph)), asset_check_keys=checks, tags=dict(tags)

@@ -91,6 +91,7 @@ class Cluster:
         variables = self.urls() | {
             "SOFTCART_HOME": str(home.root),
             "DAGSTER_HOME": str(home.dagster),
+            "SOFTCART_LAKE": self._environment.get("SOFTCART_LAKE") or str(home.root / "lake"),
             "PATH": _first(home.tools / "venv" / "bin", self._environment.get("PATH", os.defpath)),
             # dagster.yaml names a class of ours, which commands have to find that run in any folder.
             "PYTHONPATH": _first(CLONE, self._environment.get("PYTHONPATH", "")),
