@@ -13,7 +13,10 @@ import psutil
 
 from stack.home import Home, StackError
 
-OFFSETS = {"mysql": 0, "mongodb": 1, "postgres": 2, "ui": 3, "real_mysql": 4}
+OFFSETS = {
+    "mysql": 0, "mongodb": 1, "postgres": 2, "ui": 3, "real_mysql": 4,
+    "s3": 5, "hdfs": 6, "hdfs_web": 7, "hdfs_1": 8, "hdfs_2": 9,
+}  # fmt: skip
 BLOCK = 10  # for a home and the one inside it
 LOWEST, HIGHEST = 21000, 32760  # Linux hands out ports for outgoing connections from 32768 up
 BASE_VARIABLE = "SOFTCART_PORT_BASE"
