@@ -24,6 +24,7 @@ from demo.market import (
 )
 from demo.sales import DayHistory, DaySales, current_sales, days, history_sales
 from demo.sales_history import sales_history_lines
+from demo.searches import search_lines
 
 DEFAULT_SEED = 7
 DEFAULT_SIZE = 20_000
@@ -70,6 +71,7 @@ def _contents(seed: int, size: int) -> dict[str, Iterable[str]]:
         "FactSales.csv": _csv(
             "orderid,dateid,countryid,categoryid,amount", _fact_lines(history_sales(seed, size, catalog))
         ),
+        "searchterms.csv": _csv("\ufeffday,month,year,searchterm", search_lines(seed, size, catalog)),
         "oltpdata.csv": _sale_lines(sales(CURRENT_END)),
         "ecommerce.csv": _csv("day,month,quarter,year,category,item,price", sales_history_lines(seed, size)),
         "sales.sql": dump_text(sales(DUMPED)),

@@ -142,5 +142,17 @@ RELATED = {
     )
 }
 
+SEARCH_TERMS = FileSpec(
+    name="searchterms.csv",
+    target="raw.search_terms",
+    description="What visitors searched for, one row a search",
+    fields=(
+        Field("day", Integer(32), "Day of the month"),
+        Field("month", Integer(32), "Calendar month, 1 to 12"),
+        Field("year", Integer(32), "Calendar year"),
+        Field("searchterm", Text(), "What was searched for, as it was typed"),
+    ),
+)
+
 SHOP_FILES = (OLTPDATA, CUSTOMERS, INVENTORY)
 HISTORY_FILES = (DIM_DATE, DIM_CATEGORY, DIM_COUNTRY, FACT_SALES)

@@ -73,6 +73,14 @@ def field_definitions(spec: FileSpec) -> list[sql.Composable]:
 
 def stage_rows(cursor: Cursor, spec: FileSpec, rows: Iterator[Line[Row]], reject: Reject) -> None:
     """Copy the rows into a temporary table of this session; all but the first row of a key are rejected."""
+    copy_rows(cursor, spec, rows)
+    if spec.key:
+        _reject_repeated_keys(cursor, spec.key, reject)
+    cursor.execute(sql.SQL("ANALYZE {}").format(STAGED))
+
+
+def copy_rows(cursor: Cursor, spec: FileSpec, rows: Iterator[Line[Row]]) -> None:
+    """Copy the rows, with number and text, into a temporary table of this session."""
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(STAGED))
     cursor.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} (number bigint NOT NULL, raw text NOT NULL, {})").format(
@@ -84,9 +92,6 @@ def stage_rows(cursor: Cursor, spec: FileSpec, rows: Iterator[Line[Row]], reject
     )
     while part := list(islice(rows, ROWS_AT_ONCE)):
         cursor.copy_expert(copy, _csv((number, raw, *row) for number, raw, row in part))
-    if spec.key:
-        _reject_repeated_keys(cursor, spec.key, reject)
-    cursor.execute(sql.SQL("ANALYZE {}").format(STAGED))
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> io.StringIO:

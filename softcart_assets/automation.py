@@ -18,7 +18,11 @@ from sync.spec import Table
 
 RECONCILE = "reconcile"
 LANDED = dg.AssetSelection.groups("landing")
-FRESH_GROUPS = {"raw", "star", "reports", "sales", "production", "exports"}
+# What lies beside the way from the sources to production: only `refresh` comes to it.
+BESIDE_GROUPS = ("lake", "search")
+BESIDE = dg.AssetSelection.groups(*BESIDE_GROUPS)
+UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
+FRESH_GROUPS = {"raw", "star", "reports", "sales", "production", "exports", *BESIDE_GROUPS}
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 
@@ -45,10 +49,17 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 refresh = dg.define_asset_job(
     "refresh",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - UPKEEP,
     config=LINES,
     executor_def=in_process,
-    description="Everything: land files, sync, star, reports, production, exports.",
+    description="Everything: land files, sync, star, lake, search analytics, reports, production, exports.",
+)
+
+lake_maintenance = dg.define_asset_job(
+    "lake_maintenance",
+    selection=UPKEEP,
+    executor_def=in_process,
+    description="Compact the lake's tables and remove files that nobody needs any more.",
 )
 
 
@@ -66,6 +77,17 @@ def weekly_reconciliation() -> dg.ScheduleDefinition:
         cron_schedule="0 3 * * 0",
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
         description="Every row of the synced tables against its source, on Sundays at three.",
+    )
+
+
+def weekly_maintenance() -> dg.ScheduleDefinition:
+    """The lake's upkeep on Sundays at four, in the business's time zone."""
+    return dg.ScheduleDefinition(
+        name="weekly_lake_maintenance",
+        job=lake_maintenance,
+        cron_schedule="0 4 * * 0",
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        description="The lake's files put in order, on Sundays at four.",
     )
 
 

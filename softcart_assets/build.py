@@ -2,23 +2,29 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from resources.lake import LakeResource
 from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
 from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
+from resources.spark import SparkResource
 from resources.warehouse import WarehouseResource
 from softcart_assets import health
 from softcart_assets.automation import (
+    BESIDE,
     LANDED,
     RECONCILE,
     compare_all,
     daily_refresh,
     in_process,
+    lake_maintenance,
     refresh,
+    weekly_maintenance,
     weekly_reconciliation,
     with_freshness,
 )
@@ -26,11 +32,13 @@ from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
+from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
 from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
+from softcart_assets.search import build_search_assets
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
 from sync.spec import Column, Table
@@ -44,6 +52,8 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
         "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+        "lake": LakeResource(root=_if_set("SOFTCART_LAKE") or str(local_state() / "lake")),
+        "spark": SparkResource(master=_if_set("SOFTCART_SPARK_MASTER")),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
             rejected_share=_if_set("SOFTCART_MAX_REJECTED_SHARE") or "0.5",
@@ -52,6 +62,11 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
             mongodb_url=_if_set("SOFTCART_MONGO_ADMIN_URL"),
         ),
     }
+
+
+def local_state() -> Path:
+    """The folder of all local state."""
+    return Path(os.environ.get("SOFTCART_HOME") or ".softcart")
 
 
 def _if_set(variable: str) -> dg.EnvVar | None:
@@ -83,7 +98,9 @@ def build_defs(
     assets = [
         *build_landing_assets(tables),
         *build_raw_assets(tables, seeds=[SEED]),
-        build_dbt_assets(project),
+        *build_dbt_assets(project),
+        *build_lake_assets(tables, project),
+        *build_search_assets(tables),
         *build_production_assets(copied),
         *build_export_assets(project),
         build_dashboard(tables, copied),
@@ -98,7 +115,7 @@ def build_defs(
     reported = [*check_keys(tables), *health.check_keys(tables)]
     sync = dg.define_asset_job(
         "sync",
-        selection=dg.AssetSelection.all() - LANDED - dg.AssetSelection.checks(*reported),
+        selection=dg.AssetSelection.all() - LANDED - BESIDE - dg.AssetSelection.checks(*reported),
         config=LINES,
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
@@ -107,9 +124,9 @@ def build_defs(
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         asset_checks=[*build_retention_checks(tables), *health.build_health_checks(tables)],
-        jobs=jobs,
+        jobs=[*jobs, lake_maintenance],
         executor=in_process,
-        schedules=[daily_refresh(), weekly_reconciliation()],
+        schedules=[daily_refresh(), weekly_reconciliation(), weekly_maintenance()],
         sensors=build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
         resources={**resources(), **(resource_overrides or {})},
         loggers={"progress": progress},

@@ -1,8 +1,8 @@
 """The reports as CSV files in SOFTCART_EXPORTS, one asset a file.
 
-A file has a header, is sorted by its group columns (text by byte order, what is aggregated away first) and is
-replaced as a whole, or left untouched when its content is the same. A cell is empty where its column is
-aggregated away, and `Unknown` where the member is.
+A file has a header, is sorted by its group columns (text by byte order, what is aggregated away first) unless
+its model gives another order, and is replaced as a whole, or left untouched when its content is the same. A
+cell is empty where its column is aggregated away, and `Unknown` where the member is.
 """
 
 import os
@@ -44,6 +44,7 @@ class Report:
     columns: tuple[Column, ...]
     group_columns: tuple[str, ...]
     has_tombstones: bool
+    order_by: tuple[str, ...] = ()
 
     @property
     def key(self) -> dg.AssetKey:
@@ -87,6 +88,7 @@ def staging_reports(project: Project) -> list[Report]:
             ),
             group_columns=model.group_columns,
             has_tombstones=True,
+            order_by=model.order_by,
         )
         for model in project.models
         if model.group_columns
@@ -200,12 +202,14 @@ def _is_grouped_by(report: Report, column: str) -> sql.Composable:
 
 def _order(report: Report) -> Iterator[sql.Composable]:
     types = {column.name: column.type for column in report.columns}
-    for name in report.group_columns:
+    for ordered in report.order_by or report.group_columns:
+        name = ordered.removeprefix("-")
         if report.has_levels:
             yield _is_grouped_by(report, name)
         collation = sql.SQL(' COLLATE "C"' if types[name] == "text" else "")
         # Qualified, since the bare name would be the cell's text.
-        yield sql.Identifier(report.name, name) + collation
+        descends = sql.SQL(" DESC" if name != ordered else "")
+        yield sql.Identifier(report.name, name) + collation + descends
 
 
 def replace_file(path: Path, content: bytes) -> bool:

@@ -14,18 +14,21 @@ import dagster as dg
 
 from landing.catalog import FIRST_FILE, land_catalog, undeclared
 from landing.dump import SALES_DUMP, restore_dump
-from landing.files import ECOMMERCE, HISTORY_FILES, SALES_SEED, SHOP_FILES
+from landing.files import ECOMMERCE, HISTORY_FILES, SALES_SEED, SEARCH_TERMS, SHOP_FILES
 from landing.history import land_history, raw_table
 from landing.landing_file import check_folder
 from landing.quarantine import SHOWN_BY
+from landing.raw_lines import lines_table
 from landing.result import LandingResult
 from landing.sales_history import land_sales_history, sales_history_table
+from landing.search_terms import land_search_terms
 from landing.seed import seed_production
 from landing.shop import land_csv
 from landing.unlanded import unlanded
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING, described, source_key
+from softcart_assets.search_results import ensure_results
 from softcart_assets.tables import SALES
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -34,6 +37,7 @@ GROUP = "landing"
 SEED = dg.AssetKey(["seed", "sales_data"])
 SALES_HISTORY = sales_history_table()
 HISTORY = (*(raw_table(spec) for spec in HISTORY_FILES), SALES_HISTORY)
+SEARCHES = lines_table(SEARCH_TERMS)
 
 # What lands each asset of a step, once its connections are open.
 Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
@@ -61,6 +65,7 @@ def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | 
         ),
         *sources["elsewhere"],
         _step("land_history", [history_spec(table) for table in HISTORY], history, _history),
+        _step("land_search_terms", [history_spec(SEARCHES)], [SEARCH_TERMS.name], _search_terms),
         _step(
             "seed_production",
             [seed_spec()],
@@ -95,7 +100,7 @@ def source_spec(table: Table) -> dg.AssetSpec:
 
 
 def history_spec(table: Table) -> dg.AssetSpec:
-    """The asset of a landed file of the warehouse's history."""
+    """The asset of a file that lands in a raw table of staging."""
     return dg.AssetSpec(
         ["raw", table.name],
         group_name=GROUP,
@@ -252,6 +257,16 @@ def _history(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) ->
                 land_sales_history, landing.path, staging, landing.max_rejected_share
             )
         }
+
+
+@contextmanager
+def _search_terms(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+    landing = context.resources.landing
+    with context.resources.staging.target() as target:
+        ensure_results(target, context.run.run_id)
+    with context.resources.staging.connect() as staging:
+        land = partial(land_search_terms, landing.path, staging, landing.max_rejected_share)
+        yield dict.fromkeys(keys, land)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
 from softcart_assets import health, retention
+from softcart_assets.automation import BESIDE_GROUPS
 from softcart_assets.board import Board
 from softcart_assets.code import LoadedCode
 from softcart_assets.connections import KeptInstance
@@ -95,10 +96,12 @@ def _skip(reason: str, memory: Memory, before: Memory, tables: Sequence[Table]) 
 def run_of(
     context: dg.SensorEvaluationContext, keys: Iterable[dg.AssetKey], tags: Mapping[str, str]
 ) -> dg.RunRequest:
-    """A run of these assets and all that is downstream of them, without the checks that sensors report."""
+    """A run of these assets and all that is downstream of them on the way to production, without the checks
+    that sensors report."""
     assert context.repository_def is not None
     graph = context.repository_def.asset_graph
-    selection = dg.AssetSelection.assets(*keys).downstream() - dg.AssetSelection.groups("exports")
+    aside = dg.AssetSelection.groups("exports", *BESIDE_GROUPS)
+    selection = dg.AssetSelection.assets(*keys).downstream() - aside
     checks = sorted(key for key in selection.resolve_checks(graph) if key.name not in REPORTED_CHECKS)
     return dg.RunRequest(
         asset_selection=sorted(selection.resolve(graph)),

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack import lake
 from stack.dagster_storage import make_tables
 from stack.environment import NAMES, foreign, lands_demo, urls, users_landing, users_own
 from stack.home import CLONE, Home, StackError
@@ -43,6 +44,7 @@ class Cluster:
         self.ports = Ports(home)
         self._environment = environment
         self._all: list[Server] = [MariaDB(home), MongoDB(home), PostgreSQL(home)]
+        self._lake = lake.all_servers(home)
 
     @property
     def stores_runs(self) -> bool:
@@ -52,7 +54,11 @@ class Cluster:
     @property
     def servers(self) -> list[Server]:
         replaced = foreign(self.home, self._environment)
-        return [server for server in self._all if server.name not in replaced]
+        wanted = lake.wanted_servers(self.home, self._environment)
+        return [
+            *(server for server in self._all if server.name not in replaced),
+            *(server for server in self._lake if server.name in wanted),
+        ]
 
     def up(self, say: Say) -> None:
         """Bring every server up, side by side; one that runs already is left alone.
@@ -69,7 +75,7 @@ class Cluster:
             if not configuration.exists():
                 configuration.unlink(missing_ok=True)  # a link to where the clone was before
                 configuration.symlink_to(CLONE / "deploy" / "dagster.yaml")
-            pool = stack.enter_context(ThreadPoolExecutor(len(self._all)))
+            pool = stack.enter_context(ThreadPoolExecutor(len(servers) or 1))
             for started in [pool.submit(server.start, self.ports, say) for server in servers]:
                 started.result()
             make_tables(self.urls()["SOFTCART_DAGSTER_URL"], say)
@@ -78,7 +84,8 @@ class Cluster:
 
     def down(self, say: Say) -> None:
         """Stop every server of this home."""
-        servers = [*self._all, MySQL(self.home)]  # which the tests started, where there is one
+        # The last one is the tests', where there is one.
+        servers = [*self._all, *self._lake, MySQL(self.home)]
         with self.home.locked(), ThreadPoolExecutor(len(servers)) as pool:
             for server, stopped in [(server, pool.submit(server.stop)) for server in servers]:
                 if stopped.result():
@@ -94,6 +101,7 @@ class Cluster:
         variables = self.urls() | {
             "SOFTCART_HOME": str(home.root),
             "DAGSTER_HOME": str(home.dagster),
+            **lake.variables(home, self.ports, self._environment),
             "PATH": _first(home.tools / "venv" / "bin", self._environment.get("PATH", os.defpath)),
             # dagster.yaml names a class of ours, which commands have to find that run in any folder.
             "PYTHONPATH": _first(CLONE, self._environment.get("PYTHONPATH", "")),
@@ -122,7 +130,9 @@ class Cluster:
 
     def status(self) -> list[State]:
         replaced = foreign(self.home, self._environment)
-        return [self._state(server, server.name in replaced) for server in self._all]
+        wanted = lake.wanted_servers(self.home, self._environment)
+        shown = [server for server in self._lake if server.name in wanted or server.process()]
+        return [self._state(server, server.name in replaced) for server in (*self._all, *shown)]
 
     @staticmethod
     def _state(server: Server, replaced: bool) -> State:

@@ -6,11 +6,9 @@ environment never sees them.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
-from stack.bootstrap import find_uv, interpreter, uv_environment
+from stack.tools import Tool, ToolMissing
 
 PINS = Path(__file__).parent
 BY_DEFAULT = ("dlt", "ingestr")
@@ -31,27 +29,7 @@ def install(peer: str, home: Path) -> None:
 
     Raises `PeerMissing`.
     """
-    requirements = PINS / f"{peer}.txt"
-    folder = home / "peers" / peer
-    stamp = folder / "installed"
-    if stamp.exists() and stamp.read_text() == requirements.read_text():
-        return
-    python = interpreter()
-    uv, environment = find_uv(home, python), {**os.environ, **uv_environment(home, python)}
-    for command in (
-        [str(uv), "venv", "--quiet", "--clear", "--no-project", "--python", python, str(folder)],
-        [
-            str(uv),
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(folder / "bin" / "python"),
-            "-r",
-            str(requirements),
-        ],
-    ):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise PeerMissing(f"{peer} cannot be installed: {done.stderr.strip()[-500:]}")
-    stamp.write_text(requirements.read_text())
+    try:
+        Tool(PINS / f"{peer}.txt", home / "peers" / peer).install()
+    except ToolMissing as error:
+        raise PeerMissing(str(error)) from error

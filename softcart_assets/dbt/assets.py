@@ -1,4 +1,6 @@
-"""Star and reports as one multi-asset over the dbt project, any part of which can run.
+"""Star and reports as multi-assets over the dbt project, any part of which can run.
+
+Reports on what Spark found are a step of their own, so that the star has not to wait for Spark.
 
 dagster-dbt translates a project as well, but importing it costs every run two seconds or more, and it
 computes the column lineage anew each time.
@@ -14,7 +16,7 @@ from pydantic import Field
 from softcart_assets.dbt.events import Event, run
 from softcart_assets.dbt.graph import Model, Project, load_project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
-from softcart_assets.dbt.specs import OP, asset_key, asset_spec, check_spec, model_key
+from softcart_assets.dbt.specs import asset_key, asset_spec, check_spec, model_key
 from softcart_assets.failures import failure, names_findings
 from sync.errors import SyncError
 from sync.state import lease, prepare
@@ -31,18 +33,25 @@ class BuildConfig(dg.Config):
     )
 
 
-def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
-    """Star and reports with their tests as checks; `project` is by default what `sql/` holds.
+def build_dbt_assets(project: Project | None = None) -> list[dg.AssetsDefinition]:
+    """Star and reports with their tests as checks, an op a step; `project` is by default what `sql/` holds.
 
     A failed test of severity error stops the models that depend on its own, and is a blocking check for
     everything after them.
     """
     project = project or load_project()
-    specs = [asset_spec(model) for model in project.models]
-    checks = {test.unique_id: check_spec(test, project.model(test.model)) for test in project.tests}
+    return [_build_step(step, project) for step in sorted({model.step for model in project.models})]
+
+
+def _build_step(step: str, project: Project) -> dg.AssetsDefinition:
+    specs = [asset_spec(model) for model in project.models if model.step == step]
+    of_step = {test: project.model(test.model) for test in project.tests}
+    checks = {
+        test.unique_id: check_spec(test, model) for test, model in of_step.items() if model.step == step
+    }
 
     @dg.multi_asset(
-        name=OP,
+        name=step,
         specs=specs,
         check_specs=list(checks.values()),
         required_resource_keys={"staging"},
@@ -52,8 +61,9 @@ def build_dbt_assets(project: Project | None = None) -> dg.AssetsDefinition:
     @names_findings
     def dbt(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Event]:
         models = [model for model in project.models if model_key(model) in context.selected_asset_keys]
+        asked = {check.key for check in checks.values()} & context.selected_asset_check_keys
         tests = [
-            test for test in project.tests if checks[test.unique_id].key in context.selected_asset_check_keys
+            test for test in project.tests if test.unique_id in checks and checks[test.unique_id].key in asked
         ]
         staging = context.resources.staging
         timezone = os.environ.get("SOFTCART_TIMEZONE") or DEFAULT_TIMEZONE

@@ -14,7 +14,7 @@ from softcart_assets.dbt.compiled import UNCHANGED, results
 from softcart_assets.dbt.graph import Model, Project, Test
 from softcart_assets.dbt.runner import DbtError
 from softcart_assets.dbt.runner import NodeResult as Result
-from softcart_assets.dbt.specs import OP, column_lineage, model_key
+from softcart_assets.dbt.specs import column_lineage, model_key
 from softcart_assets.failures import repair_command
 from sync.errors import SyncError, TransientError
 
@@ -126,7 +126,7 @@ def _way_out(test: Test, model: Model) -> str:
     """A test that blocks compares a model with what it is made of; others speak of what the shop says."""
     if not test.is_blocking:
         return ""
-    return f". To build it anew: {repair_command(model_key(model), OP, {'rebuild': True})}"
+    return f". To build it anew: {repair_command(model_key(model), model.step, {'rebuild': True})}"
 
 
 def _rows(query: str, connection: Connection) -> list[dict[str, str | None]]:

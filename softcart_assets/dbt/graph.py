@@ -15,6 +15,7 @@ from typing import Any
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 
 SINCE = ":since"  # stands for the watermark in a model's SQL, see sql/macros/tracked
+OP = "dbt"  # the op of all models that do not name another one as their `step`
 BOOKKEEPING = {"_batch": "bigint", "_changed_at": "timestamptz", "_deleted": "boolean"}
 CODE = [Path(__file__), Path(__file__).with_name("lineage.py")]
 
@@ -44,7 +45,9 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Model:
-    """One table. It reads `inputs`, each (schema, table); a report is grouped by `group_columns`."""
+    """One table. It reads `inputs`, each (schema, table); a report is grouped by `group_columns`, and its
+    export is in the order of `order_by`, where a minus stands before what descends. `step` names the op that
+    builds it."""
 
     unique_id: str
     name: str
@@ -55,6 +58,8 @@ class Model:
     foreign_keys: tuple[ForeignKey, ...]
     inputs: tuple[tuple[str, str], ...]
     group_columns: tuple[str, ...]
+    order_by: tuple[str, ...]
+    step: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ def _from_json(kept: Mapping[str, Any]) -> Project:
                 "foreign_keys": tuple(map(foreign_key, value["foreign_keys"])),
                 "inputs": tuple((schema, table) for schema, table in value["inputs"]),
                 "group_columns": tuple(value["group_columns"]),
+                "order_by": tuple(value["order_by"]),
             }
         )
 
@@ -178,6 +184,8 @@ def _model(node: Any, manifest: Any, tables: Mapping[str, Mapping[str, Mapping[s
         ),
         inputs=tuple(sorted((table.schema, table.identifier) for table in upstream)),
         group_columns=tuple(node.config.meta.get("group_columns", ())),
+        order_by=tuple(node.config.meta.get("order_by", ())),
+        step=node.config.meta.get("step", OP),
     )
 
 

@@ -7,8 +7,6 @@ import dagster as dg
 from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.metadata import OWNER
 
-OP = "dbt"  # the op of all models
-
 
 def asset_key(schema: str, table: str) -> dg.AssetKey:
     """The asset of a table in staging. A change log comes from the sync of its table and shares its asset."""
