@@ -77,11 +77,12 @@ class CsvReader:
         """Each declared field with its place in a record, and how many values a record has."""
         if not names:
             return [(field, place) for place, field in enumerate(self.spec.fields)], len(self.spec.fields)
+        delimiter = self._delimiter(first.raw.lower()) if "," not in first.raw else None
+        if delimiter:
+            raise LandingError(f"{self.spec.name}: {_save_with_commas(delimiter)}")
         if first.reason:
             raise LandingError(f"{self.spec.name}: its header {first.reason}")
         if missing := [name for name in self.spec.columns if name not in names]:
-            if delimiter := self._delimiter(first.raw.lower()):
-                raise LandingError(f"{self.spec.name}: {_save_with_commas(delimiter)}")
             raise LandingError(
                 f"{self.spec.name}: it lacks column {', '.join(missing)}; its first line is"
                 f" {shown(printable(first.raw))}"

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from landing.catalog import FIRST_FILE
 from landing.dump import SALES_DUMP
-from landing.files import HISTORY_FILES, SALES_SEED, SHOP_FILES
+from landing.files import ECOMMERCE, HISTORY_FILES, SALES_SEED, SHOP_FILES
 
-NAMES = (*(spec.name for spec in (*SHOP_FILES, *HISTORY_FILES, SALES_SEED)), SALES_DUMP)
+NAMES = (
+    SALES_DUMP,
+    FIRST_FILE,
+    *(spec.name for spec in (*SHOP_FILES, *HISTORY_FILES, ECOMMERCE, SALES_SEED)),
+)
 
 
 def unlanded(folder: Path | None, names: Collection[str] = NAMES) -> list[str]:
@@ -21,9 +26,8 @@ def unlanded(folder: Path | None, names: Collection[str] = NAMES) -> list[str]:
     for path in sorted(folder.iterdir()):
         name = meant.get(path.name.casefold())
         if name is not None and path.is_symlink() and not path.exists():
-            lines.append(
-                f"{path.name} is not landed: it is a link to {path.readlink()}, which does not exist"
-            )
+            target = path.readlink()
+            lines.append(f"{path.name} is not landed: it is a link to {target}, which does not exist")
         elif name is not None and path.name != name:
             lines.append(f"{path.name} is not landed: the file's name is {name}, rename it")
     return lines

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from demo import generate
+from landing.landing_file import check_folder
+from landing.unlanded import unlanded
 from softcart_assets.build import build_defs
 from softcart_assets.connections import keep_connections
 from softcart_assets.progress import LINES, check_line, failure_reason, is_failed_check
@@ -25,8 +28,10 @@ STAGES = ("landing", "raw", "star", "lake", "search", "reports", "sales", "produ
 NAMED = 3  # assets of a stage that did not run, above which their number has to do
 SYSTEMS = {"mysql": "MySQL", "mongodb": "MongoDB", "staging": "staging", "production": "production"}
 HAS_QUARANTINE = "SELECT to_regclass('quarantine.rejected_rows') IS NOT NULL"
-QUARANTINED = """
-    SELECT table_name, count(*) FROM quarantine.rejected_rows GROUP BY 1 ORDER BY 1
+# The key of a landed file's line is the file's name and the line's number.
+QUARANTINED = r"""
+    SELECT concat_ws(' of ', table_name, substring(key from '^(.+\.(?:csv|json)):\d+$')), count(*)
+    FROM quarantine.rejected_rows GROUP BY 1 ORDER BY 1
 """
 
 
@@ -36,6 +41,9 @@ def run_job(name: str, console: Console) -> bool:
     The URLs of all systems and DAGSTER_HOME are taken from the environment. What a system is needed for that
     cannot be worked with is left out, with all that is behind it.
     """
+    if name != "sync" and (problem := landing_problem()):
+        console.print(f"[bold red]{name} was not begun[/]: {escape(problem)}", soft_wrap=True)
+        return False
     started = time.monotonic()
     definitions = build_defs()
     job = definitions.resolve_job_def(name)
@@ -47,6 +55,8 @@ def run_job(name: str, console: Console) -> bool:
         failed.append(f"not run because of it: {left_out}")
     summarize(definitions, events, console)
     show_quarantine(console, failed)
+    for line in unlanded(landing_folder()):
+        console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
     show_places(console)
     seconds = time.monotonic() - started
     if result and result.success and not failed:
@@ -165,6 +175,21 @@ def summarize(definitions: dg.Definitions, events: Sequence[dg.DagsterEvent], co
         console.print()
 
 
+def landing_folder() -> Path | None:
+    """The folder of files to land, if one is named."""
+    folder = os.environ.get("SOFTCART_LANDING")
+    return Path(folder) if folder else None
+
+
+def landing_problem() -> str | None:
+    """Why nothing can be landed at all."""
+    try:
+        check_folder(landing_folder())
+    except SyncError as error:
+        return str(error)
+    return None
+
+
 def url_of(name: str) -> DatabaseUrl | None:
     """Where a system is; None where its variable holds no URL, which was said by then."""
     try:
@@ -180,9 +205,13 @@ def show_quarantine(console: Console, failed: Sequence[str]) -> None:
         if url is None or any(str(url) in line for line in failed):
             continue
         try:
-            for table, count in quarantined(url).items():
+            counts = quarantined(url)
+            for table, count in counts.items():
                 label = f"{table} (quarantine.rejected_rows in {name})"
                 console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
+            if counts:
+                way = f"python -m sync quarantine --to env:{VARIABLES[name]} shows them"
+                console.print(f"  {way}", highlight=False)
         except SyncError as error:
             _print(console, f"what is in quarantine in {name} cannot be said: {error}")
 

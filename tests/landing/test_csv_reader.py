@@ -125,6 +125,43 @@ def test_a_file_without_header_none_of_whose_lines_fits_is_refused(tmp_path: Pat
         read(OLTPDATA, tmp_path, b"1;2;3\n4;5;6\n")
 
 
+def test_a_first_line_that_names_the_columns_is_believed_where_none_is_asked_for(tmp_path: Path) -> None:
+    content = (
+        b"\xef\xbb\xbfCustomer_ID,product_id, shop ,timestamp,quantity,price\n9,8,x,2020-09-05 16:20:03,7,6\n"
+    )
+    rows, rejected = read(OLTPDATA, tmp_path, content)
+    assert [row[:4] for _, row in rows] == [(8, 9, Decimal("6.00"), 7)]
+    assert rejected == []
+
+
+@pytest.mark.parametrize(
+    ("first", "complaint"),
+    [
+        ("customer_id,product_id,price,quantity,time", "lacks column timestamp"),
+        ("kunde,produkt,preis,menge,zeit", "lacks column product_id"),
+        ("product_id;customer_id;price;quantity;timestamp", "separated by ';'"),
+        ("1\t2\t3\t4\t2020-09-05 16:20:03", "separated by '\\\\t'"),
+    ],
+)
+def test_a_first_line_that_is_another_header_is_refused(tmp_path: Path, first: str, complaint: str) -> None:
+    with pytest.raises(LandingError, match=complaint):
+        read(OLTPDATA, tmp_path, f"{first}\n".encode())
+
+
+def test_semicolons_between_the_columns_of_a_header_are_named(tmp_path: Path) -> None:
+    with pytest.raises(LandingError, match="separated by ';'; save it with commas"):
+        read(INVENTORY, tmp_path, b'"Product_ID";"quantity";reorder_level\n1;2;3\n')
+
+
+@pytest.mark.parametrize("lines", [2, 500])
+def test_two_stray_quotes_do_not_take_the_good_lines_between_them(tmp_path: Path, lines: int) -> None:
+    good = [f"{number},A,B,c,d,e" for number in range(lines)]
+    content = [*good[:1], '7000,"A,B,c,d,e', *good[1:], '7001,A,B",c,d,e', ""]
+    rows, rejected = read(CUSTOMERS, tmp_path, HEADER + "\n".join(content).encode())
+    assert [row[0] for _, row in rows] == [*range(lines), 7001]
+    assert rejected == [(3, '7000,"A,B,c,d,e', "a quote is opened and not closed")]
+
+
 def test_a_header_alone_is_a_file_of_no_rows(tmp_path: Path) -> None:
     assert read(CUSTOMERS, tmp_path, HEADER) == ([], [])
 

@@ -133,6 +133,12 @@ ALTER TABLE `orders` ENGINE=InnoDB;
     [
         ("INSERT INTO `sales_data` VALUES (1, 10, 20)", r"line 16: .*INSERT INTO.*Column count"),
         ("INSERT INTO `sales_data` VALUES (1, 10, 20, 99999999999)", "line 16: .*Out of range"),
+        ("INSERT IGNORE INTO `sales_data` VALUES ('abc', 10, 20, 1)", r"line 16: .*rowid"),
+        ("INSERT IGNORE INTO `sales_data` VALUES (1, 10, 20, 99999999999)", "line 16: .*Out of range"),
+        ("CREATE TABLE v (a int) WITH SYSTEM VERSIONING", "line 16: .*does not take 'WITH SYSTEM VERSIONING"),
+        ("SET sql_mode = 'ANSI_QUOTES'", "line 16: .*SQL mode ANSI_QUOTES"),
+        ("SET @a = 'NO_BACKSLASH_ESCAPES', sql_mode = @a", "line 16: .*SQL mode NO_BACKSLASH"),
+        ("/*!40101 SET NAMES gbk */", "line 16: .*written in gbk"),
         ("INSERT INTO `shop`.`customers` VALUES (1)", "line 16: .*names the database of a table"),
         ("CREATE TRIGGER t BEFORE INSERT ON sales_data FOR EACH ROW SET @a = 1", "line 16: .*only tables"),
         ("GRANT ALL ON *.* TO somebody", "line 16: .*GRANT.*only tables"),
@@ -175,6 +181,16 @@ def test_a_table_whose_columns_no_longer_fit_is_refused(restore: Restore, sales:
         restore(more)
     sales.cursor().execute("DROP TABLE _landed_rows_sales_data")
     assert restore(more).unchanged == 1
+
+
+def test_the_way_out_after_another_dump_leaves_nothing_of_it(restore: Restore, sales: Any) -> None:
+    other = dump(r1=7, r2=7).replace("`quantity`", "`amount`")
+    restore(other)
+    with pytest.raises(LandingError, match=r"came from another dump, DROP TABLE sales\.sales_data"):
+        restore(dump(r1=1))
+    sales.cursor().execute("DROP TABLE sales.sales_data")
+    assert restore(dump(r1=1)).inserted == 1
+    assert quantities(sales) == {1: 1}
 
 
 def test_a_table_that_was_dropped_is_restored_anew(restore: Restore, sales: Any) -> None:

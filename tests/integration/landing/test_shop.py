@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as PostgresConnection
 
 from landing.files import CUSTOMERS, INVENTORY, OLTPDATA, SHOP_FILES
 from landing.mysql_memory import landed_rows
+from landing.mysql_store import LineStore
 from landing.result import LandingError, LandingResult
 from landing.shop import ensure_shop, land_csv
 from landing.spec import FileSpec
@@ -160,7 +161,7 @@ def test_quarantined_lines_are_replaced_at_each_landing_of_their_file(
     land: Land, warehouse: PostgresConnection
 ) -> None:
     land(OLTPDATA, "x\n" + SALES + "y\n")
-    land(INVENTORY, "product_id,quantity,reorder_level\n1,many,2\n")
+    land(INVENTORY, "product_id,quantity,reorder_level\n1,many,2\n2,3,2\n")
     mended = land(OLTPDATA, "9,90,1,1,2024-05-02 00:00:00\n" + SALES + "y\n")
     assert (mended.inserted, mended.quarantined) == (1, 1)
     assert [key for _, key, _, _ in quarantine(warehouse)] == ["inventory.csv:2", "oltpdata.csv:4"]
@@ -192,13 +193,89 @@ def test_a_quarantine_that_was_lost_with_staging_is_filled_again(
     assert [key for _, key, _, _ in quarantine(warehouse)] == ["oltpdata.csv:3"]
 
 
-def test_too_large_a_share_of_rejected_lines_stops_before_anything_is_written(
+def test_too_large_a_share_of_rejected_lines_lands_none_and_shows_them(
     shop: Any, land: Land, warehouse: PostgresConnection
 ) -> None:
-    with pytest.raises(LandingError, match=r"1 of 3 lines .* allowed share of 0\.3; .* line 3: has 1 values"):
+    with pytest.raises(
+        LandingError, match=r"1 of 3 lines .* more than 0\.3 .* line 3: has 1 values.*sync quarantine"
+    ):
         land(OLTPDATA, SALES + "x\n", max_rejected_share=0.3)
-    assert (sales(shop), quarantine(warehouse)) == ([], [])
+    assert sales(shop) == []
+    assert [key for _, key, _, _ in quarantine(warehouse)] == ["oltpdata.csv:3"]
     assert land(OLTPDATA, SALES + "x\n", max_rejected_share=0.34).inserted == 2
+
+
+def test_a_file_without_one_good_line_is_never_a_success(
+    shop: Any, land: Land, warehouse: PostgresConnection
+) -> None:
+    for _ in range(2):
+        with pytest.raises(LandingError, match=r"inventory\.csv: 2 of 2 lines cannot be landed.* quantity"):
+            land(INVENTORY, "product_id,quantity,reorder_level\n1,many,2\n2,few,2\n", max_rejected_share=1)
+    assert len(quarantine(warehouse)) == 2
+    assert land(INVENTORY, "product_id,quantity,reorder_level\n1,1,2\n").inserted == 1
+    assert quarantine(warehouse) == []
+
+
+def sold(*order: int) -> str:
+    """Fifty sales whose products, customers, prices and quantities, in this order, are told by their size."""
+    rows = [(5000 + n, 100_000 + n, 230 + n * 7, n % 5 + 1, f"2024-05-01 08:00:{n:02}") for n in range(50)]
+    return "".join(",".join(str(row[place]) for place in order) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2, 3), (0, 2, 1, 3), (3, 0, 1, 2)])
+def test_columns_in_another_order_without_a_header_are_refused_by_what_is_known(
+    shop: Any, land: Land, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    land(OLTPDATA, sold(0, 1, 2, 3, 4))
+    before = sales(shop)
+    with pytest.raises(LandingError, match=r"oltpdata\.csv: its columns seem to be in another order"):
+        land(OLTPDATA, sold(*order, 4))
+    assert sales(shop) == before
+    names = [OLTPDATA.columns[place] for place in (*order, 4)]
+    assert land(OLTPDATA, ",".join(names) + "\n" + sold(*order, 4)).unchanged == 50
+
+
+def test_columns_that_changed_places_are_refused_by_the_other_files_of_the_folder(
+    shop: Any, land: Land, tmp_path: Path
+) -> None:
+    (tmp_path / CUSTOMERS.name).write_text(HEADER + "".join(f"{100_000 + n},,,,,\n" for n in range(60)))
+    (tmp_path / INVENTORY.name).write_text(
+        "product_id,quantity,reorder_level\n" + "".join(f"{5000 + n},1,1\n" for n in range(60))
+    )
+    with pytest.raises(LandingError, match="it has customer_id where product_id is expected"):
+        land(OLTPDATA, sold(1, 0, 2, 3, 4))
+    assert land(OLTPDATA, sold(0, 1, 2, 3, 4)).inserted == 50
+
+
+def test_price_and_quantity_that_changed_places_are_refused_in_a_first_landing(shop: Any, land: Land) -> None:
+    with pytest.raises(LandingError, match="it has price where quantity is expected"):
+        land(OLTPDATA, sold(0, 1, 3, 2, 4))
+    assert sales(shop) == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_landed(
+    shop: Any, warehouse: PostgresConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / OLTPDATA.name
+    path.write_text(SALES)
+    stage = LineStore.stage
+
+    def stage_and_replace(store: LineStore, rows: Any, reject: Any) -> None:
+        stage(store, rows, reject)
+        path.write_text(SALES * 2)
+
+    monkeypatch.setattr(LineStore, "stage", stage_and_replace)
+    with pytest.raises(LandingError, match="was changed or replaced while it was read"):
+        land_csv(OLTPDATA, tmp_path, shop, warehouse)
+    assert sales(shop) == []
+    monkeypatch.undo()
+    assert land_csv(OLTPDATA, tmp_path, shop, warehouse).inserted == 4
+
+
+def test_a_link_that_leads_nowhere_is_named(shop: Any, warehouse: PostgresConnection, tmp_path: Path) -> None:
+    (tmp_path / OLTPDATA.name).symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(LandingError, match=r"oltpdata\.csv: it is a link to .*gone\.csv, which does not"):
+        land_csv(OLTPDATA, tmp_path, shop, warehouse)
 
 
 def test_a_file_that_is_something_else_leaves_everything_as_it_was(shop: Any, land: Land) -> None:
