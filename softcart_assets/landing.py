@@ -6,7 +6,7 @@ with their lineage and nothing ever writes to them.
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,7 @@ from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING, described, source_key
 from softcart_assets.search_results import ensure_results
 from softcart_assets.tables import SALES
+from sync.connections import connect_postgresql
 from sync.errors import SyncError
 from sync.spec import Column, Table
 
@@ -272,5 +273,6 @@ def _search_terms(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]
 @contextmanager
 def _seed(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
     landing = context.resources.landing
-    with context.resources.production.connect() as production, context.resources.staging.connect() as staging:
+    url = context.resources.production.url
+    with closing(connect_postgresql(url)) as production, context.resources.staging.connect() as staging:
         yield {SEED: partial(seed_production, landing.path, production, staging, landing.max_rejected_share)}
