@@ -137,7 +137,7 @@ ALTER TABLE `orders` ENGINE=InnoDB;
         ("INSERT IGNORE INTO `sales_data` VALUES (1, 10, 20, 99999999999)", "line 16: .*Out of range"),
         ("CREATE TABLE v (a int) WITH SYSTEM VERSIONING", "line 16: .*does not take 'WITH SYSTEM VERSIONING"),
         ("SET sql_mode = 'ANSI_QUOTES'", "line 16: .*SQL mode ANSI_QUOTES"),
-        ("SET @a = 'NO_BACKSLASH_ESCAPES', sql_mode = @a", "line 16: .*SQL mode NO_BACKSLASH"),
+        ("SET @a = 'NO_BACKSLASH_ESCAPES'; SET sql_mode = @a", "line 16: .*SQL mode NO_BACKSLASH"),
         ("/*!40101 SET NAMES gbk */", "line 16: .*written in gbk"),
         ("INSERT INTO `shop`.`customers` VALUES (1)", "line 16: .*names the database of a table"),
         ("CREATE TRIGGER t BEFORE INSERT ON sales_data FOR EACH ROW SET @a = 1", "line 16: .*only tables"),

@@ -248,7 +248,7 @@ def test_columns_that_changed_places_are_refused_by_the_other_files_of_the_folde
 
 
 def test_price_and_quantity_that_changed_places_are_refused_in_a_first_landing(shop: Any, land: Land) -> None:
-    with pytest.raises(LandingError, match="it has price where quantity is expected"):
+    with pytest.raises(LandingError, match="price where quantity is expected"):
         land(OLTPDATA, sold(0, 1, 3, 2, 4))
     assert sales(shop) == []
 
