@@ -65,7 +65,8 @@ def _virtual_columns(connection: pymysql.Connection[Any], source: SourceTable) -
             " WHERE table_schema = %s AND table_name = %s AND extra LIKE '%%VIRTUAL GENERATED%%'",
             (source.database, source.name),
         )
-        return {str(name): str(expression or "") for name, expression in cursor.fetchall()}
+        # MySQL writes \' for a quotation mark.
+        return {str(name): str(text or "").replace("\\'", "'") for name, text in cursor.fetchall()}
 
 
 def _all_used(name: str, expressions: dict[str, str]) -> set[str]:
