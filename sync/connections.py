@@ -30,16 +30,28 @@ MYSQL_TRANSIENT = {
     1412,  # table definition has changed, please retry transaction
     1927, 3169,  # the connection or session was killed
     2002, 2003, 2006, 2013, 2055,  # cannot connect, gone away, lost
+    4031,  # the server has ended a session that was idle
 }  # fmt: skip
+CONNECTIONS = (
+    "a pass takes up to four connections at once, and so does each one that runs beside it: raise the limit"
+    " (ALTER USER … WITH MAX_USER_CONNECTIONS or max_user_connections, or MAX_QUERIES_PER_HOUR)"
+)
 MYSQL_WAY_OUT = {
     1044: "grant the user access to the database",
     1045: "check user and password",
     1049: "check the database's name in the URL",
+    1104: "the user may not SET sql_big_selects: raise max_join_size on the server",
     1142: "GRANT SELECT on the table to this user",
+    1143: "GRANT SELECT on the column to this user, or exclude it",
+    1153: "raise max_allowed_packet on the server",
+    1203: CONNECTIONS,
+    1226: CONNECTIONS,
     1205: "somebody has locked the table, or alters it: SHOW FULL PROCESSLIST tells who",
     1227: "grant the named privilege to this user",
     1412: "the table was altered, truncated or replaced while it was read",
+    1969: "the user may not SET max_statement_time: raise it on the server, or the user's own",
     2026: "let the server offer TLS, or ask for none with another ssl_mode in the URL",
+    3024: "the user may not SET max_execution_time: raise it on the server",
     3159: "add ssl_mode=required to the URL",
 }
 UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"

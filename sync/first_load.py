@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from sync.ahead import ahead
+from sync.completeness import read_whole, refuse_incomplete
 from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.errors import SyncError, TransientError
@@ -55,7 +56,18 @@ class FirstReading:
                     reached, complete = self._catch_up(snapshot, reached)
                 if complete:
                     self._read_on(snapshot, reached)
+                    self._refuse_incomplete(snapshot)
                     return snapshot
+
+    def _refuse_incomplete(self, snapshot: Snapshot) -> None:
+        """Raises `SyncError`, and keeps nothing, where other rows are kept than the snapshot has."""
+        try:
+            refuse_incomplete(snapshot, self.table, self.rows)
+        except TransientError:
+            raise
+        except SyncError:
+            self.kept.begin()
+            raise
 
     def _found(self) -> Checkpoint | None:
         reached = self.kept.checkpoint
@@ -133,7 +145,7 @@ class FirstReading:
 
     def _read_whole(self, snapshot: LogSnapshot) -> None:
         """What cannot be read in portions is kept by nobody."""
-        with closing(ahead(snapshot.read(self.table, self.columns))) as chunks:
+        with closing(ahead(read_whole(snapshot, self.table, self.columns))) as chunks:
             for chunk in chunks:
                 self._stage(chunk)
         self.position = log_position(self.table, self.source, snapshot)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import cast
 
 from sync.ahead import ahead
+from sync.completeness import read_whole
 from sync.connections import named
 from sync.copytext import Chunk
 from sync.errors import SyncError
@@ -83,7 +84,7 @@ class LogReading:
                             starts[table] = changes.position
                         else:
                             self.before_reload(table)
-                            for chunk in snapshot.read(table, columns):
+                            for chunk in read_whole(snapshot, table, columns):
                                 yield Portion(table, b"", chunk)
                             reloads[table] = touched.reload
                             starts[table] = log_position(table, self.source, snapshot)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sync.ahead import ahead
+from sync.completeness import read_whole
 from sync.copytext import Chunk
 from sync.first_load import FirstReading, log_position
 from sync.origin import Origin
@@ -142,7 +143,11 @@ class TablePass:
     def stage(self, snapshot: Snapshot, since: str | None = None) -> None:
         """Stage the whole table, or what lies above `since`."""
         expected = self._source.estimate(self.table) if self._options.observe and since is None else None
-        read = snapshot.read(self.table, self.result.columns, since)
+        columns = self.result.columns
+        if since is None:
+            read = read_whole(snapshot, self.table, columns)
+        else:
+            read = snapshot.read(self.table, columns, since)
         with closing(ahead(read, alone=lambda chunk: len(chunk.lines) >= LONG_BYTES)) as chunks:
             for chunk in chunks:
                 self.take(chunk, expected)

@@ -85,6 +85,10 @@ class Snapshot(Protocol):
     def count(self, table: Table) -> int:
         """The table's rows."""
 
+    def shows_one_moment(self, table: Table) -> bool:
+        """Whether a complete reading that has ended and `count` show the same rows. False for a table that
+        the source reads as it is while it is read."""
+
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         """Stream the table's rows, fields in the order of `columns` and fit for their types.
 

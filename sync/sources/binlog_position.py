@@ -23,7 +23,7 @@ def binlog_position(connection: pymysql.Connection[Any]) -> str | None:
     status = _log_status(connection)
     if not status:
         return None
-    gtid = "@@global.gtid_binlog_pos" if _is_mariadb(connection) else "@@global.gtid_executed"
+    gtid = "@@global.gtid_binlog_pos" if is_mariadb(connection) else "@@global.gtid_executed"
     return _position(status[0], int(status[1]), str(_rows(connection, f"SELECT {gtid}")[0][0]))
 
 
@@ -66,7 +66,7 @@ def log_retention(connection: pymysql.Connection[Any]) -> timedelta | None:
 def open_snapshot(connection: pymysql.Connection[Any]) -> str | None:
     """Begin a consistent read-only snapshot; returns a position that is not ahead of it, as above."""
     _rows(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    mariadb = _is_mariadb(connection)
+    mariadb = is_mariadb(connection)
     before = None if mariadb else binlog_position(connection)
     _rows(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     if not mariadb:
@@ -81,7 +81,8 @@ def open_snapshot(connection: pymysql.Connection[Any]) -> str | None:
     return _position(file, int(position), str(gtid[0] or "") if gtid else "")
 
 
-def _is_mariadb(connection: pymysql.Connection[Any]) -> bool:
+def is_mariadb(connection: pymysql.Connection[Any]) -> bool:
+    """Whether the server is MariaDB, by its own word: a proxy greets with another one."""
     return "mariadb" in str(_rows(connection, "SELECT version()")[0][0]).lower()
 
 

@@ -178,6 +178,9 @@ class MongoDBSnapshot:
             collection = self._client[table.database][table.source_name]
             return collection.count_documents({}, session=self._sessions.current)
 
+    def shows_one_moment(self, table: Table) -> bool:
+        return self._sessions.first_moment
+
     def changes(self, starts: Mapping[Table, str], limit: int) -> Changes:
         with mongodb_errors(", ".join(table.qualified for table in starts)):
             reading = LogReading(self._client, starts)

@@ -31,6 +31,7 @@ class SnapshotSessions:
     def __init__(self, client: MongoClient[dict[str, Any]], able: bool) -> None:
         self._client = client
         self._able = able
+        self._renewed = False
         self._start()
 
     def _start(self) -> None:
@@ -43,7 +44,13 @@ class SnapshotSessions:
             return False
         self.close()
         self._start()
+        self._renewed = True
         return True
+
+    @property
+    def first_moment(self) -> bool:
+        """Whether all that was read shows one moment, of which more can be read still."""
+        return self._able and not self._renewed and not self.aged
 
     @property
     def aged(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import pymysql
 
 from sync.ahead import ahead
-from sync.connections import connect_mysql, mysql_errors
+from sync.connections import mysql_errors
 from sync.copytext import Chunk
 from sync.errors import SyncError, UnknownTableError
 from sync.sources.base import Bound, Capabilities, Changes, Description, LogEnd, Mark, Touched
@@ -25,26 +25,28 @@ from sync.sources.binlog.unlogged import refuse_unlogged
 from sync.sources.binlog.witness import witnessed
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql_bound import OpenTransactions, utc_now
-from sync.sources.mysql_catalog import SourceTable, column_of, excluded_columns, read_table, unique_keys
-from sync.sources.mysql_log import reread, touched_since
+from sync.sources.mysql_catalog import (
+    SourceTable,
+    column_of,
+    excluded_columns,
+    is_transactional,
+    read_table,
+    unique_keys,
+)
+from sync.sources.mysql_log import touched_since
 from sync.sources.mysql_portions import INDEX, Order
+from sync.sources.mysql_reread import Reread
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
+from sync.sources.mysql_session import connect
 from sync.sources.mysql_types import natural_type, zero_date
+from sync.sources.mysql_virtual import refuse_session_values
 from sync.spec import Column, Strategy, Table
 from sync.urls import DatabaseUrl, parse
 
-# Expressions rely on backslash escapes and on names in backticks alone; values are read in UTC. A target that
-# is busy for minutes must not make the server hang up. Whoever waits for a locked table makes others wait for
-# those that its snapshot has read, the server's default being a day.
-SESSION = "SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600, lock_wait_timeout = 10"
 LOG_NEEDS = (
     "its server writes no binlog, or does not tell this user where it ends: start it with log_bin and"
     " binlog_format=ROW, GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* to the user"
 )
-
-
-def connect(url: DatabaseUrl, autocommit: bool = False) -> pymysql.Connection[Any]:
-    return connect_mysql(url, init_command=SESSION, autocommit=autocommit)
 
 
 class MySQLSource:
@@ -81,6 +83,9 @@ class MySQLSource:
             for column in source.columns.values()
             if column.name not in excluded
         )
+        with mysql_errors(f"{table.qualified} from {self._url}"):
+            names = {column_of(source, table, column.source_name).name for column in columns}
+            refuse_session_values(self._connection(), source, table, names)
         for column in columns:
             if table.adopt:  # the adopted table's types will count, not the declared ones
                 column_of(source, table, column.source_name)
@@ -201,6 +206,10 @@ class MySQLSnapshot:
             row = cursor.fetchone()
         return int(row[0]) if row else 0
 
+    def shows_one_moment(self, table: Table) -> bool:
+        with mysql_errors(table.qualified):
+            return is_transactional(self._connection, table)
+
     def changes(self, starts: Mapping[Table, str], limit: int) -> Changes:
         if self.position is None:
             names = ", ".join(table.qualified for table in starts)
@@ -215,7 +224,7 @@ class MySQLSnapshot:
             order = Order.of(self._connection, source) if up_to else None
             condition = order.up_to(up_to) if order and up_to else ""
             self.read_out = False
-            yield from reread(self._connection, source, table, columns, touched.keys, condition)
+            yield from Reread(self._connection, source, table, columns, condition).chunks(touched.keys)
             self.read_out = True
 
     def portions(

@@ -104,6 +104,18 @@ def unique_keys(connection: pymysql.Connection[Any], table: Table) -> list[tuple
     return [tuple(keys[index]) for index in fit]
 
 
+def is_transactional(connection: pymysql.Connection[Any], table: Table) -> bool:
+    """Whether a snapshot shows the table as it was then; taken for granted of a view."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(e.transactions, 'YES') FROM information_schema.tables AS t"
+            " LEFT JOIN information_schema.engines AS e ON e.engine = t.engine"
+            " WHERE t.table_schema = %s AND t.table_name = %s",
+            (table.database, table.source_name),
+        )
+        return all(transactions == "YES" for (transactions,) in cursor.fetchall())
+
+
 def _integer(value: Any) -> int | None:
     return None if value is None else int(value)
 

@@ -42,6 +42,8 @@ class Order:
                 (source.database, source.name),
             )
             parts = cursor.fetchall()
+        if any(name not in source.columns for name, _ in parts):  # this user may not see it
+            return None
         columns = tuple(source.columns[name] for name, _ in parts)
         if any(prefix is not None for _, prefix in parts) or not all(map(_ordered, columns)):
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from binascii import hexlify
 from collections.abc import Iterator, Sequence
-from itertools import islice, repeat
+from itertools import repeat
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -30,10 +30,12 @@ from sync.sources.mysql_types import (
     kind_of,
 )
 from sync.sources.mysql_wire import stream_column
+from sync.sources.portions import portions
 from sync.spec import Column, Table
 
 CHUNK_BYTES = 1 << 20
 FETCH_ROWS = 50
+FETCH_BYTES = 1 << 17  # of their predicates, in hex
 
 
 def render(source: SourceTable, table: Table, column: Column) -> Expression:
@@ -125,7 +127,7 @@ class RowReader:
         return reject(self._table, self._columns, fields, "; ".join(reasons), loadable)
 
     def _oversize(self, predicates: IO[bytes]) -> Iterator[list[bytes]]:
-        while encoded := list(islice(predicates, FETCH_ROWS)):
+        for encoded in portions(predicates, FETCH_ROWS, FETCH_BYTES, len):
             wanted = [bytes.fromhex(each.decode()).decode() for each in encoded]
             if not all(wanted):
                 raise SyncError(

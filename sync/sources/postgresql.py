@@ -175,6 +175,9 @@ class PostgreSQLSnapshot:
             row = cursor.fetchone()
         return int(row[0]) if row else 0
 
+    def shows_one_moment(self, table: Table) -> bool:
+        return True
+
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with postgresql_errors(table.qualified):
             try:

@@ -9,10 +9,13 @@ import pymysql
 import pytest
 
 from stack.cluster import Cluster
+from stack.mariadb import MariaDB
+from sync.connections import connect_mysql
 from sync.sources.mysql import MySQLSource
 from sync.sources.postgresql import PostgreSQLSource
 from tests.fresh import fresh_database
 from tests.integration import sales as sales_data
+from tests.integration.mysql_server import Server
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, execute
 
@@ -39,3 +42,20 @@ def sales(shop: pymysql.Connection) -> pymysql.Connection:
     """The shop with a few sales."""
     execute(shop, sales_data.CREATE, sales_data.INSERT)
     return shop
+
+
+@pytest.fixture(params=["MariaDB", "MySQL"])
+def server(request: pytest.FixtureRequest, stack: Cluster, staging: str) -> Iterator[Server]:
+    """MariaDB, then a real MySQL; `indirect` parametrization takes one of them."""
+    mariadb = request.param == "MariaDB"
+    if mariadb:
+        request.getfixturevalue("shop")
+        url = request.getfixturevalue("urls")["SOFTCART_MYSQL_URL"]
+        opened = MariaDB(stack.home).connect(stack.ports.known()["mysql"])
+    else:
+        request.getfixturevalue("mysql_shop")
+        servers = request.getfixturevalue("mysql_server")
+        url, opened = servers.reader, connect_mysql(servers.admin, autocommit=True)
+    with opened as root, closing(MySQLSource(url)) as source:
+        root.select_db("shop")
+        yield Server(root, url, Pipeline(source, staging), mariadb)

@@ -23,18 +23,11 @@ ACTION = re.compile(
     r".*? (?P<action>ON (?:DELETE|UPDATE) (?:CASCADE|SET NULL|SET DEFAULT))",
     re.MULTILINE,
 )
-# How a session's server writes it, whatever the global settings.
-SESSION = "SET SESSION sql_mode = '', sql_quote_show_create = 1"
 NOT_THERE = {1146, 1049, 1142}  # no such table or database; or hidden from this user
 
 
 def refuse_cascades(connection: pymysql.Connection[Any], tables: Iterable[Table]) -> None:
-    """Raises `SyncError` for a table that may change when rows of another one do.
-
-    The session's sql_mode is another one then.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(SESSION)
+    """Raises `SyncError` for a table that may change when rows of another one do."""
     for table in tables:
         if found := ACTION.search(_definition(connection, table)):
             raise SyncError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pymysql
 
-from sync.connections import connect_mysql, mysql_errors
+from sync.connections import mysql_errors
 from sync.errors import SyncError
 from sync.sources.binlog.cascades import refuse_cascades
 from sync.sources.binlog.dump import FIRST_EVENT, LARGEST_OFFSET, dump_file, dump_gtids
@@ -25,6 +25,7 @@ from sync.sources.binlog.server import AHEAD, Server, refusal, refused
 from sync.sources.binlog.tables import FollowedTables, Statement
 from sync.sources.binlog.touched import TouchedKeys
 from sync.sources.binlog.witness import verify, witness
+from sync.sources.mysql_session import connect
 from sync.spec import Table
 from sync.urls import DatabaseUrl
 
@@ -108,7 +109,7 @@ def _read_once(
 
 
 def _connect(url: DatabaseUrl) -> pymysql.Connection[Any]:
-    return connect_mysql(url, autocommit=True, read_timeout=SILENCE_SECONDS)
+    return connect(url, autocommit=True, read_timeout=SILENCE_SECONDS)
 
 
 class _Refused(SyncError):

@@ -52,8 +52,10 @@ CODECS = {
 
 @dataclass(frozen=True)
 class CatalogColumn:
-    """A column as information_schema has it; `definition` is the whole type, labels in their own case."""
+    """A column as information_schema has it; `definition` is the whole type, labels in their own case.
+    `position` counts from one, those that this user may not see included."""
 
+    position: int
     name: str
     data_type: str
     definition: str
@@ -62,16 +64,17 @@ class CatalogColumn:
 
 
 def read_columns(connection: pymysql.Connection[Any], database: str, table: str) -> list[CatalogColumn]:
-    """The table's columns in their order; none where there is no such table."""
+    """The table's columns that this user may see, in their order; none where there is no such table."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT column_name, lower(data_type), column_type, coalesce(character_set_name, ''), is_nullable"
+            "SELECT ordinal_position, column_name, lower(data_type), column_type,"
+            " coalesce(character_set_name, ''), is_nullable"
             " FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
             " ORDER BY ordinal_position",
             (database, table),
         )
         rows = cursor.fetchall()
-    return [CatalogColumn(row[0], row[1], row[2], row[3], row[4] == "YES") for row in rows]
+    return [CatalogColumn(row[0], row[1], row[2], row[3], row[4], row[5] == "YES") for row in rows]
 
 
 def agrees(catalog: CatalogColumn, stored: Physical) -> bool:

@@ -53,7 +53,7 @@ class Layout:
     def __init__(self, table: Table, described: TableMap, catalog: Sequence[CatalogColumn]) -> None:
         self.table = table
         self._columns = described.columns
-        names = described.names or tuple(column.name for column in catalog)
+        names = described.names or _names_by_position(catalog, len(described.columns))
         by_name = {column.name.lower(): column for column in catalog}
         self.named = bool(described.names)
         if not catalog:
@@ -144,6 +144,14 @@ def _index(table: Table, names: Sequence[str], name: str) -> int:
     raise UnknownLayout(f"{table.qualified}: the binlog's table has no key column {name}")
 
 
+def _names_by_position(catalog: Sequence[CatalogColumn], count: int) -> tuple[str, ...]:
+    """The names of so many columns, empty for one that the user may not see."""
+    names = {column.position: column.name for column in catalog}
+    return tuple(names.get(position, "") for position in range(1, count + 1))
+
+
 def _begin_alike(catalog: Sequence[CatalogColumn], columns: Sequence[Physical]) -> bool:
     """Whether one list of columns may be the other with some added at its end."""
-    return bool(catalog) and all(map(agrees, catalog, columns))
+    return bool(catalog) and all(
+        agrees(column, columns[column.position - 1]) for column in catalog if column.position <= len(columns)
+    )

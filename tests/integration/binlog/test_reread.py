@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from sync.sources import mysql_log
+from sync.sources import mysql_reread
 from sync.sources.base import Touched
 from sync.sources.binlog.values import Value
 from sync.sources.mysql import MySQLSource
@@ -36,7 +36,7 @@ def found(log: Log, table: Table, keys: list[tuple[Value, ...]]) -> list[str]:
 def test_a_row_is_found_once_under_every_spelling_that_keys_have(
     server_log: Log, monkeypatch: pytest.MonkeyPatch, kind: str, portion: int
 ) -> None:
-    monkeypatch.setattr(mysql_log, "PORTION", portion)
+    monkeypatch.setattr(mysql_reread, "PORTION", portion)
     server_log.run(
         f"CREATE TABLE item (k {kind} PRIMARY KEY)",
         f"CREATE TABLE pair (n INT, k {kind}, PRIMARY KEY (n, k))",
