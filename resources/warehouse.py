@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import dagster as dg
+from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
+from sync.connections import connect_postgresql
 from sync.systems import open_target, open_warehouse
 from sync.targets.base import Target
 from sync.warehouses.contract import Warehouse
@@ -26,6 +28,12 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         with closing(open_warehouse(self.url)) as warehouse:
             yield warehouse
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection to production on PostgreSQL, in autocommit mode."""
+        with closing(connect_postgresql(self.url)) as connection:
+            yield connection
 
     @contextmanager
     def target(self) -> Iterator[Target]:

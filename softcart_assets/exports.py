@@ -24,6 +24,7 @@ from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.connections import postgresql_errors
 from sync.errors import SyncError
+from sync.warehouses.postgresql.audited import refuse_unaudited
 
 LEVEL = "level"
 UNKNOWN = "Unknown"
@@ -119,9 +120,12 @@ def _build_exports(source: str, reports: Sequence[Report]) -> dg.AssetsDefinitio
                 connection,
             ):
                 connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                for report in reports:
-                    if report.key in context.selected_asset_keys:
-                        yield export_report(connection, report, folder)
+                selected = [report for report in reports if report.key in context.selected_asset_keys]
+                if source == "staging":
+                    names = [report.name for report in selected]
+                    refuse_unaudited(connection.cursor(), names, "their files stay as they were")
+                for report in selected:
+                    yield export_report(connection, report, folder)
         except SyncError as error:
             raise failure([error]) from error
 

@@ -10,6 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from softcart_assets.dbt.audit import read_watermarks, store_audited
 from softcart_assets.dbt.compiled import UNCHANGED, results
 from softcart_assets.dbt.graph import Model, Project, Test
 from softcart_assets.dbt.runner import DbtError
@@ -50,9 +51,10 @@ def run(
     Raises `SyncError` at the end when a model could not be built or a test not be asked: it names them, what
     the database said, and the models skipped for it; `TransientError` when that may pass.
     """
-    built: list[Model | Test] = [*models, *tests]
-    nodes = {node.unique_id: node for node in built}
+    asked: list[Model | Test] = [*models, *tests]
+    nodes = {node.unique_id: node for node in asked}
     errors, skipped = [], []
+    watermarks, passed = read_watermarks(connection), set()
     try:
         for result in results(url, connection, models, tests, timezone, rebuild):
             node = nodes[result.unique_id]
@@ -62,11 +64,15 @@ def run(
                 if isinstance(node, Model):
                     skipped.append(node.name)
             elif isinstance(node, Model):
-                yield materialization(node, result, connection)
+                materialized = materialization(node, result, connection)
+                watermarks[node.name] = _counts(node, connection)["batch"]
+                yield materialized
             else:
+                passed |= {node.unique_id} if result.status == "pass" else set()
                 yield check_result(node, project.model(node.model), result, connection)
     except DbtError as error:
         errors.append(str(error))
+    store_audited(connection, project, watermarks, passed)
     if errors:
         message = "; ".join(errors) + (f"; skipped for it: {', '.join(skipped)}" if skipped else "")
         raise (TransientError if _may_pass(message) else SyncError)(message)

@@ -1,4 +1,4 @@
-"""Which models have not yet seen what their inputs hold, asked of staging without dbt."""
+"""Which models have not yet seen what their inputs hold, or were not tested since, asked without dbt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 
 from softcart_assets.dbt.graph import Model, Project
 from sync.connections import postgresql_errors
+from sync.warehouses.postgresql.audited import unaudited
 
 NEWEST = "(SELECT coalesce(max(_batch), 0) FROM {})"
 
@@ -25,7 +26,8 @@ def built_models(connection: Connection, project: Project) -> list[Model]:
 
 
 def stale_models(connection: Connection, models: Sequence[Model]) -> list[Model]:
-    """Those of these models whose inputs hold a later batch than the model saw when it was built last."""
+    """Those of these models whose inputs hold a later batch than the model saw when it was built last, or
+    whose last build did not pass its tests."""
     if not models:
         return []
     selects = [
@@ -39,4 +41,5 @@ def stale_models(connection: Connection, models: Sequence[Model]) -> list[Model]
     with postgresql_errors("staging"), connection.cursor() as cursor:
         cursor.execute(sql.SQL(" UNION ALL ").join(selects))
         names = {name for (name,) in cursor}
+        names |= set(unaudited(cursor, [model.name for model in models]))
     return [model for model in models if model.name in names]

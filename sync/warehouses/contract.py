@@ -105,6 +105,9 @@ class Snapshot(Protocol):
     def positions(self, tables: Sequence[TableName]) -> dict[TableName, StagingPosition]:
         """Where staging's tables stand."""
 
+    def refuse_unaudited(self, tables: Sequence[TableName]) -> None:
+        """Raises `SyncError` for a table whose last build did not pass its tests, or not yet."""
+
     def copy(self, rows: Selection, sink: BinaryIO) -> int:
         """Write rows into a file as lines of PostgreSQL's COPY text; returns their number."""
 

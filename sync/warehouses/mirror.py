@@ -166,6 +166,7 @@ def mirror(
     publication = publication or Publication()
     if not compare:
         with staging.snapshot() as snapshot:
+            snapshot.refuse_unaudited(tables)
             schemas, positions = snapshot.schemas(tables), snapshot.positions(tables)
         inspection = warehouse.inspect(schemas, publication.role)
         plan = _plan(inspection, schemas, positions, warehouse, publication, compare)
@@ -223,6 +224,7 @@ class _Pass:
 
     def _prepare(self, tables: Sequence[TableName]) -> _Plan:
         """Plan, and bring the rows beside their tables."""
+        self._snapshot.refuse_unaudited(tables)
         schemas, positions = self._snapshot.schemas(tables), self._snapshot.positions(tables)
         inspection = self._session.inspect(schemas, self._publication.role)
         plan = _plan(inspection, schemas, positions, self._warehouse, self._publication, self._compare)

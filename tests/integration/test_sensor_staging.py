@@ -17,6 +17,7 @@ from softcart_assets.production import MirroredTable
 from softcart_assets.sensors import build_sensors
 from sync import state
 from sync.connections import connect_postgresql
+from sync.errors import SyncError
 from sync.warehouses.mirror import mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
@@ -41,7 +42,7 @@ DDL = """
     CREATE TABLE star.totals (
         id bigint PRIMARY KEY, n bigint, _batch bigint NOT NULL, _deleted boolean NOT NULL DEFAULT false
     );
-    CREATE TABLE sync.models (model text PRIMARY KEY, batch bigint NOT NULL)
+    CREATE TABLE sync.models (model text PRIMARY KEY, batch bigint NOT NULL, audited_batch bigint)
 """
 SYNC = "INSERT INTO raw.orders SELECT count(*), sync.next_batch() FROM raw.orders"
 BUILD = """
@@ -50,6 +51,7 @@ BUILD = """
     INSERT INTO sync.models SELECT 'totals', number FROM batch
     ON CONFLICT (model) DO UPDATE SET batch = excluded.batch
 """
+PASS = "UPDATE sync.models SET audited_batch = batch"
 BEHIND_STAR = {"star/totals", "production/totals"}
 
 
@@ -114,7 +116,7 @@ def carry_over(platform: dict[str, str]) -> Callable[[], object]:
 
 @pytest.fixture
 def settled(ticks: Ticks, change: Callable[[str], object], carry_over: Callable[[], object]) -> Ticks:
-    for statement in (DDL, SYNC, BUILD):
+    for statement in (DDL, SYNC, BUILD, PASS):
         change(statement)
     carry_over()
     assert ticks.tick() == []
@@ -139,11 +141,22 @@ def test_production_behind_a_built_model_is_requested_alone(
 ) -> None:
     change(SYNC)
     change(BUILD)
+    change(PASS)
     (request,) = settled.tick()
     assert {key.to_user_string() for key in request.asset_selection or ()} == {"production/totals"}
     assert settled.run(request)
     carry_over()
     assert settled.tick() == []
+
+
+def test_a_model_whose_build_did_not_pass_is_requested_before_production(
+    settled: Ticks, change: Callable[[str], object], carry_over: Callable[[], object]
+) -> None:
+    change(SYNC)
+    change(BUILD)
+    assert settled.requested() == BEHIND_STAR
+    with pytest.raises(SyncError, match="totals: the last build failed its checks"):
+        carry_over()
 
 
 def test_nothing_is_requested_while_a_run_of_the_same_is_in_flight(

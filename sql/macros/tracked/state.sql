@@ -14,9 +14,16 @@
                 updated bigint not null,
                 deleted bigint not null,
                 total bigint not null,
-                built_at timestamptz not null
+                built_at timestamptz not null,
+                audited_batch bigint
             );
             comment on table sync.models is 'One row a model: its watermark and what its last build wrote';
+            comment on column sync.models.audited_batch is 'The watermark whose build passed all of its tests';
+        elsif not exists (
+            select from pg_attribute where attrelid = 'sync.models'::regclass and attname = 'audited_batch'
+        ) then
+            alter table sync.models add audited_batch bigint;
+            comment on column sync.models.audited_batch is 'The watermark whose build passed all of its tests';
         end if;
     end
     $$
@@ -77,7 +84,9 @@
 
 {% macro tracked_store(state, batch, counts) %}
     {%- call statement('store') -%}
-        insert into sync.models
+        insert into sync.models (
+            model, batch, identity, fingerprint, inserted, updated, deleted, total, built_at
+        )
         values (
             '{{ model.name }}', {{ batch }}, '{{ state.identity }}', '{{ state.fingerprint }}',
             {{ counts.inserted }}, {{ counts.updated }}, {{ counts.deleted }}, {{ counts.total }}, clock_timestamp()

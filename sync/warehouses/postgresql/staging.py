@@ -16,6 +16,7 @@ from sync.errors import SyncError
 from sync.types import CHARACTERS, parse_type
 from sync.warehouses.contract import Chunks, Difference, Fingerprint, Hashing, Row, Scope, Selection
 from sync.warehouses.positions import StagingPosition
+from sync.warehouses.postgresql.audited import refuse_unaudited
 from sync.warehouses.postgresql.catalog import column_list, fetch, identifier, read_schemas, same_key, texts
 from sync.warehouses.postgresql.hashes import bucket, read_fingerprint, row_hash
 from sync.warehouses.postgresql.sessions import transaction
@@ -58,6 +59,11 @@ class PostgreSQLSnapshot:
     def positions(self, tables: Sequence[TableName]) -> dict[TableName, StagingPosition]:
         with postgresql_errors("staging"):
             return read_positions(self._cursor, tables)
+
+    def refuse_unaudited(self, tables: Sequence[TableName]) -> None:
+        with postgresql_errors("staging"):
+            names = [name.table for name in tables]
+            refuse_unaudited(self._cursor, names, "production keeps what it had")
 
     def copy(self, rows: Selection, sink: BinaryIO) -> int:
         with postgresql_errors("staging"):
