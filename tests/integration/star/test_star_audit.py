@@ -97,7 +97,7 @@ def audited(
 
 
 def poison(warehouse: Staging) -> None:
-    """A batch with a sale that the fact takes, and one that it cannot see, for it has a number of long ago."""
+    """A batch with a sale that the fact takes, and one that it cannot see, whose number is of long ago."""
     with warehouse.batch() as batch:
         batch.put("sales_data", rowid=6, product_id=1, price=600, quantity=1, timestamp=day(6))
         batch.put("sales_data", rowid=7, product_id=1, price=700, quantity=1, timestamp=day(7))
