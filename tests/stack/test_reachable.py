@@ -83,11 +83,16 @@ def test_what_needs_no_broken_system_is_run_all_the_same() -> None:
     definitions = build_defs()
     job = definitions.resolve_job_def("sync")
 
-    def groups(*broken: str) -> set[str]:
+    def left(*broken: str) -> set[str]:
         keys = workable(definitions, job, broken)
-        return {key.path[0] for key in keys}
+        return {key.to_user_string() for key in keys}
 
-    assert groups("mysql") == {"raw"}
-    assert groups("production") == {"raw", "star", "reports", "exports"}
-    assert groups("staging") == {"production"}
-    assert groups("storage") == set()
+    mysql = {"raw/sales_data", "star/fact_sales", "production/fact_sales", "production/sales_data"}
+    others = {"raw/electronics", "star/dim_date"}
+    assert mysql | others <= left("landing")
+    assert left("mysql").isdisjoint(mysql)
+    assert "raw/electronics" in left("mysql")
+    assert {"raw/sales_data", "star/fact_sales"} <= left("production")
+    assert left("production").isdisjoint({"production/fact_sales", "production/sales_data"})
+    assert left("staging").isdisjoint(mysql - {"production/sales_data"} | others)
+    assert left("storage") == set()
