@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from benchmarks import workloads
+from benchmarks import forecast, workloads
 from benchmarks.peers import BY_DEFAULT, ON_REQUEST
 from benchmarks.report import circumstances, document, show, show_scenes
 from benchmarks.runner import Runner
@@ -17,6 +18,7 @@ from benchmarks.workloads.base import Sizes
 from stack.home import Home
 
 SCENARIOS = "scenarios"
+FORECAST = "forecast"
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -26,12 +28,18 @@ RESULTS = Path(__file__).parent / "results.md"
 @click.option("--rounds", default=5, show_default=True, help="Runs of every contender.")
 @click.option(
     "--only",
-    type=click.Choice([*(each.name for each in workloads.ALL), SCENARIOS]),
+    type=click.Choice([*(each.name for each in workloads.ALL), SCENARIOS, FORECAST]),
     multiple=True,
     help="What to measure; everything by default.",
 )
 @click.option("--peer", type=click.Choice(ON_REQUEST), multiple=True, help="A further peer to measure.")
 @click.option("--no-peers", is_flag=True, help="Measure no other tool.")
+@click.option(
+    "--m3",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with M3's monthly series; by default m3 in SOFTCART_LANDING.",
+)
+@click.option("--all-series", is_flag=True, help=f"Forecast all of them, not each {forecast.EVERY}th.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="The file to write.")
 def main(
     rows: int,
@@ -40,10 +48,16 @@ def main(
     only: tuple[str, ...],
     peer: tuple[str, ...],
     no_peers: bool,
+    m3: Path | None,
+    all_series: bool,
     results: Path,
 ) -> None:
     """Measure the sync engine beside the raw pipe and other tools, on servers of its own."""
     console = Console()
+    if not only or FORECAST in only:
+        _forecast(m3, 1 if all_series else forecast.EVERY, console)
+    if only == (FORECAST,):
+        return
     peers = () if no_peers else (*BY_DEFAULT, *peer)
     chosen = [each for each in workloads.ALL if not only or each.name in only]
     scenes = None
@@ -60,6 +74,16 @@ def main(
             results.write_text(document(outcomes, scenes, under))  # what is measured survives a Ctrl-C
         results.write_text(document(outcomes, scenes, under))
     console.print(f"written to {results}")
+
+
+def _forecast(folder: Path | None, every: int, console: Console) -> None:
+    folder = folder or Path(os.environ.get("SOFTCART_LANDING", "")) / "m3"
+    if not (folder / "monthly.csv.gz").is_file():
+        _say("forecast: left out, for M3's monthly series are not here: name their folder with --m3")
+        return
+    text = forecast.document(*forecast.measure(folder, every))
+    forecast.RESULTS.write_text(text)
+    console.print(text, markup=False, highlight=False)
 
 
 def _say(line: str) -> None:

@@ -19,7 +19,7 @@ from sync.spec import Table
 RECONCILE = "reconcile"
 LANDED = dg.AssetSelection.groups("landing")
 # What lies beside the way from the sources to production: only `refresh` comes to it.
-BESIDE_GROUPS = ("lake", "search")
+BESIDE_GROUPS = ("lake", "search", "forecast")
 BESIDE = dg.AssetSelection.groups(*BESIDE_GROUPS)
 UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
 FRESH_GROUPS = {"raw", "star", "reports", "sales", "production", "exports", *BESIDE_GROUPS}
@@ -52,7 +52,7 @@ refresh = dg.define_asset_job(
     selection=dg.AssetSelection.all() - UPKEEP,
     config=LINES,
     executor_def=in_process,
-    description="Everything: land files, sync, star, lake, search analytics, reports, production, exports.",
+    description="Everything: land files, sync, star, lake, searches, forecast, reports, production, exports.",
 )
 
 lake_maintenance = dg.define_asset_job(
@@ -60,6 +60,16 @@ lake_maintenance = dg.define_asset_job(
     selection=UPKEEP,
     executor_def=in_process,
     description="Compact the lake's tables and remove files that nobody needs any more.",
+)
+
+
+FORECAST = dg.AssetSelection.groups("forecast")
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=FORECAST | FORECAST.downstream(),
+    config=dg.RunConfig(ops={"train": {"config": {"retrain": True}}}, loggers=LINES["loggers"]),
+    executor_def=in_process,
+    description="Train a model on all finished months, and forecast by it if it passes its check.",
 )
 
 
@@ -99,4 +109,15 @@ def daily_refresh() -> dg.ScheduleDefinition:
         cron_schedule="0 5 * * *",
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
         description="The whole graph each morning at five.",
+    )
+
+
+def monthly_training() -> dg.ScheduleDefinition:
+    """Training on the second of each month at four, when the month before is complete."""
+    return dg.ScheduleDefinition(
+        name="monthly_training",
+        job=retrain,
+        cron_schedule="0 4 2 * *",
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        description="A new model on the second of each month at four; it has to pass its check to stand.",
     )

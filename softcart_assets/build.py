@@ -23,7 +23,9 @@ from softcart_assets.automation import (
     daily_refresh,
     in_process,
     lake_maintenance,
+    monthly_training,
     refresh,
+    retrain,
     weekly_maintenance,
     weekly_reconciliation,
     with_freshness,
@@ -32,6 +34,7 @@ from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
+from softcart_assets.forecast import build_forecast_assets
 from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.production import MirroredTable, build_production_assets
@@ -101,6 +104,7 @@ def build_defs(
         *build_dbt_assets(project),
         *build_lake_assets(tables, project),
         *build_search_assets(tables),
+        *build_forecast_assets(),
         *build_production_assets(copied),
         *build_export_assets(project),
         build_dashboard(tables, copied),
@@ -124,9 +128,9 @@ def build_defs(
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         asset_checks=[*build_retention_checks(tables), *health.build_health_checks(tables)],
-        jobs=[*jobs, lake_maintenance],
+        jobs=[*jobs, lake_maintenance, retrain],
         executor=in_process,
-        schedules=[daily_refresh(), weekly_reconciliation(), weekly_maintenance()],
+        schedules=[daily_refresh(), weekly_reconciliation(), weekly_maintenance(), monthly_training()],
         sensors=build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
         resources={**resources(), **(resource_overrides or {})},
         loggers={"progress": progress},

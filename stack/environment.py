@@ -23,7 +23,9 @@ COMPANIONS = {
 SHOP = ("SOFTCART_MYSQL_URL", "SOFTCART_MONGO_URL")
 SHOP_ADMIN = ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MONGO_ADMIN_URL")
 WAREHOUSE = ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL")
-NAMES = {name for group in (SERVES, COMPANIONS) for names in group.values() for name in names}
+# Served beside the others, and nobody's reason to start a server: without it models are kept in a file.
+REGISTRY = "MLFLOW_TRACKING_URI"
+NAMES = {name for group in (SERVES, COMPANIONS) for names in group.values() for name in names} | {REGISTRY}
 
 
 def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
@@ -40,6 +42,7 @@ def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "SOFTCART_STAGING_URL": f"postgresql://softcart:{word['postgres.softcart']}@{postgres}/staging",
         "SOFTCART_PRODUCTION_URL": f"postgresql://softcart:{word['postgres.softcart']}@{postgres}/production",
         "SOFTCART_DAGSTER_URL": f"postgresql://dagster:{word['postgres.dagster']}@{postgres}/dagster",
+        REGISTRY: f"postgresql://mlflow:{word['postgres.mlflow']}@{postgres}/mlflow",
         "SOFTCART_BI_URL": f"postgresql://bi:{word['postgres.bi']}@{postgres}/production",
     }
 
@@ -75,6 +78,8 @@ def urls(home: Home, ports: Mapping[str, int], environment: Mapping[str, str]) -
     """
     own = users_own(home, environment)
     left_out = {name for main, names in COMPANIONS.items() if main in own for name in names}
+    if "postgres" in foreign(home, environment):
+        left_out.add(REGISTRY)
     for main, names in COMPANIONS.items():
         if main not in own and (odd := [name for name in names if name in own]):
             raise StackError(f"{odd[0]} is set and {main} is not: set both, or none")

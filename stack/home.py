@@ -26,6 +26,7 @@ LOGINS = (
     "postgres.postgres",
     "postgres.softcart",
     "postgres.dagster",
+    "postgres.mlflow",
     "postgres.bi",
 )
 

@@ -17,7 +17,7 @@ from psycopg2 import sql
 from stack.home import StackError
 from stack.server import NotReady, Server
 
-OWNERS = {"staging": "softcart", "production": "softcart", "dagster": "dagster"}
+OWNERS = {"staging": "softcart", "production": "softcart", "dagster": "dagster", "mlflow": "mlflow"}
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -157,7 +157,7 @@ class PostgreSQL(Server):
         with connection.cursor() as cursor:
             # A statement that fails is logged with its text, and these hold passwords.
             cursor.execute("SET log_min_error_statement = panic")
-            for role in ("softcart", "dagster", "bi"):
+            for role in ("softcart", "dagster", "mlflow", "bi"):
                 cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
                 verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
                 password = sql.Literal(self.home.passwords[f"postgres.{role}"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import forecast
 from benchmarks.measure import ContenderFailed, run
 from benchmarks.report import circumstances, document
 from benchmarks.runner import Runner
@@ -77,3 +79,25 @@ def test_memory_is_that_of_all_processes_of_a_command(tmp_path: Path) -> None:
     figures = run(f"{hold} & {hold} & wait", {}, tmp_path)
     assert figures.peak > 60 << 20
     assert figures.peak_sum > 120 << 20
+
+
+def test_the_forecasts_of_few_series_are_measured_beside_statsforecast_and_what_was_published(
+    tmp_path: Path,
+) -> None:
+    values = [(name, month, 100 + month + 30 * (month % 12)) for name in ("N1", "N2") for month in range(96)]
+    with gzip.open(tmp_path / "monthly.csv.gz", "wt") as file:
+        file.write("series,period,part,value\n")
+        file.writelines(
+            f"{name},{month},{'train' if month < 78 else 'test'},{v}\n" for name, month, v in values
+        )
+    with gzip.open(tmp_path / "published.csv.gz", "wt") as file:
+        file.write("series,period,theta,forecastpro\n")
+        file.writelines(f"{name},{month},{v},{v + 12}\n" for name, month, v in values if month >= 78)
+    contenders, count = forecast.measure(tmp_path, 1)
+    assert count == 2
+    ours, bare, theta, forecast_pro, naive = contenders
+    assert ours.mase < naive.mase == pytest.approx(1.0 + 6 / 18)
+    assert (theta.mase, forecast_pro.mase) == (0, pytest.approx(1))
+    assert ours.seconds and bare.seconds and ours.peak and bare.peak
+    assert f"| {theta.name} | 0.0000 |" in forecast.document(contenders, count)
+    assert len(forecast.load(tmp_path, 2)) == 1

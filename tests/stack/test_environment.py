@@ -181,3 +181,22 @@ def test_passwords_are_in_one_private_file_and_neither_among_the_processes_nor_i
 def test_sqlalchemys_name_of_postgresql_is_given_to_dagster(home: Home) -> None:
     found = urls(home, PORTS, {"SOFTCART_DAGSTER_URL": "postgres://me:mine@db.example/runs"})
     assert found["SOFTCART_DAGSTER_URL"] == "postgresql://me:mine@db.example/runs"
+
+
+def test_models_are_registered_in_a_database_of_their_own(home: Home) -> None:
+    assert "127.0.0.1:21002/mlflow" in urls(home, PORTS, {})["MLFLOW_TRACKING_URI"]
+
+
+def test_the_users_registry_is_used_whatever_else_is_ours(home: Home) -> None:
+    theirs = {"MLFLOW_TRACKING_URI": "https://models.example"}
+    assert urls(home, PORTS, theirs)["MLFLOW_TRACKING_URI"] == "https://models.example"
+    assert foreign(home, theirs) == set()
+
+
+def test_no_registry_of_ours_is_named_where_postgresql_is_the_users(home: Home) -> None:
+    theirs = {
+        name: f"postgresql://me:mine@db.example/{name.lower()}"
+        for name in ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL", "SOFTCART_DAGSTER_URL")
+    }
+    assert "MLFLOW_TRACKING_URI" not in urls(home, PORTS, theirs)
+    assert foreign(home, theirs) == {"postgres"}

@@ -1,0 +1,10 @@
+select
+    {{ surrogate_key(['period', 'category', 'model']) }} as report_key,
+    period,
+    category,
+    sales,
+    lower,
+    upper,
+    model
+from {{ source('raw', 'sales_forecast') }}
+where not _deleted
