@@ -7,10 +7,9 @@ row must not hang on how a server treats a long list of keys.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymysql
 
@@ -30,8 +29,7 @@ SINGLY = 100  # keys that one statement asks for each by itself
 TEXTS = CHARACTERS - {"enum", "set"}  # whose collation takes several values for one
 
 
-@dataclass(frozen=True)
-class _Key:
+class _Key(NamedTuple):
     """A key as a COPY line, and as SQL: its literals, and its characters where the collation takes several
     values for one."""
 

@@ -15,7 +15,7 @@ from stack.mariadb import MariaDB
 from sync.engine import run_passes
 from sync.errors import SyncError, TransientError
 from sync.passes import Options, PassResult
-from sync.sources import mysql
+from sync.sources import mysql_session
 from sync.sources.mysql import MySQLSource
 from sync.spec import Column, Strategy, Table
 from sync.targets.postgresql import PostgreSQLTarget
@@ -246,7 +246,7 @@ def test_a_locked_table_is_named_and_holds_no_other_one_back(
 ) -> None:
     both(pipeline)
     run(shop, "UPDATE orders SET n = 1 WHERE id = 1", "UPDATE `lines` SET n = 1 WHERE order_id = 1")
-    monkeypatch.setattr(mysql, "SESSION", mysql.SESSION.replace("timeout = 10", "timeout = 1"))
+    monkeypatch.setitem(mysql_session.COMMON, "lock_wait_timeout", "1")
     with closing(MySQLSource(urls["SOFTCART_MYSQL_URL"])) as hasty:
         run(shop, "LOCK TABLES `lines` WRITE")
         outcomes = both(replace(pipeline, source=hasty))
