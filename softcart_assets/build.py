@@ -34,6 +34,7 @@ from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
 from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
+from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
 from softcart_assets.raw import asset_key, build_raw_assets
@@ -101,6 +102,7 @@ def build_defs(
         *build_dbt_assets(project),
         *build_lake_assets(tables, project),
         *build_search_assets(tables),
+        build_notebook_asset(),
         *build_production_assets(copied),
         *build_export_assets(project),
         build_dashboard(tables, copied),

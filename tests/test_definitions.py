@@ -15,7 +15,7 @@ from softcart_assets.tables import TABLES
 ROOT = Path(__file__).parent.parent
 HEAVY = ("pyspark", "ibm_db", "dbt", "pandas", "sqlglot", "psutil", "pyarrow", "deltalake")
 GROUPS = {"landing", "raw", "star", "reports", "sales", "production", "exports", "lake", "search"}
-NO_TABLES = {dg.AssetKey(["lake", "maintenance"])}
+NO_TABLES = {dg.AssetKey(["lake", "maintenance"]), dg.AssetKey(["notebooks", "search_terms"])}
 SPECS = sorted(build_defs().resolve_all_asset_specs(), key=lambda spec: spec.key)
 # What the declarations leave to the source is known once it was read, and not described.
 TO_BE_READ = {key(table) for table in TABLES if not table.columns for key in (asset_key, source_key)}
