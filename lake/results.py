@@ -64,6 +64,9 @@ class _Snapshot:
     def count(self, table: Table) -> int:
         return int(self._results[table.name].num_rows)
 
+    def shows_one_moment(self, table: Table) -> bool:
+        return True
+
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         rows = self._results[table.name].select([column.name for column in columns])
         for batch in rows.to_batches(max_chunksize=CHUNK_ROWS):
