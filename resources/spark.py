@@ -41,6 +41,13 @@ SETTINGS = {
     # A partition's value is text to the reader: one that looks like a date would come back as a date.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
+# A JVM that lives for a minute: the thorough compiler is for what a long job repeats, or it takes half of all
+# CPU time. And two hundred tasks for a shuffle of a few thousand rows would take longer than the rows.
+SHORT_LIVED = {
+    "spark.driver.extraJavaOptions": "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000"
+    " -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "4",
+}
 # One machine: its network name may resolve to an address that nobody listens on.
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
@@ -114,8 +121,7 @@ def spark_settings(master: str, settings: dict[str, str], folder: Path) -> dict[
         "spark.master": master,
         **SETTINGS,
         **(LOOPBACK if is_here else {}),
-        # Two hundred tasks for a shuffle of a few thousand rows would take longer than the rows.
-        **({"spark.sql.shuffle.partitions": "8"} if master.startswith("local") else {}),
+        **(SHORT_LIVED if master.startswith("local") else {}),
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
         **settings,
