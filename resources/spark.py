@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from lake.spark import package_settings
 from resources.spark_progress import reported
 from sync.errors import SyncError
 
@@ -59,9 +60,11 @@ class SparkResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=None,
         description="local[*], spark://host:port, yarn, k8s://… or sc://host:port (Spark Connect)",
     )
-    settings: dict[str, str] = Field(
-        default={}, description="further Spark settings, such as spark.jars.packages; they win over ours"
+    packages: str | None = Field(
+        default=None,
+        description="jars to load from Maven Central, such as drivers: group:artifact:version,…",
     )
+    settings: dict[str, str] = Field(default={}, description="further Spark settings; they win over ours")
 
     _opened: _Opened | None = PrivateAttr(default=None)
 
@@ -77,7 +80,8 @@ class SparkResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises `SyncError` where it cannot be: no Java, no such master.
         """
         if self._opened is None:
-            self._opened = _open(self.master or LOCAL, self.settings)
+            settings = {**package_settings(self.packages or ""), **self.settings}
+            self._opened = _open(self.master or LOCAL, settings)
         return self._opened.session
 
     @contextmanager

@@ -54,7 +54,9 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
         "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
         "lake": LakeResource(root=_if_set("SOFTCART_LAKE") or str(local_state() / "lake")),
-        "spark": SparkResource(master=_if_set("SOFTCART_SPARK_MASTER")),
+        "spark": SparkResource(
+            master=_if_set("SOFTCART_SPARK_MASTER"), packages=_if_set("SOFTCART_SPARK_PACKAGES")
+        ),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
             rejected_share=_if_set("SOFTCART_MAX_REJECTED_SHARE") or "0.5",
