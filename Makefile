@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-fast test-all lint up down status env sync ui traffic bench latency erd grafana lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency erd grafana lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -48,6 +48,9 @@ sync: setup ## one pass of what changed, source to production
 
 ui: setup ## Dagster's UI and daemon, until Ctrl-C
 	@exec $(python) -m stack ui
+
+notebook: setup ## JupyterLab on the notebooks, until Ctrl-C
+	@exec $(python) -m stack notebook
 
 traffic: setup ## write to the demo shop like customers and staff do, until Ctrl-C
 	@eval "$$($(python) -m stack env)" && exec $(python) -m demo traffic

@@ -19,7 +19,7 @@ from demo.sales import days
 
 MISSES = ("espresso machine", "garden hose", "vinyl record player")
 RISERS = ("tent", "board game")
-RISE = 6
+RISE = 15
 PER_SALE = 0.5
 """Searches that the file has for each of the shop's current sales."""
 _KIND, _MODEL, _MISSPELT, _MISS = 0.55, 0.33, 0.04, 0.08

@@ -12,19 +12,14 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from lake.delta import lake_errors, open_table, snapshot_of
-from lake.location import Location
+from lake.location import REGION, Location
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyspark.sql import DataFrame, SparkSession
 
-S3A = {
-    "spark.hadoop.fs.s3a.path.style.access": "true",
-    "spark.hadoop.fs.s3a.attempts.maximum": "2",
-    "spark.hadoop.fs.s3a.retry.limit": "2",
-}
-# What `spark.jars.packages` needs for it: without the exclusion 686 MB instead of 15.
+# What `spark.jars.packages` needs for S3: without the exclusion 686 MB instead of 15.
 S3A_PACKAGES = (
     "org.apache.hadoop:hadoop-aws:3.5.0",
     "software.amazon.awssdk:s3:2.35.4",
@@ -32,23 +27,28 @@ S3A_PACKAGES = (
     "software.amazon.awssdk:sts:2.35.4",
 )
 S3A_EXCLUDED = "software.amazon.awssdk:bundle"
+S3A_MARK = "spark.hadoop.fs.s3a.path.style.access"
 
 
-def spark_settings(location: Location, packages: str) -> dict[str, str]:
-    """What a session needs for this lake: nothing, or for S3 the client's settings where `packages` (of
-    `spark.jars.packages`) bring Hadoop's client for it, with the keys that delta-rs takes, too."""
-    if location.scheme != "s3" or "hadoop-aws" not in packages:
+def package_settings(packages: str) -> dict[str, str]:
+    """What a session needs to load `packages` (Maven's coordinates, parted by commas), and to reach S3 where
+    Hadoop's client for it is among them. Its keys it finds in the environment, as delta-rs does: settings are
+    on the JVM's command line, for all to see."""
+    if not packages:
         return {}
+    loaded = {"spark.jars.packages": packages, "spark.jars.excludes": S3A_EXCLUDED}
+    if "hadoop-aws" not in packages:
+        return loaded
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    options = location.storage_options()
     named = {
-        "endpoint": endpoint,
-        "endpoint.region": options["AWS_REGION"],
-        "access.key": options.get("AWS_ACCESS_KEY_ID", ""),
-        "secret.key": options.get("AWS_SECRET_ACCESS_KEY", ""),
-        "connection.ssl.enabled": "false" if endpoint.startswith("http://") else "true",
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.endpoint.region": os.environ.get("AWS_REGION") or REGION,
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(not endpoint.startswith("http://")).lower(),
+        "spark.hadoop.fs.s3a.attempts.maximum": "2",
+        "spark.hadoop.fs.s3a.retry.limit": "2",
+        S3A_MARK: "true",
     }
-    return {**S3A, **{f"spark.hadoop.fs.s3a.{name}": value for name, value in named.items() if value}}
+    return loaded | {name: value for name, value in named.items() if value}
 
 
 def read(session: SparkSession, location: Location, folder: str) -> DataFrame:
@@ -66,7 +66,7 @@ def read(session: SparkSession, location: Location, folder: str) -> DataFrame:
         return session.createDataFrame([], schema)
     if location.scheme != "s3":
         return session.read.schema(schema).option("basePath", snapshot.uri).parquet(*snapshot.files)
-    if session.conf.get("spark.hadoop.fs.s3a.path.style.access", None):
+    if session.conf.get(S3A_MARK, None):
         files = [f"s3a://{uri.removeprefix('s3://')}" for uri in snapshot.files]
         base = f"s3a://{snapshot.uri.removeprefix('s3://')}"
         return session.read.schema(schema).option("basePath", base).parquet(*files)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from lake.spark import package_settings
 from resources.spark_progress import reported
 from sync.errors import SyncError
 
@@ -41,6 +42,13 @@ SETTINGS = {
     # A partition's value is text to the reader: one that looks like a date would come back as a date.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
 }
+# A JVM that lives for a minute: the thorough compiler is for what a long job repeats, or it takes half of all
+# CPU time. And two hundred tasks for a shuffle of a few thousand rows would take longer than the rows.
+SHORT_LIVED = {
+    "spark.driver.extraJavaOptions": "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000"
+    " -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "4",
+}
 # One machine: its network name may resolve to an address that nobody listens on.
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
@@ -52,9 +60,11 @@ class SparkResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=None,
         description="local[*], spark://host:port, yarn, k8s://… or sc://host:port (Spark Connect)",
     )
-    settings: dict[str, str] = Field(
-        default={}, description="further Spark settings, such as spark.jars.packages; they win over ours"
+    packages: str | None = Field(
+        default=None,
+        description="jars to load from Maven Central, such as drivers: group:artifact:version,…",
     )
+    settings: dict[str, str] = Field(default={}, description="further Spark settings; they win over ours")
 
     _opened: _Opened | None = PrivateAttr(default=None)
 
@@ -70,7 +80,8 @@ class SparkResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises `SyncError` where it cannot be: no Java, no such master.
         """
         if self._opened is None:
-            self._opened = _open(self.master or LOCAL, self.settings)
+            settings = {**package_settings(self.packages or ""), **self.settings}
+            self._opened = _open(self.master or LOCAL, settings)
         return self._opened.session
 
     @contextmanager
@@ -114,8 +125,7 @@ def spark_settings(master: str, settings: dict[str, str], folder: Path) -> dict[
         "spark.master": master,
         **SETTINGS,
         **(LOOPBACK if is_here else {}),
-        # Two hundred tasks for a shuffle of a few thousand rows would take longer than the rows.
-        **({"spark.sql.shuffle.partitions": "8"} if master.startswith("local") else {}),
+        **(SHORT_LIVED if master.startswith("local") else {}),
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
         **settings,

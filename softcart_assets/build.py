@@ -37,6 +37,7 @@ from softcart_assets.exports import build_export_assets
 from softcart_assets.forecast import build_forecast_assets
 from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
+from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
 from softcart_assets.raw import asset_key, build_raw_assets
@@ -56,7 +57,9 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
         "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
         "lake": LakeResource(root=_if_set("SOFTCART_LAKE") or str(local_state() / "lake")),
-        "spark": SparkResource(master=_if_set("SOFTCART_SPARK_MASTER")),
+        "spark": SparkResource(
+            master=_if_set("SOFTCART_SPARK_MASTER"), packages=_if_set("SOFTCART_SPARK_PACKAGES")
+        ),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
             rejected_share=_if_set("SOFTCART_MAX_REJECTED_SHARE") or "0.5",
@@ -105,6 +108,7 @@ def build_defs(
         *build_lake_assets(tables, project),
         *build_search_assets(tables),
         *build_forecast_assets(),
+        build_notebook_asset(),
         *build_production_assets(copied),
         *build_export_assets(project),
         build_dashboard(tables, copied),

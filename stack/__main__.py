@@ -15,6 +15,7 @@ from rich.table import Table
 
 from stack.cluster import Cluster
 from stack.home import Home, StackError
+from stack.notebook import notebook_command
 from stack.ui import serve
 
 
@@ -132,6 +133,18 @@ def ui(context: click.Context) -> None:
     if cause := broken({STORAGE}, say).get(STORAGE):
         raise StackError(cause)
     context.exit(serve(context.obj, say))
+
+
+@main.command()
+@click.pass_obj
+def notebook(cluster: Cluster) -> None:
+    """Serve JupyterLab on the notebooks until Ctrl-C."""
+    _enter(cluster)
+    command, environment = notebook_command(cluster.home)
+    token = environment["JUPYTER_TOKEN"]
+    port = next(word for word in command if word.startswith("--port=")).removeprefix("--port=")
+    say(f"JupyterLab is at http://127.0.0.1:{port}/lab?token={token} in a moment; Ctrl-C ends it")
+    os.execve(command[0], command, environment)
 
 
 @main.command()

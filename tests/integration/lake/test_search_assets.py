@@ -19,7 +19,7 @@ from softcart_assets.build import build_defs
 from stack.cluster import Cluster
 from tests.integration.lake.conftest import lake_server
 
-SELECTION = dg.AssetSelection.groups("search").upstream().materializable() | dg.AssetSelection.keys(
+SELECTION = dg.AssetSelection.groups("search").upstream().materializable() | dg.AssetSelection.assets(
     *(
         dg.AssetKey([group, name])
         for group in ("reports", "exports")
@@ -29,27 +29,37 @@ SELECTION = dg.AssetSelection.groups("search").upstream().materializable() | dg.
 FILES = {"top_search_terms.csv", "rising_search_terms.csv", "unmatched_search_terms.csv"}
 
 
+sessions: list[bool] = []
+"""Whether each run had a session at its end."""
+
+
+class Observed(SparkResource):
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        sessions.append(self.is_started)
+        super().teardown_after_execution(context)
+
+
 class Graph:
-    """The part of the graph that search terms go through, with a Spark session that is ours to look at."""
+    """The part of the graph that search terms go through, with a Spark resource that tells what it did."""
 
     def __init__(self, landing: Path, exports: Path, lake: str) -> None:
         self.landing = landing
         self.exports = exports / "reports"
-        self.spark = SparkResource(master="local[2]", settings={"spark.driver.memory": "768m"})
-        self._definitions = build_defs(resource_overrides={"lake": LakeResource(root=lake)})
-        self.started = False
+        spark = Observed(master="local[2]", settings={"spark.driver.memory": "768m"})
+        self._definitions = build_defs(resource_overrides={"lake": LakeResource(root=lake), "spark": spark})
 
     def run(self) -> dg.ExecuteInProcessResult:
-        looked_at = _Looked(master=self.spark.master, settings=self.spark.settings)
-        _Looked.started = 0
-        result = dg.materialize(
+        return dg.materialize(
             [each for each in self._definitions.assets or [] if isinstance(each, dg.AssetsDefinition)],
             selection=SELECTION,
-            resources={**(self._definitions.resources or {}), "spark": looked_at},
+            resources=self._definitions.resources,
             instance=dg.DagsterInstance.ephemeral(),
         )
-        self.started = bool(_Looked.started)
-        return result
+
+    @property
+    def started(self) -> bool:
+        """Whether the last run started Spark."""
+        return sessions[-1]
 
     def report(self, name: str) -> list[list[str]]:
         with (self.exports / f"{name}.csv").open(newline="") as file:
@@ -58,16 +68,6 @@ class Graph:
     def searched(self) -> Counter[str]:
         with (self.landing / "searchterms.csv").open(encoding="utf-8-sig", newline="") as file:
             return Counter(row["searchterm"].strip() for row in csv.DictReader(file))
-
-
-class _Looked(SparkResource):
-    """Counts its sessions."""
-
-    started = 0
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        _Looked.started += self.is_started
-        super().teardown_after_execution(context)
 
 
 @pytest.fixture(params=["disk", "s3", pytest.param("hdfs", marks=pytest.mark.extended)])
