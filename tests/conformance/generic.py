@@ -17,7 +17,9 @@ from sync.urls import parse, postgresql_arguments
 from sync.warehouses.contract import Capabilities, Hashing
 from sync.warehouses.dbapi.dialect import Dialect, Trouble
 from sync.warehouses.dbapi.types import TypeMapper, Unfit
+from sync.warehouses.schema import ColumnSchema
 
+LONGEST = 120  # of a varchar: longer values are refused by the server, row by row
 TRANSIENT = ("08", "53", "57P", "40", "55P03", "25P03")
 VALUE = ("22", "23")
 
@@ -40,7 +42,7 @@ NATIVE: Mapping[str, Any] = {
     "timestamp": lambda _: "TIMESTAMP",
     "timestamptz": lambda _: "TIMESTAMP",
     "text": lambda _: "TEXT",
-    "character varying": lambda type_: f"VARCHAR({type_.length})" if type_.length else "TEXT",
+    "character varying": lambda type_: f"VARCHAR({min(type_.length or LONGEST, LONGEST)})",
     "bytea": lambda _: "BYTEA",
     "jsonb": lambda _: "TEXT",
 }
@@ -48,7 +50,8 @@ NATIVE: Mapping[str, Any] = {
 
 class GenericDialect(Dialect):
     system = "generic"
-    types = TypeMapper("generic", NATIVE)
+    # Of a number that is written as one the server would lose the sign of -0.0.
+    types = TypeMapper("generic", NATIVE, binds={"real": str, "double precision": str})
     placeholder = "%s"
     portion = 30
     hashing = Hashing.MD5
@@ -86,6 +89,11 @@ class GenericDialect(Dialect):
     def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         listed = ", ".join(map(self.quote, columns))
         execute_values(cursor, f"INSERT INTO {table} ({listed}) VALUES ".replace("%", "%%") + "%s", rows)
+
+    def differs(self, column: ColumnSchema, one: str, other: str) -> str:
+        if column.type in ("real", "double precision"):
+            one, other = f"CAST({one} AS TEXT)", f"CAST({other} AS TEXT)"
+        return super().differs(column, one, other)
 
     def hash_of(self, text: str) -> str:
         return f"CAST(('x' || LEFT(MD5({text}), 15))::BIT(60) AS BIGINT)"

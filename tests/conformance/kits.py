@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -27,6 +27,9 @@ class Kit(ABC):
     """
 
     url: str = field(repr=False)
+
+    # SQL values, by column of `star.dim_customer`, that the warehouse cannot hold and staging can.
+    unfit: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def open(self) -> Warehouse:
@@ -87,6 +90,10 @@ class GenericKit(PostgreSQLKit):
     """The same server, by the base for any system behind DB-API."""
 
     dialect: ClassVar[type[GenericDialect]] = GenericDialect
+    unfit: ClassVar[Mapping[str, str]] = {
+        "valid_from": "'infinity'",  # what the driver has no value for
+        "email": "repeat('é', 150)",  # what the server refuses
+    }
 
     def open(self) -> Warehouse:
         return DbApiWarehouse(self.dialect(self.url), LEASE_SECONDS)
@@ -94,17 +101,13 @@ class GenericKit(PostgreSQLKit):
     def refuses(self, type_: str) -> bool:
         return type_ == "uuid"
 
-    def normalized(self, rows: Collection[Row]) -> set[Row]:
-        # A moment comes back without the zeros that PostgreSQL leaves out.
-        return set(rows)
-
 
 class ByValueKit(GenericKit):
     dialect = ByValueDialect
 
 
 # By name: what makes a kit of the URL of an empty PostgreSQL database.
-KITS: dict[str, Callable[[str], Kit]] = {
+KITS: dict[str, type[Kit]] = {
     "postgresql": PostgreSQLKit,
     "generic": GenericKit,
     "by_value": ByValueKit,

@@ -46,22 +46,21 @@ class StagedTable:
             TableName(schema.name.schema, f"_{kind}_{lease.token}_{number}")
             for kind in ("staged", "upserts", "deletes")
         )
+        self._columns = [
+            (column.name, dialect.types.native_type(schema.name, column)) for column in schema.columns
+        ]
         self._bind = dialect.types.binder(schema.columns)
         self._key = [schema.column_names.index(name) for name in schema.key]
 
     def make(self) -> None:
         """Make the work tables."""
-        types = self._dialect.types
-        columns = [
-            (column.name, types.native_type(self.schema.name, column)) for column in self.schema.columns
-        ]
         if self._mode is LoadMode.LOAD:
-            self._make(self.work, columns)
+            self._make(self.work, self._columns)
             return
-        mark = types.short_text
-        self._make(self.work, [*columns, (STATE, mark)])
-        self._make(self._upserts, [*columns, (OPERATION, mark)])
-        self._make(self._deletes, [(name, type_) for name, type_ in columns if name in self.schema.key])
+        mark = self._dialect.types.short_text
+        self._make(self.work, [*self._columns, (STATE, mark)])
+        self._make(self._upserts, [*self._columns, (OPERATION, mark)])
+        self._make(self._deletes, [(name, type_) for name, type_ in self._columns if name in self.schema.key])
 
     def _make(self, table: TableName, columns: Sequence[tuple[str, str]]) -> None:
         self._own.note_work(table, self._lease.token)

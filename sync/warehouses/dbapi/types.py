@@ -130,7 +130,10 @@ class TypeMapper:
 
     def native_type(self, table: TableName, column: ColumnSchema) -> str:
         """The type of a column. Raises `SyncError`, naming it, where the system has none."""
-        type_ = parse_type(column.type)
+        try:
+            type_ = parse_type(column.type)
+        except SyncError as error:
+            raise SyncError(f"{table}: the column {column.name}: {error}") from None
         if type_.base not in self.native:
             raise SyncError(
                 f"{table}: {self.system} has no type for the column {column.name}, which is {column.type};"
