@@ -325,6 +325,10 @@ def _plan(
         mode = _mode(change, state, positions[name], compare)
         rejected = inspection.rejected.get(name, ())
         plan.work.append(_TableWork(change.schema, positions[name], state, mode, rejected))
+    for table in plan.work:
+        # What waits in quarantine may have waited for a row of another table.
+        if table.again and not table.moves and any(other.moves for other in plan.work):
+            table.mode = LoadMode.CHANGES
     return plan
 
 

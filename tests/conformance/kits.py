@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from sync.connections import connect_postgresql
 from sync.systems import open_warehouse
 from sync.warehouses.contract import Row, Warehouse
+from sync.warehouses.dbapi.warehouse import DbApiWarehouse
 from sync.warehouses.schema import TableName
+from tests.conformance.generic import ByValueDialect, GenericDialect
 
+LEASE_SECONDS = 2.0  # a holder that was killed must not keep a test waiting
 SCHEMAS = "star, reports, bi, sync, quarantine"
 
 
@@ -24,6 +27,9 @@ class Kit(ABC):
     """
 
     url: str = field(repr=False)
+
+    # SQL values, by column of `star.dim_customer`, that the warehouse cannot hold and staging can.
+    unfit: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def open(self) -> Warehouse:
@@ -80,5 +86,29 @@ class PostgreSQLKit(Kit):
         )
 
 
-# By name: what makes a kit of the URL of an empty PostgreSQL database, which most stand-ins need none of.
-KITS: dict[str, Callable[[str], Kit]] = {"postgresql": PostgreSQLKit}
+class GenericKit(PostgreSQLKit):
+    """The same server, by the base for any system behind DB-API."""
+
+    dialect: ClassVar[type[GenericDialect]] = GenericDialect
+    unfit: ClassVar[Mapping[str, str]] = {
+        "valid_from": "'infinity'",  # what the driver has no value for
+        "email": "repeat('é', 150)",  # what the server refuses
+    }
+
+    def open(self) -> Warehouse:
+        return DbApiWarehouse(self.dialect(self.url), LEASE_SECONDS)
+
+    def refuses(self, type_: str) -> bool:
+        return type_ == "uuid"
+
+
+class ByValueKit(GenericKit):
+    dialect = ByValueDialect
+
+
+# By name: what makes a kit of the URL of an empty PostgreSQL database.
+KITS: dict[str, type[Kit]] = {
+    "postgresql": PostgreSQLKit,
+    "generic": GenericKit,
+    "by_value": ByValueKit,
+}

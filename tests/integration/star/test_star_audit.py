@@ -88,7 +88,8 @@ def audited(
     monkeypatch.setattr("softcart_assets.dbt.warm.Keeper.keep", lambda keeper: None)
     monkeypatch.setenv("SOFTCART_EXPORTS", str(tmp_path / "exports"))
     for rowid in range(1, 6):
-        warehouse.put("sales_data", rowid=rowid, product_id=1, price=rowid, quantity=1, timestamp=day(rowid))
+        sale = {"product_id": 1, "price": rowid, "quantity": 1, "timestamp": day(rowid)}
+        warehouse.put("sales_data", rowid=rowid, **sale)
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         ticks = Ticks(instance, (), "staging", definitions(warehouse.url, production))
         made = Audited(warehouse, production, ticks, tmp_path / "exports")

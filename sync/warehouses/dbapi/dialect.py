@@ -1,0 +1,238 @@
+"""How a system says what the base asks of it. A system overrides what it says in another way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, ClassVar
+
+from sync.errors import SyncError, TransientError
+from sync.warehouses.changes import Comment, Completion, NotNull, PrimaryKey
+from sync.warehouses.contract import Capabilities
+from sync.warehouses.dbapi.types import TypeMapper
+from sync.warehouses.fingerprint import HEX_DIGITS, Canonical
+from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, TableSchema
+
+# Stands for a parameter in the base's SQL: no name and no literal can contain it.
+PARAMETER = "\0"
+
+
+class Trouble(Enum):
+    """What an error of the driver means."""
+
+    TRANSIENT = "transient"  # the same may succeed later
+    PERMANENT = "permanent"
+    VALUE = "value"  # the server refuses a row for what is in it
+
+
+class Dialect(ABC):
+    """A system behind DB-API 2.0. `placeholder` is what its driver's `paramstyle` has for a parameter, `?` or
+    `%s`; `portion` rows are inserted with one call."""
+
+    system: ClassVar[str]
+    types: ClassVar[TypeMapper]
+    placeholder: ClassVar[str] = "?"
+    portion: ClassVar[int] = 2000
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities: ...
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """A DB-API connection that is not in autocommit mode."""
+
+    @property
+    @abstractmethod
+    def driver_error(self) -> type[Exception]:
+        """The root of the driver's errors."""
+
+    @abstractmethod
+    def trouble(self, error: Exception) -> Trouble:
+        """What one of them means, by its code."""
+
+    @contextmanager
+    def errors(self, where: str) -> Iterator[None]:
+        """Turn the driver's errors into ours; `where` begins the message."""
+        try:
+            yield
+        except self.driver_error as error:
+            kind = TransientError if self.trouble(error) is Trouble.TRANSIENT else SyncError
+            raise kind(f"{where}: {self.said(error)}") from error
+
+    def said(self, error: Exception) -> str:
+        """An error's message, in one line and without any password."""
+        return " ".join(str(error).split())
+
+    def cursor(self, connection: Any) -> Any:
+        """A cursor whose rows stay on the server until they are fetched."""
+        return connection.cursor()
+
+    def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, the fastest way that the driver has."""
+        marks = ", ".join([PARAMETER] * len(columns))
+        listed = ", ".join(map(self.quote, columns))
+        cursor.executemany(self.parametrized(f"INSERT INTO {table} ({listed}) VALUES ({marks})"), rows)
+
+    def parametrized(self, statement: str) -> str:
+        """A statement as the driver takes it together with values."""
+        if self.placeholder == "%s":
+            statement = statement.replace("%", "%%")
+        return statement.replace(PARAMETER, self.placeholder)
+
+    def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:
+        """The columns of a table or view, None where there is none."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute(f"SELECT * FROM {table} WHERE 1 = 0")
+            return tuple(column[0] for column in cursor.description)
+        except self.driver_error as error:
+            if self.trouble(error) is Trouble.TRANSIENT:
+                raise
+            connection.rollback()
+            return None
+        finally:
+            cursor.close()
+
+    def role_exists(self, cursor: Any, role: str) -> bool:
+        """Whether there is a role that views can be granted to."""
+        return False
+
+    # Names and literals.
+
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def table(self, name: TableName) -> str:
+        return f"{self.quote(name.schema)}.{self.quote(name.table)}"
+
+    def literal(self, text: str | None) -> str:
+        return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+
+    def seconds_from_now(self, seconds: float) -> str:
+        """A time by the server's clock."""
+        return f"CURRENT_TIMESTAMP + INTERVAL '{seconds:g}' SECOND"
+
+    # Definitions.
+
+    def create_schema(self, schema: str) -> str | None:
+        """None where there is nothing to create. It may fail where the schema is there."""
+        return f"CREATE SCHEMA {self.quote(schema)}"
+
+    def create_table(self, table: str, columns: Sequence[tuple[str, str]], key: Sequence[str] = ()) -> str:
+        listed = [f"{self.quote(name)} {type_}" + " NOT NULL" * (name in key) for name, type_ in columns]
+        if key:
+            listed.append(f"PRIMARY KEY ({', '.join(map(self.quote, key))})")
+        return f"CREATE TABLE {table} ({', '.join(listed)})"
+
+    def rename_table(self, table: TableName, to: str) -> str:
+        return f"ALTER TABLE {self.table(table)} RENAME TO {self.quote(to)}"
+
+    def add_column(self, table: str, column: str, type_: str) -> str:
+        return f"ALTER TABLE {table} ADD COLUMN {self.quote(column)} {type_}"
+
+    def drop_not_null(self, table: str, column: str) -> str:
+        return f"ALTER TABLE {table} ALTER COLUMN {self.quote(column)} DROP NOT NULL"
+
+    def drop_constraint(self, table: str, constraint: str) -> str:
+        return f"ALTER TABLE {table} DROP CONSTRAINT {self.quote(constraint)}"
+
+    def complete(self, schema: TableSchema, step: Completion) -> Sequence[str]:
+        """The statements that add a key, NOT NULL, an index or a comment; none for what the system lacks."""
+        table = self.table(schema.name)
+        if isinstance(step, PrimaryKey):
+            return [
+                *(self.set_not_null(table, column) for column in step.columns),
+                f"ALTER TABLE {table} ADD PRIMARY KEY ({', '.join(map(self.quote, step.columns))})",
+            ]
+        if isinstance(step, NotNull):
+            return [self.set_not_null(table, step.column)]
+        if isinstance(step, Index):
+            return self.create_index(schema.name, step)
+        if isinstance(step, ForeignKey):
+            return [
+                f"ALTER TABLE {table} ADD CONSTRAINT {self.quote(step.name)}"
+                f" FOREIGN KEY ({', '.join(map(self.quote, step.columns))})"
+                f" REFERENCES {self.table(step.parent)} ({', '.join(map(self.quote, step.parent_columns))})"
+            ]
+        return self.comment(schema.name, step)
+
+    def set_not_null(self, table: str, column: str) -> str:
+        return f"ALTER TABLE {table} ALTER COLUMN {self.quote(column)} SET NOT NULL"
+
+    def create_index(self, table: TableName, index: Index) -> Sequence[str]:
+        if index.columns is None:
+            return []
+        name = "_".join([table.table, *index.columns, "idx"])[:60]
+        listed = ", ".join(map(self.quote, index.columns))
+        return [f"CREATE INDEX {self.quote(name)} ON {self.table(table)} ({listed})"]
+
+    def comment(self, table: TableName, comment: Comment) -> Sequence[str]:
+        if comment.column is None:
+            return [f"COMMENT ON TABLE {self.table(table)} IS {self.literal(comment.text or '')}"]
+        name = f"{self.table(table)}.{self.quote(comment.column)}"
+        return [f"COMMENT ON COLUMN {name} IS {self.literal(comment.text or '')}"]
+
+    def create_materialized(self, name: str, query: str) -> str:
+        """A materialized view, or a table with the columns of the query where the system has none."""
+        if self.capabilities.materialized_views:
+            return f"CREATE MATERIALIZED VIEW {name} AS {query}"
+        return f"CREATE TABLE {name} AS {query} WITH NO DATA"
+
+    def refresh_materialized(self, name: str, query: str) -> Sequence[str]:
+        """The statements, one transaction, that compute it anew."""
+        if self.capabilities.materialized_views:
+            return [f"REFRESH MATERIALIZED VIEW {name}"]
+        return [f"DELETE FROM {name}", f"INSERT INTO {name} {query}"]
+
+    def grant(self, view: TableName, role: str) -> Sequence[str]:
+        return [
+            f"GRANT USAGE ON SCHEMA {self.quote(view.schema)} TO {self.quote(role)}",
+            f"GRANT SELECT ON {self.table(view)} TO {self.quote(role)}",
+        ]
+
+    # Rows.
+
+    def differs(self, column: ColumnSchema, one: str, other: str) -> str:
+        """Whether two values, which may be NULL, are not the same byte for byte."""
+        return (
+            f"({one} <> {other} OR ({one} IS NULL AND {other} IS NOT NULL)"
+            f" OR ({one} IS NOT NULL AND {other} IS NULL))"
+        )
+
+    def merge(self, table: str, source: str, columns: Sequence[str], key: Sequence[str]) -> str:
+        """Write the rows of `source`, all of which are new or differ."""
+        matches = " AND ".join(f"t.{self.quote(name)} = i.{self.quote(name)}" for name in key)
+        others = [name for name in columns if name not in key]
+        updates = ", ".join(f"{self.quote(name)} = i.{self.quote(name)}" for name in others)
+        listed = ", ".join(map(self.quote, columns))
+        values = ", ".join(f"i.{self.quote(name)}" for name in columns)
+        update = f" WHEN MATCHED THEN UPDATE SET {updates}" if updates else ""
+        return (
+            f"MERGE INTO {table} AS t USING {source} AS i ON {matches}{update}"
+            f" WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({values})"
+        )
+
+    def delete(self, table: str, source: str, key: Sequence[str]) -> str:
+        """Delete the rows whose keys are in `source`."""
+        matches = " AND ".join(f"t.{self.quote(name)} = i.{self.quote(name)}" for name in key)
+        return f"DELETE FROM {table} AS t WHERE EXISTS (SELECT 1 FROM {source} AS i WHERE {matches})"
+
+    # Hashes, see `sync/warehouses/fingerprint.py`; asked of a system whose hashing is MD5.
+
+    def canonical_text(self, form: Canonical, value: str) -> str:
+        """A value's canonical text."""
+        if form is Canonical.BOOLEAN:
+            return f"CASE WHEN {value} THEN '1' WHEN NOT {value} THEN '0' END"
+        if form is Canonical.MICROSECONDS:
+            return f"CAST(CAST(EXTRACT(EPOCH FROM {value}) * 1000000 AS BIGINT) AS VARCHAR(20))"
+        return value if form is Canonical.TEXT else f"CAST({value} AS VARCHAR(50))"
+
+    def length_prefixed(self, text: str) -> str:
+        return f"COALESCE(CAST(OCTET_LENGTH({text}) AS VARCHAR(20)) || ':' || {text}, '-')"
+
+    def hash_of(self, text: str) -> str:
+        """The first `HEX_DIGITS` of a text's MD5 as a number."""
+        return f"CAST(CONV(SUBSTRING(MD5({text}), 1, {HEX_DIGITS}), 16, 10) AS BIGINT)"

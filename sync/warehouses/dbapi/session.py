@@ -1,0 +1,281 @@
+"""A pass into a warehouse behind DB-API: DDL, then rows staged in portions, then one transaction of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from sync.errors import SyncError
+from sync.warehouses.changes import Comment, Completion, LoadMode, NotNull, PrimaryKey, TableChange
+from sync.warehouses.contract import Audit, Inspection, Selection, Snapshot, Staged
+from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.staging import StagedTable
+from sync.warehouses.dbapi.state import OwnTables, Rejection, RowLease, as_definition
+from sync.warehouses.positions import MirrorState
+from sync.warehouses.schema import ForeignKey, Index, Schemas, TableName, TableSchema
+from sync.warehouses.views import View, ViewState
+
+
+def inspect(
+    dialect: Dialect, connection: Any, own: OwnTables, wanted: Schemas, role: str | None
+) -> Inspection:
+    """What the warehouse has: its tables' schemas are those that they were given, as far as they are
+    there."""
+    actual = {}
+    for name, schema in own.definitions().items():
+        columns = dialect.exists(connection, dialect.table(name)) if name in wanted else None
+        if columns is not None:
+            kept = tuple(column for column in schema.columns if column.name in columns)
+            actual[name] = replace(schema, columns=kept)
+    cursor = connection.cursor()
+    has_role = role is not None and dialect.role_exists(cursor, role)
+    cursor.close()
+    return Inspection(
+        own.identity(), actual, own.states(), own.views(role, has_role), has_role, own.rejected()
+    )
+
+
+class DbApiSession:
+    """See `contract.Session`."""
+
+    def __init__(
+        self, dialect: Dialect, connection: Any, own: OwnTables, lease: RowLease, run_id: str
+    ) -> None:
+        self._dialect = dialect
+        self._connection = connection
+        self._own = own
+        self._lease = lease
+        self._run_id = run_id
+        self._schemas: dict[TableName, TableSchema] = {}  # of the tables as they are by now
+        self._staged: dict[TableName, StagedTable] = {}
+        self._rejected: Mapping[TableName, tuple[Any, ...]] = {}
+        self._in_transaction = False
+        self._granted: str | None = None
+
+    def inspect(self, wanted: Schemas, role: str | None) -> Inspection:
+        with self._dialect.errors("production"):
+            found = inspect(self._dialect, self._connection, self._own, wanted, role)
+            self._connection.commit()
+        self._schemas, self._rejected = dict(found.actual), found.rejected
+        return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._dialect.errors("production"):
+            try:
+                self._in_transaction = True
+                self._lease.check()
+                yield
+                self._connection.commit()
+            except BaseException:
+                self._connection.rollback()
+                raise
+            finally:
+                self._in_transaction = False
+
+    def drop_views(self, known: Mapping[TableName, ViewState]) -> None:
+        for name, view in sorted(known.items(), key=lambda item: item[1].is_materialized):
+            if view.exists:
+                native = self._dialect.capabilities.materialized_views
+                kind = "VIEW" if not view.is_materialized else "MATERIALIZED VIEW" if native else "TABLE"
+                self._define(name, f"DROP {kind} {self._dialect.table(name)}")
+            with self._errors(name):
+                self._own.forget(name)
+                self._connection.commit()
+
+    def migrate(self, changes: Sequence[TableChange]) -> None:
+        for change in changes:
+            for constraint in change.obsolete:
+                name = change.schema.name
+                self._define(name, self._dialect.drop_constraint(self._dialect.table(name), constraint))
+                kept = [key for key in self._schemas[name].foreign_keys if key.name != constraint]
+                self._remember(replace(self._schemas[name], foreign_keys=tuple(kept)))
+        for change in changes:
+            if change.mode is LoadMode.LOAD:
+                self._refuse_strangers(change)
+            else:
+                self._alter(change)
+
+    def _refuse_strangers(self, change: TableChange) -> None:
+        """A table that is loaded anew gives way to its successor: it has to be ours."""
+        name = change.schema.name
+        with self._errors(name):
+            self._own.create_schema(name.schema)
+            there = self._dialect.exists(self._connection, self._dialect.table(name)) is not None
+            known = name in self._own.definitions()
+        if there and not known:
+            raise SyncError(
+                f"production, {name}: there is such a table or view that the platform did not make: rename it"
+            )
+
+    def _alter(self, change: TableChange) -> None:
+        name, table = change.schema.name, self._dialect.table(change.schema.name)
+        for column in change.relaxed:
+            self._define(name, self._dialect.drop_not_null(table, column))
+            self._remember(_with_nullable(self._schemas[name], column, nullable=True))
+        for added in change.added:
+            type_ = self._dialect.types.native_type(name, added)
+            self._define(name, self._dialect.add_column(table, added.name, type_))
+            # NOT NULL is one of the completions, when the column has its values.
+            had = self._schemas[name]
+            self._remember(replace(had, columns=(*had.columns, added._replace(nullable=True, comment=None))))
+
+    def stage(self, snapshot: Snapshot, selection: Selection, mode: LoadMode) -> Staged:
+        schema = selection.schema
+        staged = StagedTable(
+            self._dialect, self._connection, self._own, self._lease, schema, mode, len(self._staged)
+        )
+        self._staged[schema.name] = staged
+        with self._errors(schema.name):
+            staged.make()
+            received = staged.receive(snapshot.chunks(selection))
+            for key in schema.foreign_keys:
+                if self._has_rejected(key.parent):
+                    staged.reject_orphans(key, self._staged.get(key.parent))
+            if mode is LoadMode.LOAD:
+                self._put_in_place(staged)
+        return Staged(received, len(staged.rejections))
+
+    def _has_rejected(self, parent: TableName) -> bool:
+        staged = self._staged.get(parent)
+        return bool(staged.rejections if staged else self._rejected.get(parent))
+
+    def _put_in_place(self, staged: StagedTable) -> None:
+        """Let what was loaded take the table's place. Until the transaction of rows the table has no
+        position, so that a pass which ends here is followed by one that loads it again."""
+        schema, table = staged.schema, self._dialect.table(staged.schema.name)
+        self._own.store(schema.name, "table", None, 0, self._run_id, as_definition(_bare(schema)))
+        self._connection.commit()
+        if self._dialect.exists(self._connection, table) is not None:
+            self._own.run(f"DROP TABLE {table}")
+            self._connection.commit()
+        self._own.run(self._dialect.rename_table(staged.work, schema.name.table))
+        self._own.forget_work(staged.work)
+        self._connection.commit()
+        self._schemas[schema.name] = _bare(schema)
+
+    def upsert(self, schema: TableSchema) -> tuple[int, int]:
+        with self._errors(schema.name):
+            return self._staged[schema.name].upsert()
+
+    def delete(self, schema: TableSchema) -> int:
+        with self._errors(schema.name):
+            return self._staged[schema.name].delete()
+
+    def audit(self, schema: TableSchema, mode: LoadMode) -> Audit:
+        with self._errors(schema.name):
+            wrong = 0 if mode is LoadMode.LOAD else self._staged[schema.name].wrong()
+            return Audit(wrong, None if mode is LoadMode.CHANGES else self.count(schema.name))
+
+    def store(self, table: TableName, state: MirrorState) -> None:
+        rejections: Sequence[Rejection] = self._staged[table].rejections
+        definition = as_definition(self._schemas[table])
+        with self._errors(table):
+            self._own.store(table, "table", str(state.position), state.rows, self._run_id, definition)
+            self._own.replace_rejected(table, rejections, state.position.batch)
+
+    def complete(self, steps: Sequence[tuple[TableName, Completion]]) -> None:
+        for name, step in steps:
+            for statement in self._dialect.complete(self._schemas[name], step):
+                self._define(name, statement)
+            self._remember(_completed(self._schemas[name], step))
+
+    def create_view(self, view: View) -> None:
+        name = self._dialect.table(view.name)
+        with self._errors(view.name):
+            self._own.create_schema(view.name.schema)
+        if not view.key:
+            self._define(view.name, f"CREATE VIEW {name} AS {view.query}")
+            return
+        self._define(view.name, self._dialect.create_materialized(name, view.query))
+        if not self._dialect.capabilities.materialized_views:
+            self.refresh_view(view)
+
+    def refresh_view(self, view: View) -> None:
+        with self._errors(view.name):
+            for statement in self._dialect.refresh_materialized(self._dialect.table(view.name), view.query):
+                self._own.run(statement)
+            self._connection.commit()
+
+    def grant_view(self, view: View, role: str) -> None:
+        for statement in self._dialect.grant(view.name, role):
+            self._define(view.name, statement)
+        self._granted = role
+
+    def count(self, table: TableName) -> int:
+        with self._errors(table):
+            ((rows,),) = self._own.rows(f"SELECT COUNT(*) FROM {self._dialect.table(table)}")
+        return int(rows)
+
+    def store_view(self, view: View, inputs: str, rows: int) -> None:
+        definition = {
+            "version": view.version,
+            "inputs": inputs,
+            "materialized": bool(view.key),
+            "granted": self._granted,
+        }
+        with self._errors(view.name):
+            self._own.store(view.name, "view", None, rows, self._run_id, definition)
+            if not self._in_transaction:
+                self._connection.commit()
+
+    def finish(self) -> None:
+        """Drop the work tables of this pass and of those that ended before their time."""
+        with self._dialect.errors("production"):
+            for table, token in self._own.work():
+                if token <= self._lease.token:
+                    self._own.drop_work(table)
+
+    def _define(self, name: TableName, statement: str) -> None:
+        with self._errors(name):
+            self._own.run(statement)
+            self._connection.commit()
+
+    def _remember(self, schema: TableSchema) -> None:
+        """Keep what a table is like by now, beside where it stands."""
+        self._schemas[schema.name] = schema
+        with self._errors(schema.name):
+            state = self._own.states().get(schema.name)
+            position, rows = (str(state.position), state.rows) if state else (None, 0)
+            self._own.store(schema.name, "table", position, rows, self._run_id, as_definition(schema))
+            self._connection.commit()
+
+    def _errors(self, table: TableName) -> Any:
+        return self._dialect.errors(f"production, {table}")
+
+
+def _bare(schema: TableSchema) -> TableSchema:
+    """A table that has its columns and nothing around them yet."""
+    columns = tuple(column._replace(nullable=True, comment=None) for column in schema.columns)
+    return TableSchema(schema.name, columns, key=())
+
+
+def _with_nullable(schema: TableSchema, name: str, nullable: bool) -> TableSchema:
+    columns = (
+        column._replace(nullable=nullable) if column.name == name else column for column in schema.columns
+    )
+    return replace(schema, columns=tuple(columns))
+
+
+def _completed(schema: TableSchema, step: Completion) -> TableSchema:
+    if isinstance(step, PrimaryKey):
+        return replace(schema, key=step.columns)
+    if isinstance(step, NotNull):
+        return _with_nullable(schema, step.column, nullable=False)
+    if isinstance(step, Index):
+        return replace(schema, indexes=(*schema.indexes, step))
+    if isinstance(step, ForeignKey):
+        return replace(schema, foreign_keys=(*schema.foreign_keys, step))
+    return _commented(schema, step)
+
+
+def _commented(schema: TableSchema, step: Comment) -> TableSchema:
+    if step.column is None:
+        return replace(schema, comment=step.text)
+    columns = (
+        column._replace(comment=step.text) if column.name == step.column else column
+        for column in schema.columns
+    )
+    return replace(schema, columns=tuple(columns))

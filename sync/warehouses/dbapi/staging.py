@@ -1,0 +1,243 @@
+"""Rows beside one table of a warehouse behind DB-API, and the difference that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sync.errors import SyncError
+from sync.warehouses.changes import LoadMode
+from sync.warehouses.contract import Chunks, Row
+from sync.warehouses.dbapi.dialect import PARAMETER, Dialect, Trouble
+from sync.warehouses.dbapi.state import OwnTables, Rejection, RowLease
+from sync.warehouses.dbapi.types import Unfit
+from sync.warehouses.schema import ForeignKey, TableName, TableSchema
+
+# Marks of a staged row: it is there, it is gone from staging, or the warehouse refused its values.
+LIVE, DELETED, REFUSED = "L", "D", "R"
+STATE, OPERATION = "_state", "_operation"
+INSERT, UPDATE = "I", "U"
+# More than these are no rows that are odd but a table that does not fit.
+MOST_REJECTED = 10_000
+
+
+class StagedTable:
+    """One table's rows of one pass. Its work tables carry the lease's token, and are noted before they are
+    made: those of a pass that was killed are dropped by the next."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        connection: Any,
+        own: OwnTables,
+        lease: RowLease,
+        schema: TableSchema,
+        mode: LoadMode,
+        number: int,
+    ) -> None:
+        self._dialect = dialect
+        self._connection = connection
+        self._own = own
+        self._lease = lease
+        self.schema = schema
+        self._mode = mode
+        self.rejections: list[Rejection] = []
+        self.work, self._upserts, self._deletes = (
+            TableName(schema.name.schema, f"_{kind}_{lease.token}_{number}")
+            for kind in ("staged", "upserts", "deletes")
+        )
+        self._columns = [
+            (column.name, dialect.types.native_type(schema.name, column)) for column in schema.columns
+        ]
+        self._bind = dialect.types.binder(schema.columns)
+        self._key = [schema.column_names.index(name) for name in schema.key]
+
+    def make(self) -> None:
+        """Make the work tables."""
+        if self._mode is LoadMode.LOAD:
+            self._make(self.work, self._columns)
+            return
+        mark = self._dialect.types.short_text
+        self._make(self.work, [*self._columns, (STATE, mark)])
+        self._make(self._upserts, [*self._columns, (OPERATION, mark)])
+        self._make(self._deletes, [(name, type_) for name, type_ in self._columns if name in self.schema.key])
+
+    def _make(self, table: TableName, columns: Sequence[tuple[str, str]]) -> None:
+        self._own.note_work(table, self._lease.token)
+        self._connection.commit()
+        self._own.run(self._dialect.create_table(self._dialect.table(table), columns))
+        self._connection.commit()
+
+    def receive(self, chunks: Chunks) -> int:
+        """Stage rows in portions that commit, prolonging the lease with each; returns how many came."""
+        received, width = 0, len(self.schema.columns)
+        for chunk in chunks:
+            for start in range(0, len(chunk), self._dialect.portion):
+                portion = chunk[start : start + self._dialect.portion]
+                self._insert([(row[:width], _mark(row, width)) for row in portion])
+                self._lease.check()
+                self._connection.commit()
+                received += len(portion)
+        return received
+
+    def _insert(self, rows: Sequence[tuple[Row, str]]) -> None:
+        """Insert rows, and find those among them that the warehouse cannot hold."""
+        fit: list[tuple[Row, str, list[Any]]] = []
+        for row, mark in rows:
+            try:
+                fit.append((row, mark, self._bind(self._key_alone(row) if mark == DELETED else row)))
+            except Unfit as error:
+                self._reject(row, mark, str(error))
+        if fit:
+            self._insert_fit(fit)
+
+    def _insert_fit(self, rows: Sequence[tuple[Row, str, list[Any]]]) -> None:
+        loads = self._mode is LoadMode.LOAD
+        columns = [*self.schema.column_names, *([] if loads else [STATE])]
+        cursor = self._connection.cursor()
+        try:
+            values = [bound if loads else [*bound, mark] for _, mark, bound in rows]
+            self._dialect.insert(cursor, self._dialect.table(self.work), columns, values)
+            self._connection.commit()
+        except self._dialect.driver_error as error:
+            if self._dialect.trouble(error) is not Trouble.VALUE:
+                raise
+            self._connection.rollback()
+            if len(rows) == 1:
+                self._reject(rows[0][0], rows[0][1], self._dialect.said(error))
+            else:
+                middle = len(rows) // 2
+                self._insert_fit(rows[:middle])
+                self._insert_fit(rows[middle:])
+        finally:
+            cursor.close()
+
+    def _reject(self, row: Row, mark: str, reason: str) -> None:
+        """Keep a row for the quarantine; the version that the table has stays, if the key can be held at
+        all."""
+        if mark == DELETED:
+            return  # no row of the table has such a key
+        self.rejections.append(Rejection(tuple(row[part] for part in self._key), reason, row))
+        if len(self.rejections) > MOST_REJECTED:
+            raise SyncError(
+                f"{self.schema.name}: more than {MOST_REJECTED} rows cannot be held, the last one for this:"
+                f" {reason}. Change the column's type in its model"
+            )
+        if self._mode is not LoadMode.LOAD:
+            self._mark_refused(row)
+
+    def _mark_refused(self, row: Row) -> None:
+        try:
+            values = [*self._bind(self._key_alone(row)), REFUSED]
+        except Unfit:
+            return  # a key that no row of the table can have
+        cursor = self._connection.cursor()
+        columns = [*self.schema.column_names, STATE]
+        self._dialect.insert(cursor, self._dialect.table(self.work), columns, [values])
+        self._connection.commit()
+        cursor.close()
+
+    def _key_alone(self, row: Row) -> Row:
+        return tuple(text if number in self._key else None for number, text in enumerate(row))
+
+    def reject_orphans(self, key: ForeignKey, parent: StagedTable | None) -> None:
+        """Let the rows wait whose parent the warehouse refused: they would refer to nothing."""
+        quote, table = self._dialect.quote, self._dialect.table
+        sources = [(table(key.parent), "")] if parent is None or parent._mode is not LoadMode.LOAD else []
+        if parent is not None:
+            loaded = parent._mode is LoadMode.LOAD
+            name = table(key.parent if loaded else parent.work)
+            sources.append((name, "" if loaded else f" AND p.{quote(STATE)} = '{LIVE}'"))
+        matches = " AND ".join(
+            f"p.{quote(theirs)} = i.{quote(own)}"
+            for own, theirs in zip(key.columns, key.parent_columns, strict=True)
+        )
+        refers = " AND ".join(f"i.{quote(name)} IS NOT NULL" for name in key.columns)
+        live = "" if self._mode is LoadMode.LOAD else f"i.{quote(STATE)} = '{LIVE}' AND "
+        absent = " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {name} p WHERE {matches}{further})" for name, further in sources
+        )
+        columns = ", ".join(f"i.{quote(name)}" for name in self.schema.column_names)
+        found = self._own.rows(
+            f"SELECT {columns} FROM {table(self.work)} i WHERE {live}{refers} AND {absent}"
+        )
+        show = self._dialect.types.shower(self.schema.columns)
+        for row in map(show, found):
+            self._remove(row)
+            self._reject(row, LIVE, f"it waits for its row in {key.parent}, which is in quarantine")
+
+    def _remove(self, row: Row) -> None:
+        """Take a row back that was staged."""
+        key: Row = tuple(row[part] for part in self._key)
+        columns = [self.schema.columns[part] for part in self._key]
+        conditions = " AND ".join(f"{self._dialect.quote(column.name)} = {PARAMETER}" for column in columns)
+        values = self._dialect.types.binder(columns)(key)
+        self._own.run(f"DELETE FROM {self._dialect.table(self.work)} WHERE {conditions}", values)
+        self._connection.commit()
+
+    def upsert(self) -> tuple[int, int]:
+        """Write what is new or differs, within the transaction of rows; returns how many of each."""
+        quote, table = self._dialect.quote, self._dialect.table
+        names, upserts = self.schema.column_names, table(self._upserts)
+        listed = ", ".join(map(quote, names))
+        of_staged = ", ".join(f"i.{quote(name)}" for name in names)
+        first = f"t.{quote(self.schema.key[0])}"
+        self._own.run(
+            f"INSERT INTO {upserts} ({listed}, {quote(OPERATION)})"
+            f" SELECT {of_staged}, CASE WHEN {first} IS NULL THEN '{INSERT}' ELSE '{UPDATE}' END"
+            f" FROM {table(self.work)} i LEFT JOIN {table(self.schema.name)} t ON {self._matches()}"
+            f" WHERE i.{quote(STATE)} = '{LIVE}' AND ({first} IS NULL OR {self._differs()})"
+        )
+        counts = dict(
+            self._own.rows(f"SELECT {quote(OPERATION)}, COUNT(*) FROM {upserts} GROUP BY {quote(OPERATION)}")
+        )
+        if counts:
+            self._own.run(self._dialect.merge(table(self.schema.name), upserts, names, self.schema.key))
+        return int(counts.get(INSERT, 0)), int(counts.get(UPDATE, 0))
+
+    def delete(self) -> int:
+        """Delete what is gone from staging, within the transaction of rows; returns how many."""
+        quote, table = self._dialect.quote, self._dialect.table
+        deletes, key = table(self._deletes), self.schema.key
+        listed = ", ".join(map(quote, key))
+        of_table = ", ".join(f"t.{quote(name)}" for name in key)
+        staged = f"EXISTS (SELECT 1 FROM {table(self.work)} i WHERE {self._matches()}"
+        gone = f"{staged} AND i.{quote(STATE)} = '{DELETED}')"
+        if self._mode is LoadMode.COMPARISON:
+            gone = f"NOT {staged})"
+        self._own.run(
+            f"INSERT INTO {deletes} ({listed})"
+            f" SELECT {of_table} FROM {table(self.schema.name)} t WHERE {gone}"
+        )
+        ((rows,),) = self._own.rows(f"SELECT COUNT(*) FROM {deletes}")
+        if rows:
+            self._own.run(self._dialect.delete(table(self.schema.name), deletes, key))
+        return int(rows)
+
+    def wrong(self) -> int:
+        """How many of the staged rows are not in the table as they should be."""
+        quote, table = self._dialect.quote, self._dialect.table
+        state, first = f"i.{quote(STATE)}", f"t.{quote(self.schema.key[0])}"
+        ((rows,),) = self._own.rows(
+            f"SELECT COUNT(*) FROM {table(self.work)} i LEFT JOIN {table(self.schema.name)} t"
+            f" ON {self._matches()} WHERE ({state} = '{LIVE}' AND ({first} IS NULL OR {self._differs()}))"
+            f" OR ({state} = '{DELETED}' AND {first} IS NOT NULL)"
+        )
+        return int(rows)
+
+    def _matches(self) -> str:
+        quote = self._dialect.quote
+        return " AND ".join(f"t.{quote(name)} = i.{quote(name)}" for name in self.schema.key)
+
+    def _differs(self) -> str:
+        """Whether the rows differ, whose keys are equal to the database, if perhaps not byte for byte."""
+        quote, differs = self._dialect.quote, self._dialect.differs
+        return " OR ".join(
+            differs(column, f"t.{quote(column.name)}", f"i.{quote(column.name)}")
+            for column in self.schema.columns
+        )
+
+
+def _mark(row: Row, width: int) -> str:
+    """The last value of a change says whether the row is deleted."""
+    return DELETED if row[width:] == ("true",) else LIVE

@@ -1,0 +1,354 @@
+"""The engine's own tables in a warehouse behind DB-API: identity, lease, states, work tables and
+quarantine."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sync.errors import LeaseLost, LeaseTaken
+from sync.state import LEASE_WAIT_SECONDS
+from sync.warehouses.contract import Row
+from sync.warehouses.dbapi.dialect import PARAMETER, Dialect, Trouble
+from sync.warehouses.positions import MirrorState, StagingPosition
+from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, TableSchema
+from sync.warehouses.views import ViewState
+
+LEASE = "production"
+POLL_SECONDS = 0.25
+# A table's columns and their logical types, and its key.
+OWN: dict[TableName, tuple[dict[str, str], tuple[str, ...]]] = {
+    TableName("sync", "identity"): ({"id": "varchar(36)"}, ("id",)),
+    TableName("sync", "leases"): (
+        {"name": "varchar(60)", "token": "bigint", "holder": "varchar(36)", "expires_at": "timestamp"},
+        ("name",),
+    ),
+    TableName("sync", "work"): (
+        {"table_schema": "varchar(120)", "table_name": "varchar(120)", "token": "bigint"},
+        ("table_schema", "table_name"),
+    ),
+    TableName("sync", "tables"): (
+        {
+            "table_schema": "varchar(120)",
+            "table_name": "varchar(120)",
+            "kind": "varchar(10)",
+            "position": "varchar(200)",
+            "rows": "bigint",
+            "run_id": "varchar(60)",
+            "synced_at": "timestamp",
+            "definition": "text",
+        },
+        ("table_schema", "table_name"),
+    ),
+    TableName("quarantine", "rejected_rows"): (
+        {
+            "table_name": "varchar(250)",
+            "key": "text",
+            "reason": "text",
+            "raw": "text",
+            "batch": "bigint",
+            "rejected_at": "timestamp",
+        },
+        (),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that the warehouse cannot hold: its key, why, and all its values."""
+
+    key: Row
+    reason: str
+    values: Row
+
+
+class OwnTables:
+    """Reads and writes them on one connection; who writes commits."""
+
+    def __init__(self, dialect: Dialect, connection: Any) -> None:
+        self._dialect = dialect
+        self._connection = connection
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None:
+        cursor = self._connection.cursor()
+        if values:
+            cursor.execute(self._dialect.parametrized(statement), tuple(values))
+        else:
+            cursor.execute(statement)
+        cursor.close()
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        cursor = self._connection.cursor()
+        cursor.execute(statement)
+        found = [tuple(row) for row in cursor.fetchall()]
+        cursor.close()
+        return found
+
+    def name(self, table: str) -> str:
+        """One of the engine's own tables in SQL."""
+        return self._dialect.table(TableName("quarantine" if table == "rejected_rows" else "sync", table))
+
+    def is_prepared(self) -> bool:
+        return bool(self._dialect.exists(self._connection, self.name("rejected_rows")))
+
+    def prepare(self) -> None:
+        """Create what is missing; several callers may do so at once."""
+        if self.is_prepared():
+            return
+        types = self._dialect.types
+        for schema in ("sync", "quarantine"):
+            self.create_schema(schema)
+        for name, (columns, key) in OWN.items():
+            listed = [
+                (column, types.native_type(name, ColumnSchema(column, type_, True, False, None)))
+                for column, type_ in columns.items()
+            ]
+            table = self._dialect.table(name)
+            error = self._try(self._dialect.create_table(table, listed, key))
+            if error and self._dialect.exists(self._connection, table) is None:
+                raise error
+        if self.identity() is None:
+            self._try(f"INSERT INTO {self.name('identity')} VALUES ('{uuid.uuid4()}')")
+        if not self.rows(f"SELECT * FROM {self.name('leases')}"):
+            now = self._dialect.seconds_from_now(0)
+            self._try(f"INSERT INTO {self.name('leases')} VALUES ('{LEASE}', 0, NULL, {now})")
+
+    def create_schema(self, schema: str) -> None:
+        """Create a schema that may be there; what cannot be created shows when a table is made in it."""
+        statement = self._dialect.create_schema(schema)
+        if statement:
+            self._try(statement)
+
+    def _try(self, statement: str) -> Exception | None:
+        """What another pass may have done a moment before; returns how it failed."""
+        try:
+            self.run(statement)
+            self._connection.commit()
+        except self._dialect.driver_error as error:
+            if self._dialect.trouble(error) is Trouble.TRANSIENT:
+                raise
+            self._connection.rollback()
+            return error
+        return None
+
+    def identity(self) -> str | None:
+        column = self._dialect.quote("id")
+        found = self.rows(f"SELECT {column} FROM {self.name('identity')} ORDER BY {column}")
+        return str(found[0][0]) if found else None
+
+    def stored(self) -> list[tuple[TableName, str, str | None, int, dict[str, Any]]]:
+        """Name, kind, position, rows and definition of each table and view."""
+        columns = ", ".join(
+            map(
+                self._dialect.quote,
+                ("table_schema", "table_name", "kind", "position", "rows", "definition"),
+            )
+        )
+        return [
+            (TableName(schema, table), kind, position, int(count or 0), json.loads(definition))
+            for schema, table, kind, position, count, definition in self.rows(
+                f"SELECT {columns} FROM {self.name('tables')}"
+            )
+        ]
+
+    def states(self) -> dict[TableName, MirrorState]:
+        return {
+            name: MirrorState(StagingPosition.parse(position), rows)
+            for name, kind, position, rows, _ in self.stored()
+            if kind == "table" and position
+        }
+
+    def definitions(self) -> dict[TableName, TableSchema]:
+        """The schemas that the tables were given."""
+        return {
+            name: schema_of(name, definition)
+            for name, kind, _, _, definition in self.stored()
+            if kind == "table"
+        }
+
+    def views(self, role: str | None, has_role: bool) -> dict[TableName, ViewState]:
+        return {
+            name: ViewState(
+                exists=self._dialect.exists(self._connection, self._dialect.table(name)) is not None,
+                is_materialized=definition["materialized"],
+                readable=not has_role or definition["granted"] == role,
+                version=definition["version"],
+                inputs=definition["inputs"],
+                rows=rows,
+            )
+            for name, kind, _, rows, definition in self.stored()
+            if kind == "view"
+        }
+
+    def store(
+        self, table: TableName, kind: str, position: str | None, rows: int, run_id: str, definition: object
+    ) -> None:
+        """Replace the row of a table or view."""
+        self.forget(table)
+        marks = ", ".join([PARAMETER] * 6)
+        listed = ", ".join(map(self._dialect.quote, OWN[TableName("sync", "tables")][0]))
+        self.run(
+            f"INSERT INTO {self.name('tables')} ({listed}) VALUES"
+            f" ({marks}, {self._dialect.seconds_from_now(0)}, {PARAMETER})",
+            (*table, kind, position, rows, run_id, json.dumps(definition)),
+        )
+
+    def forget(self, table: TableName) -> None:
+        self.run(f"DELETE FROM {self.name('tables')} WHERE {self._is(table)}")
+
+    def rejected(self) -> dict[TableName, tuple[Row, ...]]:
+        """The keys of the rows in quarantine."""
+        columns = ", ".join(map(self._dialect.quote, ("table_name", "key")))
+        found: dict[TableName, tuple[Row, ...]] = {}
+        for table, key in self.rows(f"SELECT {columns} FROM {self.name('rejected_rows')}"):
+            name = TableName(*table.split(".", 1))
+            found[name] = (*found.get(name, ()), tuple(json.loads(key)))
+        return found
+
+    def replace_rejected(self, table: TableName, rejections: Sequence[Rejection], batch: int) -> None:
+        """Let the quarantine hold these rows of a table and no others."""
+        name = self._dialect.literal(str(table))
+        self.run(
+            f"DELETE FROM {self.name('rejected_rows')} WHERE {self._dialect.quote('table_name')} = {name}"
+        )
+        marks = ", ".join([PARAMETER] * 5)
+        listed = ", ".join(map(self._dialect.quote, OWN[TableName("quarantine", "rejected_rows")][0]))
+        for rejection in rejections:
+            self.run(
+                f"INSERT INTO {self.name('rejected_rows')} ({listed})"
+                f" VALUES ({marks}, {self._dialect.seconds_from_now(0)})",
+                (
+                    str(table),
+                    json.dumps(rejection.key),
+                    rejection.reason,
+                    json.dumps(rejection.values),
+                    batch,
+                ),
+            )
+
+    def note_work(self, table: TableName, token: int) -> None:
+        """Remember a work table before it is made, so that whoever comes next can drop it."""
+        schema, name = map(self._dialect.literal, table)
+        self.run(f"INSERT INTO {self.name('work')} VALUES ({schema}, {name}, {token})")
+
+    def forget_work(self, table: TableName) -> None:
+        self.run(f"DELETE FROM {self.name('work')} WHERE {self._is(table)}")
+
+    def token(self) -> int:
+        """The lease's token."""
+        ((token,),) = self.rows(f"SELECT {self._dialect.quote('token')} FROM {self.name('leases')}")
+        return int(token)
+
+    def work(self) -> list[tuple[TableName, int]]:
+        columns = ", ".join(map(self._dialect.quote, ("table_schema", "table_name", "token")))
+        return [
+            (TableName(schema, table), int(token))
+            for schema, table, token in self.rows(f"SELECT {columns} FROM {self.name('work')}")
+        ]
+
+    def drop_work(self, table: TableName) -> None:
+        """Drop a work table, which may not have been made, and forget it; commits."""
+        if self._dialect.exists(self._connection, self._dialect.table(table)) is not None:
+            self.run(f"DROP TABLE {self._dialect.table(table)}")
+        self.forget_work(table)
+        self._connection.commit()
+
+    def _is(self, table: TableName) -> str:
+        schema, name = map(self._dialect.literal, table)
+        quote = self._dialect.quote
+        return f"{quote('table_schema')} = {schema} AND {quote('table_name')} = {name}"
+
+
+class RowLease:
+    """The lease: one row, which the holder of its token alone may update."""
+
+    def __init__(self, own: OwnTables, dialect: Dialect, connection: Any, seconds: float) -> None:
+        self._own = own
+        self._dialect = dialect
+        self._connection = connection
+        self._seconds = seconds
+        self._holder = str(uuid.uuid4())
+        self.token = 0
+
+    def take(self, wait_seconds: float = LEASE_WAIT_SECONDS) -> None:
+        """Raise the token where nobody holds the lease, or where its holder's time has passed. Raises
+        `LeaseTaken` after `wait_seconds`."""
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            self._update(
+                f"{self._column('token')} = {self._column('token')} + 1,"
+                f" {self._column('holder')} = '{self._holder}',",
+                f"({self._column('holder')} IS NULL"
+                f" OR {self._column('expires_at')} < {self._dialect.seconds_from_now(0)})",
+            )
+            token, holder = self._read()
+            self._connection.commit()
+            if holder == self._holder:
+                self.token = token
+                return
+            if time.monotonic() > deadline:
+                raise LeaseTaken(
+                    f"production: another pass ({holder}) holds it and was not done after {wait_seconds:g} s;"
+                    f" wait for it or end it"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def check(self) -> None:
+        """Prolong the lease, and hold its row to the end of the transaction. Raises `LeaseLost` where a newer
+        pass has taken it."""
+        self._update("", f"{self._column('token')} = {self.token}")
+        if self._read() != (self.token, self._holder):
+            raise LeaseLost("production: a newer pass has taken over; this one wrote nothing")
+
+    def leave(self) -> None:
+        self._own.run(
+            f"UPDATE {self._own.name('leases')} SET {self._column('holder')} = NULL"
+            f" WHERE {self._column('name')} = '{LEASE}' AND {self._column('holder')} = '{self._holder}'"
+        )
+        self._connection.commit()
+
+    def _update(self, assignments: str, condition: str) -> None:
+        self._own.run(
+            f"UPDATE {self._own.name('leases')} SET {assignments}"
+            f" {self._column('expires_at')} = {self._dialect.seconds_from_now(self._seconds)}"
+            f" WHERE {self._column('name')} = '{LEASE}' AND {condition}"
+        )
+
+    def _read(self) -> tuple[int, str | None]:
+        ((token, holder),) = self._own.rows(
+            f"SELECT {self._column('token')}, {self._column('holder')} FROM {self._own.name('leases')}"
+            f" WHERE {self._column('name')} = '{LEASE}'"
+        )
+        return int(token), holder
+
+    def _column(self, name: str) -> str:
+        return self._dialect.quote(name)
+
+
+def as_definition(schema: TableSchema) -> dict[str, Any]:
+    """A schema as JSON."""
+    definition = asdict(schema)
+    del definition["name"]
+    return {**definition, "columns": [tuple(column) for column in schema.columns]}
+
+
+def schema_of(name: TableName, definition: dict[str, Any]) -> TableSchema:
+    """What `as_definition` made."""
+    return TableSchema(
+        name=name,
+        columns=tuple(ColumnSchema(*column) for column in definition["columns"]),
+        key=tuple(definition["key"]),
+        foreign_keys=tuple(
+            ForeignKey(constraint, tuple(columns), TableName(*parent), tuple(parent_columns))
+            for constraint, columns, parent, parent_columns in definition["foreign_keys"]
+        ),
+        indexes=tuple(
+            Index(text, tuple(columns) if columns else None) for text, columns in definition["indexes"]
+        ),
+        comment=definition["comment"],
+    )

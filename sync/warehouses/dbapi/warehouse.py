@@ -1,0 +1,87 @@
+"""A production warehouse behind DB-API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sync.warehouses.contract import Capabilities, Inspection
+from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.reader import DbApiReader
+from sync.warehouses.dbapi.session import DbApiSession, inspect
+from sync.warehouses.dbapi.state import OwnTables, RowLease
+from sync.warehouses.schema import Schemas
+
+# How long a pass may take for one portion of rows or one transaction before another may take its lease. That
+# other one waits for the transaction's end, and whoever lost the lease writes nothing.
+LEASE_SECONDS = 120.0
+
+
+class DbApiWarehouse:
+    """See `contract.Warehouse`. A connection on which something failed is not used again."""
+
+    def __init__(self, dialect: Dialect, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._dialect = dialect
+        self._lease_seconds = lease_seconds
+        self._opened: Any = None
+
+    @property
+    def system(self) -> str:
+        return self._dialect.system
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._dialect.capabilities
+
+    def inspect(self, wanted: Schemas, role: str | None) -> Inspection:
+        with self._connection() as connection:
+            own = OwnTables(self._dialect, connection)
+            own.prepare()
+            found = inspect(self._dialect, connection, own, wanted, role)
+            connection.rollback()
+            return found
+
+    @contextmanager
+    def session(self, run_id: str) -> Iterator[DbApiSession]:
+        with self._connection() as connection:
+            own = OwnTables(self._dialect, connection)
+            own.prepare()
+            lease = RowLease(own, self._dialect, connection, self._lease_seconds)
+            lease.take()
+            try:
+                session = DbApiSession(self._dialect, connection, own, lease, run_id)
+                session.finish()
+                yield session
+                session.finish()
+            finally:
+                # Where the connection is gone, the lease ends by itself.
+                with suppress(self._dialect.driver_error):
+                    connection.rollback()
+                    lease.leave()
+
+    @contextmanager
+    def reader(self) -> Iterator[DbApiReader]:
+        with self._connection() as connection:
+            reader = DbApiReader(self._dialect, connection, OwnTables(self._dialect, connection))
+            try:
+                yield reader
+            finally:
+                reader.close()
+
+    def close(self) -> None:
+        if self._opened is not None:
+            with suppress(self._dialect.driver_error):
+                self._opened.close()
+            self._opened = None
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        with self._dialect.errors("production"):
+            if self._opened is None:
+                self._opened = self._dialect.connect()
+            try:
+                yield self._opened
+            except BaseException:
+                self.close()
+                raise
