@@ -17,7 +17,7 @@ from sync.spec import Table
 
 RECONCILE = "reconcile"
 LANDED = dg.AssetSelection.groups("landing")
-FRESH_GROUPS = {"raw", "star", "reports", "sales", "production", "exports"}
+FRESH_GROUPS = {"raw", "star", "reports", "sales", "weblog", "production", "exports"}
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 

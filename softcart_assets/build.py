@@ -30,6 +30,7 @@ from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
+from softcart_assets.weblog import build_weblog_assets
 from sync.mirror import TableName
 from sync.spec import Column, Table
 
@@ -82,6 +83,7 @@ def build_defs(
         build_dbt_assets(project),
         *build_production_assets(copied),
         *build_export_assets(project),
+        *build_weblog_assets(),
     ]
     reconcile = dg.define_asset_job(
         RECONCILE,

@@ -17,7 +17,7 @@ from softcart_assets.progress import check_line, failure_reason, is_failed_check
 from sync.connections import connect_postgresql
 from sync.urls import parse
 
-STAGES = ("landing", "raw", "star", "reports", "sales", "production", "exports")
+STAGES = ("landing", "raw", "star", "reports", "sales", "weblog", "production", "exports")
 NAMED = 3  # assets of a stage that did not run, above which their number has to do
 URLS = {
     "MySQL": "SOFTCART_MYSQL_URL",
