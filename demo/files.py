@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path
 
+from demo.accesslog import accesslog_lines
 from demo.catalog import FIRST_PRODUCT, Catalog, make_catalog
 from demo.chance import generator
 from demo.customers import customer_lines
@@ -74,6 +75,7 @@ def _contents(seed: int, size: int) -> dict[str, Iterable[str]]:
         "searchterms.csv": _csv("\ufeffday,month,year,searchterm", search_lines(seed, size, catalog)),
         "oltpdata.csv": _sale_lines(sales(CURRENT_END)),
         "ecommerce.csv": _csv("day,month,quarter,year,category,item,price", sales_history_lines(seed, size)),
+        "accesslog.txt": accesslog_lines(seed, size, catalog),
         "sales.sql": dump_text(sales(DUMPED)),
         "sales.csv": _csv(
             "rowid,product_id,customer_id,price,quantity,timestamp",

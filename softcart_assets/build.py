@@ -45,6 +45,7 @@ from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.search import build_search_assets
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
+from softcart_assets.weblog import build_weblog_assets
 from sync.spec import Column, Table
 from sync.warehouses.schema import TableName
 
@@ -111,6 +112,7 @@ def build_defs(
         build_notebook_asset(),
         *build_production_assets(copied),
         *build_export_assets(project),
+        *build_weblog_assets(),
         build_dashboard(tables, copied),
     ]
     reconcile = dg.define_asset_job(

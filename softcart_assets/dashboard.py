@@ -1,9 +1,7 @@
 """The dashboard as an asset: `exports/dashboard.html`, made from production by the package `dashboard`."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,7 +9,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from dashboard.tables import TableStatus
-from softcart_assets.exports import replace_file
+from exporting.storing import written
+from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from softcart_assets.production import MirroredTable
@@ -36,7 +35,7 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
     @dg.asset(
         key=KEY,
         deps=upstream,
-        group_name="exports",
+        group_name=GROUP,
         description="Charts of sales, products, stock and the platform's own tables, one HTML file that opens"
         " from disk without network.",
         owners=[OWNER],
@@ -47,7 +46,7 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
         from dashboard.page import collect, draw  # noqa: PLC0415
 
         began = time.monotonic()
-        path = Path(os.environ.get("SOFTCART_EXPORTS") or "exports") / "dashboard.html"
+        path = exports_folder() / "dashboard.html"
         try:
             with (
                 context.resources.staging.connect() as staging,
@@ -61,14 +60,15 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
                 contents = collect(lambda query: production.query(query)[1], status)
         except SyncError as error:
             raise failure([error]) from error
-        known = path.read_bytes() if path.is_file() else b""
-        page = known if contents.are_drawn_in(known) else draw(contents)
+        changed = not (path.is_file() and contents.are_drawn_in(path.read_bytes()))
+        if changed:
+            with written(path) as beside:
+                beside.write_bytes(draw(contents))
         return dg.MaterializeResult(
             metadata={
-                "dagster/uri": path.resolve().as_uri(),
-                "changed": replace_file(path, page),
+                **file_metadata(path),
                 "dagster/row_count": contents.rows,
-                "bytes": len(page),
+                "changed": changed,
                 "without_data": contents.empty,
                 "seconds": round(time.monotonic() - began, 3),
             }

@@ -24,7 +24,10 @@ from sync.connections import connect_postgresql
 from sync.errors import SyncError
 from sync.urls import DatabaseUrl, parse
 
-STAGES = ("landing", "raw", "star", "lake", "search", "forecast", "reports", "sales", "production", "exports")
+STAGES = (
+    *("landing", "raw", "star", "lake", "search", "forecast", "reports", "sales", "weblog"),
+    *("production", "exports"),
+)
 NAMED = 3  # assets of a stage that did not run, above which their number has to do
 SYSTEMS = {"mysql": "MySQL", "mongodb": "MongoDB", "staging": "staging", "production": "production"}
 HAS_QUARANTINE = "SELECT to_regclass('quarantine.rejected_rows') IS NOT NULL"

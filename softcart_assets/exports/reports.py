@@ -1,16 +1,13 @@
-"""The reports as CSV files in SOFTCART_EXPORTS, one asset a file.
+"""The reports as CSV files in `reports/`, one asset a file.
 
 A file has a header, is sorted by its group columns (text by byte order, what is aggregated away first) unless
 its model gives another order, and is replaced as a whole, or left untouched when its content is the same. A
 cell is empty where its column is aggregated away, and `Unknown` where the member is.
 """
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,10 @@ import dagster as dg
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from softcart_assets.dbt.graph import Column, Project, load_project
+from exporting.storing import written
+from softcart_assets.dbt.graph import Column, Project
 from softcart_assets.dbt.specs import asset_key
+from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.connections import postgresql_errors
@@ -96,10 +95,10 @@ def staging_reports(project: Project) -> list[Report]:
     ]
 
 
-def build_export_assets(project: Project | None = None) -> list[dg.AssetsDefinition]:
+def build_report_exports(project: Project) -> list[dg.AssetsDefinition]:
     """An asset for every file; those of one database are one step and show it at one moment."""
     return [
-        _build_exports("staging", staging_reports(project or load_project())),
+        _build_exports("staging", staging_reports(project)),
         _build_exports("production", [TOTALS]),
     ]
 
@@ -112,7 +111,7 @@ def _build_exports(source: str, reports: Sequence[Report]) -> dg.AssetsDefinitio
         can_subset=True,
     )
     def export(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        folder = Path(os.environ.get("SOFTCART_EXPORTS") or "exports") / "reports"
+        folder = exports_folder() / "reports"
         try:
             with (
                 getattr(context.resources, source).connect() as connection,
@@ -137,7 +136,7 @@ def _asset_spec(report: Report) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=report.key,
         deps=[report.upstream],
-        group_name="exports",
+        group_name=GROUP,
         description=f"{report.description} A CSV file.",
         owners=[OWNER],
         kinds={"csv"},
@@ -158,28 +157,27 @@ def _lineage(report: Report) -> dg.TableColumnLineage:
 def export_report(connection: Connection, report: Report, folder: Path) -> dg.MaterializeResult[Any]:
     """Write `<folder>/<report>.csv` if its content changed."""
     began = time.monotonic()
-    content = BytesIO()
-    with connection.cursor() as cursor:
-        query = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
-        cursor.copy_expert(query.format(_query(report)).as_string(cursor), content)
-        rows = cursor.rowcount
     path = folder / f"{report.name}.csv"
-    changed = replace_file(path, content.getvalue())
+    with written(path) as beside, beside.open("wb") as file, connection.cursor() as cursor:
+        statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
+        cursor.copy_expert(statement.format(query(report)).as_string(cursor), file)
+        rows = cursor.rowcount
     return dg.MaterializeResult(
         asset_key=report.key,
         metadata={
             "dagster/row_count": rows,
-            "dagster/uri": path.resolve().as_uri(),
             "dagster/column_lineage": _lineage(report),
-            "changed": changed,
+            **file_metadata(path),
             "seconds": round(time.monotonic() - began, 3),
         },
     )
 
 
-def _query(report: Report) -> sql.Composable:
-    """The file's rows in their order."""
-    columns = [_cell(report, column) for column in report.columns]
+def query(report: Report, as_cells: bool = True) -> sql.Composable:
+    """The file's rows in their order; the columns as the file's cells, or as the table has them."""
+    columns = [
+        _cell(report, column) if as_cells else sql.Identifier(column.name) for column in report.columns
+    ]
     return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}").format(
         sql.SQL(", ").join(columns),
         sql.Identifier(report.schema, report.name),
@@ -214,16 +212,3 @@ def _order(report: Report) -> Iterator[sql.Composable]:
         # Qualified, since the bare name would be the cell's text.
         descends = sql.SQL(" DESC" if name != ordered else "")
         yield sql.Identifier(report.name, name) + collation + descends
-
-
-def replace_file(path: Path, content: bytes) -> bool:
-    """Make the file have this content, atomically; False when it has it already and is left untouched."""
-    if path.is_file() and path.read_bytes() == content:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-    temporary = Path(file.name)
-    temporary.chmod(0o644)
-    temporary.replace(path)
-    return True

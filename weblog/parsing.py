@@ -1,0 +1,219 @@
+"""Every field of the log's lines, as Parquet by the line's day. DuckDB matches, types and writes; this
+module hands it the lines and the classes of devices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weblog.devices import device_class
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+UNKNOWN_DAY = "unknown"
+MEMORY_LIMIT = "256MB"
+# What stands for an empty line, so that the lines keep their numbers; no log has it, since controls are
+# escaped.
+_BLANK = "\x02"
+_SEPARATOR = "\x01"
+_CONTROLS = bytes(sorted({*range(32)} - {9, 10}))
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
+
+# Apache's combined format; the common one lacks the last two fields, and some servers add further ones.
+_CLIENT = "[0-9A-Za-z:][0-9A-Za-z.:_%-]*"
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_LINE = (
+    rf"^({_CLIENT}) (\S+) (.*?) \[([^\]]+)\] "
+    rf'{_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: [^"\s]\S*| "(?:[^"\\]|\\.)*")*)?[ \t]*$'
+)
+_FIELDS = ["address", "ident", "username", "time", "request", "status", "bytes", "referer", "agent"]
+# Nearly all lines have no escaped quote and no blank where none is due. Split at quotes and blanks, they
+# cost a third of what a match with its groups does.
+_PLAIN = (
+    rf'^{_CLIENT} [^ ]+ [^ "\[]+ \[[^\]" ]+ [^\]" ]+\] "[^"\\]*" \d\d\d (?:\d+|-)(?: "[^"\\]*" "[^"\\]*")?$'
+)
+_REQUEST = r"^([A-Za-z][A-Za-z_-]*) (.*?)(?: (HTTP/\S+))?$"
+# What a malformed line may still tell.
+_ADDRESS = rf"^({_CLIENT})(?: |$)"
+_TIME = r"^\S+ [^\[]*\[([^\]]+)\]"
+_LOCAL_TIME = "%d/%b/%Y:%H:%M:%S"
+
+
+def parse_lines(chunks: Iterator[bytes], first_line: int, work: Path) -> Parsed:
+    """Match the lines of `chunks`, the first of which is number `first_line`; `work` is a folder for what
+    does not stay. To be used in a `with` block."""
+    lines = work / "lines"
+    with lines.open("wb") as out:
+        for chunk in chunks:
+            out.write(_as_text(chunk))
+    return Parsed(lines, first_line, work)
+
+
+def _as_text(chunk: bytes) -> bytes:
+    """Whole lines in UTF-8 without controls: what is neither stands as `\\xNN`, and lines end with a line
+    feed alone."""
+    if b"\r" in chunk:
+        chunk = chunk.replace(b"\r\n", b"\n")
+    if len(chunk.translate(None, _CONTROLS)) != len(chunk):
+        chunk = _CONTROL.sub(lambda match: b"\\x%02x" % match[0][0], chunk)
+    if not chunk.isascii():
+        chunk = chunk.decode("utf-8", "backslashreplace").encode()
+    if chunk.startswith(b"\n") or b"\n\n" in chunk:
+        chunk = b"\n".join(line or _BLANK.encode() for line in chunk[:-1].split(b"\n")) + b"\n"
+    return chunk
+
+
+class Parsed:
+    """The lines of a part in a database of their own, which is gone when the block ends."""
+
+    def __init__(self, lines: Path, first_line: int, work: Path) -> None:
+        import duckdb
+
+        self._work = work
+        self.database: DuckDBPyConnection = duckdb.connect(
+            config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(work), "threads": "2"}
+        )
+        self.database.execute(_PARSE, {"path": str(lines), "before": first_line - 1})
+        self._classify()
+
+    def __enter__(self) -> Parsed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.close()
+
+    def _classify(self) -> None:
+        agents = self.database.execute("SELECT DISTINCT agent FROM parsed WHERE agent IS NOT NULL").fetchall()
+        self.database.execute("CREATE TABLE devices (agent VARCHAR, device VARCHAR)")
+        if agents:
+            self.database.execute(
+                "INSERT INTO devices SELECT unnest($agents), unnest($devices)",
+                {
+                    "agents": [agent for (agent,) in agents],
+                    "devices": [device_class(agent) for (agent,) in agents],
+                },
+            )
+
+    def days(self) -> dict[str, int]:
+        """How many lines each day has; those without one are of the `UNKNOWN_DAY`."""
+        found = self.database.execute(
+            "SELECT date, count(*) FROM parsed GROUP BY date ORDER BY date"
+        ).fetchall()
+        return {str(date) if date else UNKNOWN_DAY: lines for date, lines in found}
+
+    def write_day(self, day: str, path: Path) -> None:
+        """The lines of a day as a Parquet file, in the log's order."""
+        date = None if day == UNKNOWN_DAY else day
+        self.database.execute(_WRITE, {"date": date, "path": str(path)})
+
+    def write_pages(self, path: Path) -> None:
+        """Time and megabytes of the lines that asked for a page, as CSV without a header, in the log's
+        order."""
+        self.database.execute(_PAGES, {"path": str(path)})
+
+    def malformed(self) -> list[tuple[int, str, str]]:
+        """Number, text and fault of each line that is not as the format wants it."""
+        found = self.database.execute(
+            "SELECT line, raw, malformed FROM parsed WHERE malformed IS NOT NULL ORDER BY line"
+        )
+        return [(line, raw, reason) for line, raw, reason in found.fetchall()]
+
+
+_PARSE = f"""
+CREATE TABLE parsed AS
+WITH lines AS (
+    SELECT $before + row_number() OVER () AS line, text
+    FROM read_csv(
+        $path, columns = {{'text': 'VARCHAR'}}, auto_detect = false, header = false, delim = '{_SEPARATOR}',
+        quote = '', escape = '', strict_mode = false, max_line_size = {8 << 20}
+    )
+), cut AS (
+    SELECT
+        *,
+        regexp_matches(text, '{_PLAIN}') AS is_plain,
+        string_split(text, '"') AS quoted,
+        string_split(quoted[1], ' ') AS before,
+        string_split(quoted[3], ' ') AS behind
+    FROM lines
+    WHERE text <> '{_BLANK}'
+), matched AS (
+    SELECT
+        line,
+        text,
+        CASE
+            WHEN is_plain THEN {{
+                'address': before[1], 'ident': before[2], 'username': before[3],
+                'time': before[4][2:] || ' ' || before[5][:-2], 'request': quoted[2], 'status': behind[2],
+                'bytes': behind[3], 'referer': quoted[4], 'agent': quoted[6]
+            }}
+            ELSE regexp_extract(text, '{_LINE}', {_FIELDS})
+        END AS field
+    FROM cut
+), told AS (
+    SELECT
+        line,
+        text,
+        field,
+        field.address <> '' AS fits,
+        CASE WHEN fits THEN field.address ELSE nullif(regexp_extract(text, '{_ADDRESS}', 1), '') END
+            AS address,
+        CASE WHEN fits THEN field.time ELSE regexp_extract(text, '{_TIME}', 1) END AS time_text,
+        try_strptime(time_text[:20], '{_LOCAL_TIME}') AS local_time,
+        CASE
+            WHEN time_text[21:] = ' +0000' THEN 0
+            WHEN regexp_matches(time_text[21:], '^ [+-]\\d{{4}}$') THEN
+                (time_text[22] || '1')::INTEGER * (time_text[23:24]::INTEGER * 60 + time_text[25:26]::INTEGER)
+        END AS offset_minutes,
+        CASE WHEN fits THEN string_split(field.request, ' ') END AS words,
+        CASE
+            WHEN NOT fits THEN NULL
+            WHEN len(words) = 3 AND starts_with(words[3], 'HTTP/') AND words[1] <> '' THEN
+                {{'method': words[1], 'target': words[2], 'protocol': words[3]}}
+            ELSE regexp_extract(field.request, '{_REQUEST}', ['method', 'target', 'protocol'])
+        END AS request
+    FROM matched
+)
+SELECT
+    line,
+    address,
+    nullif(nullif(field.ident, '-'), '') AS ident,
+    nullif(nullif(field.username, '-'), '') AS username,
+    local_time - to_minutes(offset_minutes) AS time,
+    CASE WHEN time IS NOT NULL THEN local_time::DATE END AS date,
+    CASE WHEN time IS NOT NULL THEN hour(local_time)::UTINYINT END AS hour,
+    nullif(request.method, '') AS method,
+    strpos(request.target, '?') AS mark,
+    nullif(CASE WHEN mark > 0 THEN request.target[:mark - 1] ELSE request.target END, '') AS path,
+    CASE WHEN mark > 0 THEN request.target[mark + 1:] END AS query,
+    nullif(request.protocol, '') AS protocol,
+    CASE WHEN fits THEN field.status::USMALLINT END AS status,
+    CASE WHEN fits THEN coalesce(TRY_CAST(field.bytes AS BIGINT), 0) END AS bytes,
+    nullif(nullif(field.referer, '-'), '') AS referer,
+    CASE WHEN fits THEN field.agent END AS agent,
+    CASE
+        WHEN address IS NULL THEN 'it does not begin with an address'
+        WHEN NOT fits THEN 'it is not in the combined or common log format'
+        WHEN time IS NULL THEN 'its time ' || time_text || ' is none'
+    END AS malformed,
+    CASE WHEN malformed IS NOT NULL THEN text END AS raw
+FROM told
+"""
+_WRITE = """
+COPY (
+    SELECT
+        line, address, ident, username, time, hour, method, path, query, protocol, status, bytes, referer,
+        agent, CASE WHEN agent IS NOT NULL THEN coalesce(device, 'unknown') END AS device, malformed, raw
+    FROM parsed LEFT JOIN devices USING (agent)
+    WHERE date IS NOT DISTINCT FROM $date
+) TO $path (FORMAT parquet, COMPRESSION zstd)
+"""
+_PAGES = """
+COPY (
+    SELECT strftime(time, '%Y-%m-%dT%H:%M:%S+00:00'), printf('%.6f', bytes / 1000000)
+    FROM parsed
+    WHERE path LIKE '%.html' AND malformed IS NULL
+) TO $path (FORMAT csv, HEADER false)
+"""

@@ -1,0 +1,162 @@
+"""Every line of the log with all its fields, as Parquet by the line's day, each part that was read a file a
+day."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from exporting.storing import sweep, written
+from sync.state import next_batch
+from weblog.logs import Standing
+from weblog.parsing import parse_lines
+from weblog.reading import LogReader
+from weblog.state import Commit, Part, State, gone, read_new
+
+READER = "requests"
+TABLE = "weblog.requests"
+PART_BYTES = 64 << 20
+"""What is parsed at once; memory is bounded by it."""
+PAGES_HEADER = b"timestamp,megabytes\n"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS weblog.days (day text PRIMARY KEY, is_counted boolean NOT NULL);
+COMMENT ON TABLE weblog.days IS 'The days of the web log, and whether weblog.hours counts all of their lines';
+"""
+
+
+class Requests:
+    """The parsed lines of the log in `folder`: `day=…/<part>.parquet`, and beside them what
+    `weblog_html.csv` gets of each part."""
+
+    def __init__(self, state: State, folder: Path) -> None:
+        self._state = state
+        self._folder = folder
+        self._pages = folder / "pages"
+
+    def read(self, files: Sequence[Path], notes: list[str]) -> list[Part]:
+        """Take the new lines of the log's `files`; returns the parts that were read. Malformed lines go to
+        quarantine, too, by their number."""
+        self._prepare()
+        parts = {part.name for part in self._state.parts()}
+        for day in self._folder.glob("day=*"):
+            sweep(day, "*", parts)
+        sweep(self._pages, "*", parts)
+
+        def make(part: Part, name: str, chunks: Iterator[bytes]) -> Commit:
+            with self._work() as work, parse_lines(chunks, part.first_line, work) as parsed:
+                days = parsed.days()
+                for day in days:
+                    with written(self._file(day, part)) as path:
+                        parsed.write_day(day, path)
+                with written(self._pages / f"{part.name}.csv") as path:
+                    parsed.write_pages(path)
+                malformed = parsed.malformed()
+
+            def commit(cursor: Cursor, _whole: Part) -> None:
+                _mark(cursor, days)
+                _quarantine(cursor, name, malformed)
+
+            return commit
+
+        return read_new(self._state, files, make, notes, PART_BYTES)
+
+    def read_again(self, days: Collection[str], files: Sequence[Path]) -> list[str]:
+        """Parse the lines of these days anew, part by part as they were read, from the logs that are still
+        there. Returns the names of the logs that are gone, whose lines stay as they are."""
+        self._prepare()
+        parts = self._state.parts()
+        there = {}
+        for path in files:
+            found = self._state.find(path, [])
+            if found.standing in (Standing.GOES_ON, Standing.UNCHANGED):
+                there[found.log.number] = path
+        for part in parts:
+            if part.log in there and any(self._file(day, part).exists() for day in days):
+                self._parse_again(part, there[part.log], days)
+        with self._state.staging, self._state.staging.cursor() as cursor:
+            _mark(cursor, days)
+        return [log.name for log in self._state.logs() if log.number not in there]
+
+    def _parse_again(self, part: Part, path: Path, days: Collection[str]) -> None:
+        log = next(log for log in self._state.logs() if log.number == part.log)
+        with (
+            LogReader(path, log) as reader,
+            self._work() as work,
+            parse_lines(reader.exactly(part.start, part.stop), part.first_line, work) as parsed,
+        ):
+            for day in days:
+                if self._file(day, part).exists():
+                    with written(self._file(day, part)) as again:
+                        parsed.write_day(day, again)
+
+    def days(self) -> dict[str, bool]:
+        """The days of the log, and whether all of their lines are counted."""
+        with self._state.staging, self._state.staging.cursor() as cursor:
+            cursor.execute('SELECT day, is_counted FROM weblog.days ORDER BY day COLLATE "C"')
+            return dict(cursor.fetchall())
+
+    def parquet(self, day: str | None = None) -> list[Path]:
+        """The Parquet files of a day, or of all days, in the log's order."""
+        days = [self._folder / f"day={day}"] if day else sorted(self._folder.glob("day=*"))
+        names = [f"{part.name}.parquet" for part in self._state.parts()]
+        return [folder / name for name in names for folder in days if (folder / name).exists()]
+
+    def pages(self) -> Iterator[bytes]:
+        """The content of `weblog_html.csv`. Raises `SyncError` where a part's file is gone."""
+        yield PAGES_HEADER
+        for part in self._state.parts():
+            try:
+                with (self._pages / f"{part.name}.csv").open("rb") as file:
+                    while content := file.read(1 << 20):
+                        yield content
+            except FileNotFoundError as error:
+                raise gone(str(error.filename), READER) from None
+
+    def _prepare(self) -> None:
+        self._pages.mkdir(parents=True, exist_ok=True)
+        with self._state.staging, self._state.staging.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('weblog.days') IS NULL")
+            if cursor.fetchone() == (True,):
+                cursor.execute(_TABLES)
+
+    def _file(self, day: str, part: Part) -> Path:
+        return self._folder / f"day={day}" / f"{part.name}.parquet"
+
+    @contextmanager
+    def _work(self) -> Iterator[Path]:
+        """A folder for what does not stay, on the same disk; what a killed run left in its own goes first."""
+        with ExitStack() as stack:
+            for left in self._folder.glob(".work-*"):
+                shutil.rmtree(left)
+            yield Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix=f".work-{os.getpid()}-", dir=self._folder)
+                )
+            )
+
+
+def _mark(cursor: Cursor, days: Collection[str]) -> None:
+    """These days have lines that are not counted yet."""
+    execute_values(
+        cursor,
+        "INSERT INTO weblog.days VALUES %s ON CONFLICT (day) DO UPDATE SET is_counted = excluded.is_counted",
+        [(day, False) for day in sorted(days)],
+    )
+
+
+def _quarantine(cursor: Cursor, name: str, malformed: Sequence[tuple[int, str, str]]) -> None:
+    if malformed:
+        batch = next_batch(cursor)
+        execute_values(
+            cursor,
+            "INSERT INTO quarantine.rejected_rows (table_name, key, reason, raw, batch) VALUES %s",
+            [(TABLE, f"{name}:{number}", reason, raw, batch) for number, raw, reason in malformed],
+        )
