@@ -9,8 +9,10 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
-from sync.connections import connect_postgresql
+from sync import postgresql_settings
+from sync.connections import connect_postgresql, postgresql_errors
 from sync.targets.postgresql import PostgreSQLTarget
+from sync.urls import parse
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
 
@@ -27,6 +29,8 @@ class PostgreSQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         refuses.
         """
         with closing(connect_postgresql(self.url)) as connection:
+            with postgresql_errors(str(parse(self.url))):
+                postgresql_settings.apply(connection, postgresql_settings.WRITING)
             yield connection
 
     @contextmanager
