@@ -151,9 +151,9 @@ class PostgreSQLSnapshot:
         self._copy: CopyOut | None = None
         self.bound = bound
         with connection.cursor() as cursor:
-            at = shown_at(cursor)  # before, for what a standby shows then may be newer already
+            self.taken_at: datetime = shown_at(cursor)  # before: a standby may show newer rows in a moment
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self.taken_at: datetime = at
+            cursor.execute("SELECT now()")  # the first statement takes the snapshot
 
     def count(self, table: Table) -> int:
         with postgresql_errors(table.qualified), self._connection.cursor() as cursor:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from pymongo import MongoClient
@@ -21,12 +22,13 @@ from sync.sources.mongodb import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 
-DELAY = 4
+DELAY = 3
 ITEMS = Table(
     "items", "mongodb", "catalog", ("_id",), strategy=Strategy.WATERMARK, cursor="version", overlap_seconds=0,
     columns=(Column("_id", "text"), Column("version", "bigint")),
 )  # fmt: skip
 WHOLE = replace(ITEMS, strategy=Strategy.FULL, cursor=None)
+LOGGED = replace(WHOLE, name="logged", source_table="items", strategy=Strategy.LOG)
 PATIENCE_SECONDS = 60.0
 
 
@@ -53,7 +55,7 @@ class Secondary(MongoDB):
 
 
 @pytest.fixture
-def secondary(stack: Cluster, catalog: Database[dict[str, Any]], worker_id: str) -> Iterator[None]:
+def secondary(stack: Cluster, catalog: Database[dict[str, Any]], worker_id: str) -> Iterator[int]:
     own = Cluster(Home.from_environment().inner(f"mortal-{worker_id}"), {})
     own.home.prepare()
     server = Secondary(own.home.inner("secondary"), stack)
@@ -72,7 +74,7 @@ def secondary(stack: Cluster, catalog: Database[dict[str, Any]], worker_id: str)
         while root.admin.command("replSetGetStatus")["members"][-1]["stateStr"] != "SECONDARY":
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        yield
+        yield own.ports.known()["mongodb"]
         reconfigure(root, alone)
         server.stop()
 
@@ -83,11 +85,14 @@ def reconfigure(root: MongoClient[dict[str, Any]], members: list[dict[str, Any]]
 
 
 def test_what_a_delayed_secondary_shows_is_as_old_as_its_delay(
-    secondary: None, catalog: Database[dict[str, Any]], urls: dict[str, str], staging: str
+    secondary: int, catalog: Database[dict[str, Any]], urls: dict[str, str], staging: str
 ) -> None:
     catalog["items"].insert_one({"_id": 1, "version": 1})
     time.sleep(DELAY + 1)
-    with closing(MongoDBSource(urls["SOFTCART_MONGO_URL"] + "&readPreference=secondary")) as source:
+    parts = urlsplit(urls["SOFTCART_MONGO_URL"])  # a delayed member is one that its set does not tell of
+    netloc = parts.netloc.replace(str(parts.port), str(secondary))
+    query = f"{parts.query}&directConnection=true"
+    with closing(MongoDBSource(urlunsplit(parts._replace(netloc=netloc, query=query)))) as source:
         items = Pipeline(source, staging)
         catalog["items"].insert_one({"_id": 2, "version": 2})
         with source.snapshot(bound_for=ITEMS) as snapshot:
@@ -99,3 +104,8 @@ def test_what_a_delayed_secondary_shows_is_as_old_as_its_delay(
         assert lag >= timedelta(seconds=DELAY - 1)
         time.sleep(DELAY + 1)
         assert items.run(WHOLE).rows == 2
+        items.run(LOGGED)
+        catalog["items"].insert_one({"_id": 3, "version": 3})
+        assert items.run(LOGGED).rows == 2
+        time.sleep(DELAY + 1)
+        assert items.run(LOGGED).rows == 3

@@ -14,11 +14,13 @@ import pytest
 from psycopg2 import sql
 
 from resources.postgresql import PostgreSQLResource
+from softcart_assets.dbt.runner import profile_environment
 from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
 from sync.errors import SyncError
 from sync.spec import Strategy, Table
 from sync.targets.postgresql import PostgreSQLTarget
+from sync.urls import parse
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, execute, query
 
@@ -267,3 +269,19 @@ def test_a_constraint_that_a_user_added_is_named_with_the_way_out(
     execute(shop, "INSERT INTO letters VALUES (500, 1)")
     with pytest.raises(SyncError, match=r'"small".*mend the row in the source, or drop the constraint'):
         pipeline.run(LETTERS)
+
+
+def test_a_url_of_several_hosts_leads_to_the_one_that_lets_in(
+    pipeline: Pipeline, shop: pymysql.Connection
+) -> None:
+    execute(shop, "CREATE TABLE letters (id INT PRIMARY KEY, v INT)", "INSERT INTO letters VALUES (1, 1)")
+    parts = urlsplit(pipeline.target_url)
+    login, _, server = parts.netloc.rpartition("@")
+    for several in (
+        parts._replace(netloc=f"{login}@127.0.0.1:1,{server}", query="target_session_attrs=read-write"),
+        parts._replace(netloc=f"{login}@", query=f"host=127.0.0.1,127.0.0.1&port=1,{parts.port}"),
+    ):
+        url = urlunsplit(several)
+        assert Pipeline(pipeline.source, url).run(LETTERS).rows == 1
+        values = profile_environment(parse(url))
+        assert (values["SOFTCART_DBT_HOST"], values["SOFTCART_DBT_PORT"]) == ("127.0.0.1", str(parts.port))
