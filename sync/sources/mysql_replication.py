@@ -16,7 +16,7 @@ from pymysql.cursors import DictCursor
 
 from sync.errors import RELOAD, SyncError
 from sync.sources.base import Elsewhere
-from sync.sources.binlog_position import NOT_PERMITTED, UNKNOWN_STATEMENT
+from sync.sources.binlog_position import first_answer
 from sync.sources.mysql_clock import utc_now
 from sync.spec import Table
 
@@ -60,7 +60,7 @@ def replication(connection: pymysql.Connection[Any]) -> Replication | None:
         cursor.execute("SHOW GLOBAL VARIABLES WHERE variable_name IN %s", (VARIABLES,))
         values: dict[str, str] = {name.lower(): value for name, value in cursor.fetchall()}
     logged = "OFF" not in (values.get("log_replica_updates"), values.get("log_slave_updates"))
-    sources = _status(connection)
+    sources = first_answer(connection, *STATUS, cursor_class=DictCursor)  # None: it does not tell this user
     if sources:
         lags = [next((source[name] for name in LAG if name in source), None) for source in sources]
         known = [timedelta(seconds=int(lag)) for lag in lags if lag is not None]
@@ -90,22 +90,6 @@ def shown_at(connection: pymysql.Connection[Any]) -> datetime:
     now = utc_now(connection)
     found = replication(connection)
     return now - found.lag if found and found.lag else now
-
-
-def _status(connection: pymysql.Connection[Any]) -> list[dict[str, Any]] | None:
-    """One row for each source of the server's, None where this user may not see them."""
-    for statement in STATUS:
-        with connection.cursor(DictCursor) as cursor:
-            try:
-                cursor.execute(statement)
-            except pymysql.err.MySQLError as error:
-                if error.args[0] in NOT_PERMITTED:
-                    return None
-                if error.args[0] not in UNKNOWN_STATEMENT:
-                    raise
-            else:
-                return list(cursor.fetchall())
-    return None
 
 
 def _running(connection: pymysql.Connection[Any]) -> bool:
