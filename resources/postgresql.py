@@ -9,10 +9,8 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
-from sync import postgresql_settings
-from sync.connections import connect_postgresql, postgresql_errors
+from sync.connections import connect_to_write
 from sync.targets.postgresql import PostgreSQLTarget
-from sync.urls import parse
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
 
@@ -28,9 +26,7 @@ class PostgreSQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises `sync.errors.TransientError` when the server cannot be reached now, `SyncError` when it
         refuses.
         """
-        with closing(connect_postgresql(self.url)) as connection:
-            with postgresql_errors(str(parse(self.url))):
-                postgresql_settings.apply(connection, postgresql_settings.WRITING)
+        with closing(connect_to_write(self.url)) as connection:
             yield connection
 
     @contextmanager

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from psycopg2.extensions import connection as PostgresConnection
 
+from sync import postgresql_settings
 from sync.errors import SyncError, TransientError, UnexpectedError
 from sync.postgresql_pool import pin
 from sync.urls import (
@@ -141,6 +142,14 @@ def connect_postgresql(url: str | DatabaseUrl, **overrides: Any) -> PostgresConn
         except BaseException:
             connection.close()
             raise
+    return connection
+
+
+def connect_to_write(url: str | DatabaseUrl) -> PostgresConnection:
+    """As `connect_postgresql`, with a session that is set to write, whatever its role and database prefer."""
+    connection = connect_postgresql(url)
+    with postgresql_errors(str(parse(url) if isinstance(url, str) else url)):
+        postgresql_settings.apply(connection, postgresql_settings.WRITING)
     return connection
 
 

@@ -14,6 +14,7 @@ import pymysql
 import pytest
 
 from resources.postgresql import PostgreSQLResource
+from resources.warehouse import WarehouseResource
 from stack.cluster import Cluster
 from sync import postgresql_pool
 from sync.connections import connect_postgresql
@@ -154,6 +155,9 @@ def test_a_source_behind_a_pool_in_transaction_mode_is_refused_by_name(pooled: s
         source.describe(Table("t", "postgresql", "public", ("id",)))
 
 
-def test_a_production_warehouse_behind_a_pool_in_transaction_mode_is_refused_by_name(pooled: str) -> None:
-    with pytest.raises(SyncError, match=REFUSED), PostgreSQLResource(url=pooled).connect():
+@pytest.mark.parametrize("resource", [PostgreSQLResource, WarehouseResource])
+def test_staging_and_production_behind_a_pool_in_transaction_mode_are_refused_by_name(
+    resource: type[PostgreSQLResource | WarehouseResource], pooled: str
+) -> None:
+    with pytest.raises(SyncError, match=REFUSED), resource(url=pooled).connect():
         pass
