@@ -78,7 +78,7 @@ MONGODB_WAY_OUT = {
     18: "check user, password and authSource",
     43: "reading paused for longer than the server keeps a cursor: raise cursorTimeoutMillis",
     50: "the server ends what takes longer than its defaultMaxTimeMS, or maxTimeMS in the URL: raise that",
-    291: "the server has notablescan set, and to read a whole collection is one: unset it",
+    291: "the server has notablescan set: unset it, or make an index on the cursor's field",
     292: "make an index on the cursor's field",
     239: "reading took longer than the server keeps a snapshot: raise minSnapshotHistoryWindowInSeconds",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -56,27 +57,30 @@ class Secondary(MongoDB):
 
 @pytest.fixture
 def secondary(stack: Cluster, catalog: Database[dict[str, Any]], worker_id: str) -> Iterator[int]:
-    own = Cluster(Home.from_environment().inner(f"mortal-{worker_id}"), {})
+    own = Cluster(Home.from_environment().inner(f"secondary-{worker_id}"), {})
     own.home.prepare()
-    server = Secondary(own.home.inner("secondary"), stack)
-    server.home.prepare()
+    server = Secondary(own.home, stack)
+    shutil.rmtree(server.folder, ignore_errors=True)
     login = {"username": "root", "password": stack.home.passwords["mongodb.root"], "authSource": "admin"}
     with (
         own.home.locked(),
         MongoClient[dict[str, Any]]("127.0.0.1", stack.ports.known()["mongodb"], **login) as root,
     ):
         server.start(own.ports, lambda line: None)
-        config = root.admin.command("replSetGetConfig")["config"]
-        alone = [*config["members"]]
-        member = {"_id": 1, "host": f"127.0.0.1:{own.ports.known()['mongodb']}", "votes": 0, "priority": 0}
-        reconfigure(root, [*alone, {**member, "secondaryDelaySecs": DELAY}])
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while root.admin.command("replSetGetStatus")["members"][-1]["stateStr"] != "SECONDARY":
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield own.ports.known()["mongodb"]
-        reconfigure(root, alone)
-        server.stop()
+        port = own.ports.known()["mongodb"]
+        alone = root.admin.command("replSetGetConfig")["config"]["members"]
+        member = {"_id": 1, "host": f"127.0.0.1:{port}", "votes": 0, "priority": 0}
+        try:
+            reconfigure(root, [*alone, {**member, "secondaryDelaySecs": DELAY}])
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while root.admin.command("replSetGetStatus")["members"][-1]["stateStr"] != "SECONDARY":
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            yield port
+        finally:
+            reconfigure(root, alone)
+            server.stop()
+    shutil.rmtree(server.folder)
 
 
 def reconfigure(root: MongoClient[dict[str, Any]], members: list[dict[str, Any]]) -> None:

@@ -43,7 +43,7 @@ def settings(root_url: str, catalog: Database[dict[str, Any]]) -> Iterator[Datab
         root.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=60)
 
 
-def test_a_server_that_refuses_to_read_whole_collections_is_named(
+def test_a_server_that_refuses_to_read_without_an_index_is_named(
     settings: Database[dict[str, Any]], urls: dict[str, str], staging: str
 ) -> None:
     settings.command("setParameter", 1, notablescan=True)
@@ -51,7 +51,7 @@ def test_a_server_that_refuses_to_read_whole_collections_is_named(
         closing(MongoDBSource(urls["SOFTCART_MONGO_URL"])) as source,
         pytest.raises(SyncError, match=r"notablescan.*unset it"),
     ):
-        Pipeline(source, staging).run(replace(ITEMS, strategy=Strategy.FULL, cursor=None))
+        Pipeline(source, staging).run(ITEMS)
 
 
 def test_a_watermark_waits_for_as_long_as_the_server_lets_a_transaction_be_open(
