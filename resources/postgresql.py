@@ -9,7 +9,7 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
-from sync.connections import connect_postgresql
+from sync.connections import connect_to_write
 from sync.targets.postgresql import PostgreSQLTarget
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
@@ -26,7 +26,7 @@ class PostgreSQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises `sync.errors.TransientError` when the server cannot be reached now, `SyncError` when it
         refuses.
         """
-        with closing(connect_postgresql(self.url)) as connection:
+        with closing(connect_to_write(self.url)) as connection:
             yield connection
 
     @contextmanager

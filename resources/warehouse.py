@@ -9,7 +9,7 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
-from sync.connections import connect_postgresql
+from sync.connections import connect_to_write
 from sync.systems import open_target, open_warehouse
 from sync.targets.base import Target
 from sync.warehouses.contract import Warehouse
@@ -32,7 +32,7 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection to production on PostgreSQL, in autocommit mode."""
-        with closing(connect_postgresql(self.url)) as connection:
+        with closing(connect_to_write(self.url)) as connection:
             yield connection
 
     @contextmanager

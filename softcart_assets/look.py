@@ -35,8 +35,10 @@ class Look:
         self._reader = reader
         self._targets = targets
         self._end: LogEnd | None = reader.log_end()
-        states = {name: targets[name].states() for name in {table.target for table in tables}}
-        self._found = probe.standings(tables, reader, self._end, states, memory.hints)
+        names = {table.target for table in tables}
+        states = {name: targets[name].states() for name in names}
+        emptied = {name: targets[name].emptied() for name in names}
+        self._found = probe.standings(tables, reader, self._end, states, memory.hints, emptied)
         self._behind = probe.behind(self._found, reader, self._end)
 
     @property

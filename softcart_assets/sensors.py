@@ -123,7 +123,9 @@ class _SourceTick:
                 self._followed.requested(self._instance)
                 return self._request(due, look)
         if not held:
-            return self._skip(look, "nothing that was read of the log concerns a table")
+            return self._skip(
+                look, f"what is new in {self._source}'s log is of other tables than those that are followed"
+            )
         return self._skip(look, tried_again(self._instance, held))
 
     @property

@@ -22,6 +22,7 @@ GROUPS = {
     "pip": ("python3-pip-whl",),
     "mysql": ("mysql-server-core-8.0",),  # Ubuntu's
     "chromium": ("chromium",),  # in which the tests look at the dashboard
+    "pgbouncer": ("pgbouncer",),  # for the tests alone
 }
 # From Debian's unstable distribution, where the machine's own has no such package.
 SID_GROUPS = {"mysql": ("mysql-server-core",)}
@@ -78,8 +79,8 @@ class Toolbox:
             return bool(which("mongod")) or can_load("libcurl.so.4")
         if group == "mysql":
             return machine_mysql() is not None
-        if group == "chromium":
-            return which("chromium") is not None
+        if group in {"chromium", "pgbouncer"}:
+            return which(group) is not None
         return group == "java" and machine_java() is not None
 
     def unpacked(self, group: str) -> Path | None:

@@ -7,15 +7,26 @@ Every driver error that leaves `sync` passes through one of the `…_errors` con
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from psycopg2.extensions import connection as PostgresConnection
 
+from sync import postgresql_settings
 from sync.errors import SyncError, TransientError, UnexpectedError
-from sync.urls import DatabaseUrl, mongodb_arguments, mysql_arguments, parse, postgresql_arguments
+from sync.postgresql_pool import pin
+from sync.urls import (
+    DatabaseUrl,
+    mongodb_arguments,
+    mysql_arguments,
+    parse,
+    postgresql_arguments,
+    refuse_unknown_options,
+)
 
 if TYPE_CHECKING:
     import pymysql
@@ -65,6 +76,10 @@ MONGODB_TRANSIENT = {
 MONGODB_WAY_OUT = {
     13: "grant the role read on the database to this user",
     18: "check user, password and authSource",
+    43: "reading paused for longer than the server keeps a cursor: raise cursorTimeoutMillis",
+    50: "the server ends what takes longer than its defaultMaxTimeMS, or maxTimeMS in the URL: raise that",
+    291: "the server has notablescan set: unset it, or make an index on the cursor's field",
+    292: "make an index on the cursor's field",
     239: "reading took longer than the server keeps a snapshot: raise minSnapshotHistoryWindowInSeconds",
 }
 # Classes 08 connection, 53 out of resources, 57P shutdown and restart; 40001 serialization, 40P01 deadlock,
@@ -74,6 +89,8 @@ POSTGRES_TRANSIENT = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
 POSTGRES_LOST = "no message from the libpq"
 # What a server or libpq says without a code where trying again is pointless, and the way out.
 POSTGRES_REFUSALS = {
+    "does not match host name": "name the host in the URL as the certificate does, or ask for"
+    " sslmode=verify-ca, which does not compare it",
     "password authentication failed": "check user and password",
     "no password supplied": "give the password in the URL",
     "does not exist": "check the names in the URL",
@@ -86,10 +103,13 @@ POSTGRES_REFUSALS = {
 POSTGRES_WAY_OUT = {
     **dict.fromkeys(
         ("23502", "23503", "23505", "23514", "23P01"),
-        "a table that is adopted keeps its constraints: mend the row in the source, or drop the constraint",
+        "the target's own table has this constraint: mend the row in the source, or drop the constraint",
     ),
+    "25006": "the server is a standby, or was made read-only: name the one that takes writes in the URL",
     "42501": "grant this user the right to it",
-    "22P05": "mend that text in the source, or exclude its column",
+    "57014": "somebody cancelled it, or a limit of the server or of a pool before it ended it: run it again,"
+    " or raise that limit for this user",
+    "22P05": "mend that text in the source, exclude its column, or make the database with ENCODING 'UTF8'",
 }
 
 
@@ -109,12 +129,27 @@ def connect_mysql(url: str | DatabaseUrl, **overrides: Any) -> pymysql.Connectio
 def connect_postgresql(url: str | DatabaseUrl, **overrides: Any) -> PostgresConnection:
     """A psycopg2 connection in autocommit mode: `with connection:` is a transaction, nothing else opens one.
 
-    `overrides` are further libpq parameters. Raises as `connect_mysql` does.
+    `overrides` are further libpq parameters. Raises as `connect_mysql` does, and `SyncError` for a pool in
+    transaction mode.
     """
     parsed = parse(url) if isinstance(url, str) else url
+    connect = partial(psycopg2.connect, **{**postgresql_arguments(parsed), **overrides})
     with postgresql_errors(str(parsed)):
-        connection: PostgresConnection = psycopg2.connect(**{**postgresql_arguments(parsed), **overrides})
-        connection.autocommit = True
+        connection: PostgresConnection = connect()
+        try:
+            connection.autocommit = True
+            pin(connection, str(parsed), connect)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def connect_to_write(url: str | DatabaseUrl) -> PostgresConnection:
+    """As `connect_postgresql`, with a session that is set to write, whatever its role and database prefer."""
+    connection = connect_postgresql(url)
+    with postgresql_errors(str(parse(url) if isinstance(url, str) else url)):
+        postgresql_settings.apply(connection, postgresql_settings.WRITING)
     return connection
 
 
@@ -126,6 +161,7 @@ def connect_mongodb(url: str | DatabaseUrl, **overrides: Any) -> MongoClient[dic
     from pymongo import MongoClient  # noqa: PLC0415  (a tenth of a second that passes over MySQL need not pay)
 
     parsed = parse(url) if isinstance(url, str) else url
+    refuse_unknown_options(parsed)
     with mongodb_errors(str(parsed)):
         client: MongoClient[dict[str, Any]] = MongoClient(**{**mongodb_arguments(parsed), **overrides})
         client[parsed.database or "admin"].command("ping")
@@ -145,13 +181,25 @@ def mysql_errors(where: str) -> Iterator[None]:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         said = str(error.args[-1]) if error.args else type(error).__name__
         if UNVERIFIED in said:
-            raise SyncError(f"{where}: {said}; name its CA's certificate with ssl_ca in the URL") from error
-        if isinstance(error, FileNotFoundError):
+            way_out = _certificate_way_out(said, "ssl_ca", "ssl_mode=verify_ca")
+            raise SyncError(f"{where}: {said}; {way_out}") from error
+        if isinstance(error, FileNotFoundError) and error.filename is None:  # the TLS library names none
             raise SyncError(f"{where}: {said}; check ssl_ca, ssl_cert and ssl_key in the URL") from error
+        if isinstance(error, OSError) and error.filename is not None:
+            raise SyncError(f"{where}: {error.filename}: {error.strerror}") from error
         way_out = f"; {MYSQL_WAY_OUT[code]}" if code in MYSQL_WAY_OUT else ""
         if code in MYSQL_TRANSIENT and not isinstance(error, OSError):
             raise TransientError(f"{where}: {said}{way_out}") from error
         raise SyncError(f"{where}: {said} ({code}){way_out}") from error
+
+
+def _certificate_way_out(said: str, authority: str, any_name: str) -> str:
+    """What to do about a certificate: it may be of an unknown authority, or made out for another name."""
+    if re.search("mismatch|not valid for", said):
+        return (
+            f"name the host in the URL as the certificate does, or ask for {any_name}, which compares no name"
+        )
+    return f"name its CA's certificate with {authority} in the URL"
 
 
 @contextmanager
@@ -194,16 +242,15 @@ def mongodb_errors(where: str) -> Iterator[None]:
         # What follows is pymongo's settings and its picture of the replica set.
         said = str(error).partition(" (configured timeouts")[0].partition(", Timeout: ")[0]
         if UNVERIFIED in said:
-            raise SyncError(
-                f"{where}: {said}; name its CA's certificate with tlsCAFile in the URL"
-            ) from error
+            way_out = _certificate_way_out(said, "tlsCAFile", "tlsAllowInvalidHostnames=true")
+            raise SyncError(f"{where}: {said}; {way_out}") from error
         raise TransientError(f"{where}: {said}") from error
     except OperationFailure as error:
         said = (error.details or {}).get("errmsg", str(error))
-        if error.has_error_label("TransientTransactionError") or error.code in MONGODB_TRANSIENT:
-            raise TransientError(f"{where}: {said}") from error
-        said = said.partition(" to execute command ")[0]
         way_out = f"; {MONGODB_WAY_OUT[error.code]}" if error.code in MONGODB_WAY_OUT else ""
+        if error.has_error_label("TransientTransactionError") or error.code in MONGODB_TRANSIENT:
+            raise TransientError(f"{where}: {said}{way_out}") from error
+        said = said.partition(" to execute command ")[0]
         raise SyncError(f"{where}: {said} ({error.code}){way_out}") from error
     except PyMongoError as error:
         raise SyncError(f"{where}: {error}") from error

@@ -6,7 +6,7 @@ position moves on, so that the next look is short and the server may purge what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -58,13 +58,18 @@ def standings(
     end: LogEnd | None,
     states: Mapping[str, Mapping[tuple[str, str], TableState]],
     hints: Mapping[str, Hint],
+    emptied: Mapping[str, Collection[tuple[str, str]]],
 ) -> list[Standing]:
-    """Where each table stands; `states` are those of each target, `hints` by `hint_name`."""
+    """Where each table stands; `states` are those of each target, `hints` by `hint_name`, and `emptied` the
+    tables of each target that somebody else has emptied or dropped."""
     found = []
     for table in tables:
         state = states[table.target].get((table.schema, table.name))
         hint = hints.get(hint_name(table)) if table.strategy is Strategy.WATERMARK else None
-        found.append(_standing(table, source, end, state, hint))
+        if state and not table.paused and (table.schema, table.name) in emptied[table.target]:
+            found.append(Standing(table, state, reason="somebody else has emptied or dropped it"))
+        else:
+            found.append(_standing(table, source, end, state, hint))
     return found
 
 

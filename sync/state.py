@@ -18,8 +18,10 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from sync.errors import LeaseLost, LeaseTaken, SyncError
+from sync.postgresql_pool import SHARED
 
 LEASE_WAIT_SECONDS = 60.0
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('softcart state', 0))"
 
 # One script a version, applied in order. A released script is never edited: a change is a further script.
 UPGRADES: tuple[str, ...] = (
@@ -113,18 +115,24 @@ class TableState:
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write one thing, until the connection ends or the lease is left. `token` fences it."""
+    """The right to write one thing, until the connection ends or the lease is left. `token` fences it, and
+    `pid` is the server's process that holds it."""
 
     name: str
     token: int
+    pid: int
 
     def check(self, cursor: Cursor) -> None:
         """Make sure, inside the transaction that is about to write, that nobody took the lease since.
 
-        Holds the lease's row to the commit. Raises `LeaseLost`.
+        Holds the lease's row to the commit. Raises `LeaseLost`, and `SyncError` where another process of the
+        server answers than the one that holds the lease: what is staged is not to be found there either.
         """
-        cursor.execute("SELECT token FROM sync.leases WHERE name = %s FOR UPDATE", (self.name,))
+        held = "SELECT token, pg_backend_pid() FROM sync.leases WHERE name = %s FOR UPDATE"
+        cursor.execute(held, (self.name,))
         row = cursor.fetchone()
+        if row is not None and row[1] != self.pid:
+            raise SyncError(f"{self.name}: {SHARED}")
         if row is None or row[0] != self.token:
             raise LeaseLost(f"{self.name}: a newer pass has taken over; this one wrote nothing")
 
@@ -140,7 +148,7 @@ def prepare(connection: Connection, schemas: Sequence[str] = ("raw", "history"))
         if _version(cursor) == len(UPGRADES) and not missing_schemas(cursor, wanted):
             return
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart state', 0))")
+        cursor.execute(LOCK)
         create_schemas(cursor, wanted)
         cursor.execute("CREATE TABLE IF NOT EXISTS sync.version (version integer NOT NULL)")
         version = _version(cursor)
@@ -171,7 +179,9 @@ def _version(cursor: Cursor) -> int:
 
 def create_schemas(cursor: Cursor, wanted: Sequence[str]) -> None:
     """Create the schemas that are not there; a user who may not create any can still use those that are."""
-    for schema in missing_schemas(cursor, wanted):
+    if missing := missing_schemas(cursor, wanted):  # two that make one at once would fail
+        cursor.execute(LOCK)
+    for schema in missing:
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
@@ -210,10 +220,8 @@ def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:
 
 def read_states(cursor: Cursor) -> dict[tuple[str, str], TableState]:
     """The states of all tables by schema and name."""
-    cursor.execute(
-        f"SELECT table_schema, table_name, {', '.join(STATE_COLUMNS)} FROM sync.tables"
-        " ORDER BY table_schema, table_name"
-    )
+    columns = f"table_schema, table_name, {', '.join(STATE_COLUMNS)}"
+    cursor.execute(f"SELECT {columns} FROM sync.tables ORDER BY table_schema, table_name")
     return {(schema, name): TableState(*state) for schema, name, *state in cursor}
 
 
@@ -248,7 +256,8 @@ def lease(connection: Connection, name: str, wait_seconds: float = LEASE_WAIT_SE
             with connection:
                 milliseconds = max(1, math.ceil(wait_seconds * 1000))
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
-                cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+                cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0)), pg_backend_pid()", (name,))
+                ((_, holder),) = cursor.fetchall()
         except psycopg2.errors.LockNotAvailable:
             raise LeaseTaken(
                 f"{name}: another pass holds it ({_holder(cursor, name)}) and was not done after"
@@ -258,11 +267,14 @@ def lease(connection: Connection, name: str, wait_seconds: float = LEASE_WAIT_SE
             with connection:
                 cursor.execute(
                     "INSERT INTO sync.leases VALUES (%s, 1, clock_timestamp()) ON CONFLICT (name)"
-                    " DO UPDATE SET token = leases.token + 1, taken_at = excluded.taken_at RETURNING token",
+                    " DO UPDATE SET token = leases.token + 1, taken_at = excluded.taken_at"
+                    " RETURNING token, pg_backend_pid()",
                     (name,),
                 )
-                token = int(str(_value(cursor)))
-            yield Lease(name, token)
+                ((token, pid),) = cursor.fetchall()
+            if pid != holder:
+                raise SyncError(f"{name}: {SHARED}")
+            yield Lease(name, token, pid)
         finally:
             if not connection.closed:
                 connection.rollback()

@@ -61,7 +61,7 @@ def open_warehouse(url: str) -> Warehouse:
     warehouse_system(url)
     from functools import partial  # noqa: PLC0415
 
-    from sync.connections import connect_postgresql  # noqa: PLC0415
+    from sync.connections import connect_to_write  # noqa: PLC0415
     from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse  # noqa: PLC0415
 
-    return PostgreSQLWarehouse(partial(connect_postgresql, url))
+    return PostgreSQLWarehouse(partial(connect_to_write, url))

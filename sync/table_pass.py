@@ -27,6 +27,10 @@ OTHER_SERVER = (
     "read whole, since another server, or a database or collection that was made anew, answered than at the"
     " last pass: what lies below the watermark may be other rows there"
 )
+EMPTIED = (
+    "read whole, since the target's table holds no row, although the last pass left some: somebody else has"
+    " emptied it"
+)
 LONG_BYTES = 8 << 20  # a long row, beside which the next one must not cost its memory already
 
 
@@ -62,6 +66,10 @@ class TablePass:
             self._watermark = WatermarkReading.of(self.table, shape.columns, self._before)
         self._incomplete = shape.complete
         self.result = replace(self.result, source_exists=description.exists, columns=shape.columns)
+        if shape.emptied:
+            self.note(EMPTIED)
+        if description.note and not self._watermark:  # which has a word of its own
+            self.note(description.note)
 
     @property
     def start(self) -> str | None:
@@ -84,7 +92,9 @@ class TablePass:
             self._move(snapshot, since)
             if since is not None and not self._counts_agree(snapshot):
                 self._move(snapshot, None)
-        if watermark and (snapshot.bound is None or snapshot.bound.at is None):
+        if watermark and snapshot.bound and snapshot.bound.note:
+            self.note(snapshot.bound.note)
+        elif watermark and (snapshot.bound is None or snapshot.bound.at is None):
             self.note(NO_BOUND)
         return self.result
 
@@ -201,7 +211,7 @@ class TablePass:
         """How far the table was behind the first reading of the pass."""
         if self.result.lag_seconds is not None or self._before is None:
             return self.result.lag_seconds
-        return (moment.taken_at - self._before.synced_at).total_seconds()
+        return max(0.0, (moment.taken_at - self._before.synced_at).total_seconds())
 
     def refuse_share(self) -> None:
         """Raises `SyncError` where more of the staged rows were rejected than the declaration allows."""

@@ -77,17 +77,18 @@ def parse(url: str) -> DatabaseUrl:
     # An @ or a stray percent sign in a password would lead a driver astray, and show it in an error.
     encoded = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1))
     plain = urlunsplit(parts._replace(netloc=f"{encoded}{at}{address}"))
-    # A MongoDB URL may list several hosts, which is no host and port that urllib would read.
-    many = system == "mongodb"
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    # These may list several hosts, which is no host and port that urllib would read.
+    many = system == "mongodb" or (system == "postgresql" and "," in address)
     return DatabaseUrl(
         system=system,
         text=plain,
-        host=address if many else (parts.hostname or "localhost"),
+        host=address if many else (parts.hostname or options.get("host") or "localhost"),
         port=None if many else _port(parts),
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         database=unquote(parts.path.lstrip("/")),
-        options=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        options=options,
     )
 
 
@@ -155,6 +156,22 @@ def mongodb_arguments(url: DatabaseUrl) -> dict[str, Any]:
         "host": url.text,
         **{name: value for name, value in defaults.items() if name.lower() not in given},
     }
+
+
+def refuse_unknown_options(url: DatabaseUrl) -> None:
+    """Raises `SyncError` for an option in a MongoDB URL that the driver does not know, or a value that it
+    does not take, of which it would only warn: a mistyped `tls` must not mean no TLS."""
+    from pymongo.errors import PyMongoError  # noqa: PLC0415  (see connections.py)
+    from pymongo.uri_parser import split_options, validate_options  # noqa: PLC0415
+
+    query = urlsplit(url.text).query
+    if not query:
+        return
+    try:
+        validate_options(split_options(query, validate=False))
+    except (PyMongoError, ValueError, TypeError) as error:
+        said = str(error).partition(" or maybe a camelCase")[0]
+        raise SyncError(f"{url}: {said}; correct the options in the URL") from error
 
 
 def _expect(url: DatabaseUrl, system: str) -> None:

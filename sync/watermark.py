@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sync.errors import SyncError
-from sync.sources.base import Bound, Snapshot
+from sync.sources.base import EARLIEST, Bound, Snapshot
 from sync.spec import Column, Strategy, Table
 from sync.state import TableState
 from sync.types import parse_type
@@ -30,7 +30,6 @@ NOT_FINITE = {"nan", "infinity", "inf"}  # as PostgreSQL and Python write them, 
 # A time without a zone may be any zone's; the earliest local times are twelve hours behind UTC.
 FURTHEST_BEHIND_UTC = timedelta(hours=12)
 LONGEST_WAIT = 20  # numbers remembered while a transaction stays open; with fewer the position only lags more
-EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,21 @@ import os
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from softcart_assets.dbt.project import ROOT, content_hash, target_folder
+from sync.connections import connect_postgresql
 from sync.urls import DatabaseUrl, parse
 
 DEFAULT_TIMEZONE = "UTC"
 # A statement must see what others committed before it; and compiling a query takes longer than running it.
-SESSION = r"-c default_transaction_isolation=read\ committed -c jit=off"
+SESSION = (
+    r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off -c jit=off"
+    " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+)
 KINDS = ("model", "test")  # what is reported; hooks are not
 
 
@@ -54,15 +58,25 @@ def profile_environment(url: DatabaseUrl) -> dict[str, str]:
     writes, and libpq takes further options of the URL, such as `sslmode`, from PG… variables."""
     options = {f"PG{name.upper().replace('_', '')}": value for name, value in url.options.items()}
     options["PGOPTIONS"] = f"{url.options.get('options', '')} {SESSION}".strip()
+    host, port = _server(url)
     return {
-        "SOFTCART_DBT_HOST": url.options.get("host", url.host),
-        "SOFTCART_DBT_PORT": str(url.port or 5432),
+        "SOFTCART_DBT_HOST": host,
+        "SOFTCART_DBT_PORT": port,
         "SOFTCART_DBT_USER": url.user,
         "SOFTCART_DBT_DATABASE": url.database,
         "DBT_ENV_SECRET_SOFTCART_PASSWORD": url.password,
         "DO_NOT_TRACK": "1",
         **options,
     }
+
+
+def _server(url: DatabaseUrl) -> tuple[str, str]:
+    """Host and port. dbt takes one port: of several hosts, those of the one that lets us in now."""
+    host, port = url.options.get("host", url.host), str(url.port or url.options.get("port", 5432))
+    if "," not in host + port:
+        return host, port
+    with closing(connect_postgresql(url)) as connection:
+        return connection.info.host, str(connection.info.port)
 
 
 @contextmanager

@@ -25,23 +25,28 @@ def status(target_url: str, in_json: bool) -> None:
     """Show the tables of TARGET_URL: source, strategy, position, lag, rows, quarantined rows, last pass.
 
     The lag is the time since the moment of the source that the table shows. For a watermark on a time, the
-    time since the greatest cursor that was read for certain stands beside it.
+    time since the greatest cursor that was read for certain stands beside it. A table that somebody else has
+    emptied or dropped is marked: the next pass reads it whole.
     """
     with closing(open_target(target_url)) as target:
         states = target.states()
+        emptied = target.emptied()
     now = datetime.now(UTC)
     if in_json:
         for (schema, name), state in states.items():
-            say(as_json(_fields(f"{schema}.{name}", state, now)))
+            say(as_json(_fields(f"{schema}.{name}", state, now, (schema, name) in emptied)))
     elif states:
-        rows = [_row(f"{schema}.{name}", state, now) for (schema, name), state in states.items()]
+        rows = [
+            _row(f"{schema}.{name}", state, now, (schema, name) in emptied)
+            for (schema, name), state in states.items()
+        ]
         for line in columns(HEADINGS, rows, right={"lag", "rows"}):
             say(line)
     else:
         say("Nothing was copied to this database yet.", err=True)
 
 
-def _fields(name: str, state: TableState, now: datetime) -> dict[str, Any]:
+def _fields(name: str, state: TableState, now: datetime, emptied: bool) -> dict[str, Any]:
     return {
         "table": name,
         "source": state.source,
@@ -50,6 +55,7 @@ def _fields(name: str, state: TableState, now: datetime) -> dict[str, Any]:
         "lag_seconds": _seconds(now, state.synced_at),
         "cursor_lag_seconds": _seconds(now, cursor_time(state)),
         "rows": state.rows,
+        "emptied": emptied,
         "quarantined": state.quarantined,
         "retry": state.retry,
         "last_pass": {
@@ -65,7 +71,7 @@ def _fields(name: str, state: TableState, now: datetime) -> dict[str, Any]:
     }
 
 
-def _row(name: str, state: TableState, now: datetime) -> Mapping[str, str]:
+def _row(name: str, state: TableState, now: datetime, emptied: bool) -> Mapping[str, str]:
     cursor = _seconds(now, cursor_time(state))
     lag = duration(_seconds(now, state.synced_at) or 0)
     changes = ((state.inserted, "+"), (state.updated, "~"), (state.deleted, "-"))
@@ -77,7 +83,7 @@ def _row(name: str, state: TableState, now: datetime) -> Mapping[str, str]:
         "strategy": state.strategy,
         "position": position_text(state.position),
         "lag": lag if cursor is None else f"{lag} (cursor {duration(cursor)})",
-        "rows": f"{state.rows:,}",
+        "rows": f"{state.rows:,}{' (emptied since, or dropped: the next pass reads all)' if emptied else ''}",
         "quarantined": f"{state.quarantined:,}{' (retry)' if state.retry else ''}",
         "last pass": f"{state.synced_at:%Y-%m-%d %H:%M:%S}Z {done or 'nothing new'}{took}",
     }

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from sync.copytext import Chunk
 from sync.errors import SyncError
 from sync.spec import Column, Strategy, Table
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)  # before which nothing is certain to be there
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,12 @@ class Description:
 
     `columns` are the declared ones, or the catalog's where nothing is declared. `exists` is False for a
     collection (MongoDB makes one at its first document) or an optional table that the source does not have.
+    `note` is what a user should know of the server, empty mostly.
     """
 
     columns: tuple[Column, ...]
     exists: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,49 @@ class Bound:
     No transaction that began before `at` is missing from the snapshot; None: the source may not tell.
     `greatest` is the cursor's greatest value at `probed_at`, asked for only where the cursor is a number.
     `server` tells who answered: where it is another one than before, rows that were read may be gone, and
-    older ones have appeared. None: it cannot be told.
+    older ones have appeared. None: it cannot be told. `note` tells a user what the bound does not cover, as
+    transactions that are open elsewhere. All times are those of the server where rows are written.
     """
 
     at: datetime | None
     probed_at: datetime
     greatest: str | None = None
     server: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """That a server takes its rows from others, whose open transactions do not show there. `kind` names what
+    it is; `lag` is how far it is behind the one that it is furthest behind, None where it stands still or
+    does not tell, for which `untold` has the words and the way out."""
+
+    kind: str
+    lag: timedelta | None
+    untold: str
+
+    @property
+    def note(self) -> str:
+        """What a user should know of how old its rows are, empty where that is known."""
+        return "" if self.lag is not None else f"the source is {self.kind}, and {self.untold}"
+
+    def bound(self, bound: Bound, overlap: timedelta) -> Bound:
+        """What a bound that the server's own transactions leave is worth, by the time of the one it follows.
+
+        What it applies has one order, so a transaction that was open there for no longer than `overlap` is
+        not missing. While nobody knows how old its rows are, nothing is certain.
+        """
+        if self.lag is None:
+            return replace(bound, at=EARLIEST, note=f"{self.note}; the watermark waits for that")
+        probed_at = bound.probed_at - self.lag
+        at = min(bound.at or probed_at, probed_at) - overlap
+        note = (
+            f"the source is {self.kind}, which does not show the transactions that are open where its rows"
+            f" come from: one that stays open there for longer than the overlap of"
+            f" {overlap.total_seconds():g} s is found by a full comparison alone. Name the primary in the"
+            f" URL, or declare a longer overlap"
+        )
+        return replace(bound, at=at, probed_at=probed_at, note=note)
 
 
 def unknown_exclusion(table: Table, place: str, name: str, columns: Iterable[str]) -> SyncError:
@@ -68,7 +108,8 @@ class Snapshot(Protocol):
 
     @property
     def taken_at(self) -> datetime:
-        """The moment, by the source's clock."""
+        """The moment that its rows show, by the source's clock; of a replica, what it is behind is taken
+        off."""
 
     @property
     def position(self) -> str | None:

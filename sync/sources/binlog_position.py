@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import pymysql
+from pymysql.cursors import Cursor
 
 NOT_PERMITTED = {1227, 1142}
 UNKNOWN_STATEMENT = {1064, 1235}
@@ -40,16 +41,26 @@ def leaves_out(connection: pymysql.Connection[Any], database: str) -> bool:
 def _log_status(connection: pymysql.Connection[Any]) -> tuple[Any, ...] | None:
     """File, position, and the databases that alone are in the log or are left out of it."""
     # MySQL 8.4 knows only the second form, MariaDB and older MySQL only the first.
-    for statement in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):
-        try:
-            rows = _rows(connection, statement)
-        except pymysql.err.MySQLError as error:
-            if error.args[0] in NOT_PERMITTED:
-                return None
-            if error.args[0] not in UNKNOWN_STATEMENT:
-                raise
-        else:
-            return rows[0] if rows else None
+    rows = first_answer(connection, "SHOW MASTER STATUS", "SHOW BINARY LOG STATUS")
+    return rows[0] if rows else None
+
+
+def first_answer(
+    connection: pymysql.Connection[Any], *statements: str, cursor_class: type[Cursor] = Cursor
+) -> list[Any] | None:
+    """The rows of the first statement that the server knows; None where it knows none, or this user may not
+    ask."""
+    for statement in statements:
+        with connection.cursor(cursor_class) as cursor:
+            try:
+                cursor.execute(statement)
+            except pymysql.err.MySQLError as error:
+                if error.args[0] in NOT_PERMITTED:
+                    return None
+                if error.args[0] not in UNKNOWN_STATEMENT:
+                    raise
+            else:
+                return list(cursor.fetchall())
     return None
 
 

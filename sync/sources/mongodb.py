@@ -30,7 +30,7 @@ from sync.sources.mongodb_position import (
     namespace,
     refuse_unfollowable,
 )
-from sync.sources.mongodb_probe import keeps_log, log_end
+from sync.sources.mongodb_probe import keeps_log, log_end, longest_transaction, shown_at
 from sync.sources.mongodb_rows import ID, DocumentReader, column_fields, document_column
 from sync.sources.mongodb_sessions import SnapshotSessions
 from sync.spec import Column, Strategy, Table
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 BATCH_DOCUMENTS = 2000
 PORTION = 2000  # documents that are asked for by their ids at once
-LONGEST_TRANSACTION = timedelta(seconds=60)
 
 
 class MongoDBSource:
@@ -95,15 +94,20 @@ class MongoDBSource:
         client = self._client()
         bound = self._bound(bound_for) if bound_for else None
         with mongodb_errors(str(self._url)):
-            hello = client.admin.command("hello")
+            # Of the member that is read: commands go to the primary otherwise.
+            hello = client.admin.command("hello", read_preference=client.read_preference)
             member = "setName" in hello or hello.get("msg") == "isdbgrid"
             able = member and hello["maxWireVersion"] >= SNAPSHOT_WIRE_VERSION
             sessions = SnapshotSessions(client, able)
         with closing(sessions):
-            yield MongoDBSnapshot(client, sessions, hello, bound)
+            snapshot = MongoDBSnapshot(client, sessions, hello, bound)
+            if bound_for:
+                with mongodb_errors(f"{bound_for.qualified} from {self._url}"):
+                    snapshot.limit_bound(bound_for)
+            yield snapshot
 
     def _bound(self, table: Table) -> Bound:
-        """The server ends a transaction after a minute (transactionLifetimeLimitSeconds)."""
+        """The server ends a transaction after a while, a minute unless it was told otherwise."""
         with mongodb_errors(str(self._url)):
             client = self._client()
             greatest = greatest_number(client[table.database][table.source_name], table)
@@ -111,7 +115,8 @@ class MongoDBSource:
             now: datetime = client.admin.command("hello")["localTime"].replace(tzinfo=UTC)
             # The same on all members of a replica set, another one after the collection was made anew.
             collection = collection_ids(client, [table]).get(namespace(table))
-        return Bound(now - LONGEST_TRANSACTION, now, greatest, collection)
+            longest = longest_transaction(client, timedelta(seconds=table.overlap_seconds))
+        return Bound(now - longest, now, greatest, collection)
 
     def log_end(self) -> LogEnd | None:
         with mongodb_errors(str(self._url)):
@@ -160,7 +165,8 @@ class MongoDBSnapshot:
         self._client = client
         self._sessions = sessions
         self.bound = bound
-        self.taken_at: datetime = hello["localTime"].replace(tzinfo=UTC)
+        self.taken_at: datetime = shown_at(hello)
+        self._asked_at: datetime = hello["localTime"].replace(tzinfo=UTC)
         committed = hello.get("lastWrite", {}).get("majorityOpTime", {}).get("ts")
         self._position = Position(as_number(committed)) if committed else None
         self._chosen = False
@@ -261,6 +267,14 @@ class MongoDBSnapshot:
                 else:
                     return
             self._sessions.renew()
+
+    def limit_bound(self, table: Table) -> None:
+        """Let the bound hold for what this snapshot shows: on a secondary, and where a majority is behind,
+        the newest of it may be older than the moment at which the bound was found."""
+        self._choose(table)
+        if self.bound and self.bound.at and self._chosen and self._position:
+            behind = self._asked_at - datetime.fromtimestamp(self._position.time >> 32, UTC)
+            self.bound = replace(self.bound, at=self.bound.at - max(timedelta(0), behind))
 
     def _choose(self, table: Table) -> None:
         """Let the server choose the moment, which is exactly the position."""

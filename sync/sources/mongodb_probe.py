@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
 NOT_PERMITTED = 13
+DEFAULT_TRANSACTION = timedelta(seconds=60)
 
 
 def log_end(client: MongoClient[dict[str, Any]]) -> LogEnd | None:
@@ -21,7 +23,35 @@ def log_end(client: MongoClient[dict[str, Any]]) -> LogEnd | None:
     committed = hello.get("lastWrite", {}).get("majorityOpTime", {}).get("ts")
     if committed is None:
         return None
-    return LogEnd(str(Position(as_number(committed))), hello["localTime"].replace(tzinfo=UTC))
+    return LogEnd(str(Position(as_number(committed))), shown_at(hello))
+
+
+def shown_at(hello: Mapping[str, Any]) -> datetime:
+    """The moment that is read from the member which has answered, by the primary's clock: its own one's time
+    where a majority has all that it has written, else that of the last write that one has. An idle primary
+    writes every ten seconds for this."""
+    now: datetime = hello["localTime"].replace(tzinfo=UTC)
+    written = hello.get("lastWrite")
+    if not written or "majorityWriteDate" not in written:
+        return now
+    if not hello.get("secondary") and written["opTime"] == written["majorityOpTime"]:
+        return now
+    shown: datetime = written["majorityWriteDate"].replace(tzinfo=UTC)
+    return min(now, shown)
+
+
+def longest_transaction(client: MongoClient[dict[str, Any]], overlap: timedelta) -> timedelta:
+    """After which time the server ends a transaction (transactionLifetimeLimitSeconds). Where this user may
+    not ask, a minute, its default, and no less than a table's `overlap`."""
+    from pymongo.errors import OperationFailure  # noqa: PLC0415  (see connections.py)
+
+    name = "transactionLifetimeLimitSeconds"
+    try:
+        return timedelta(seconds=int(client.admin.command({"getParameter": 1, name: 1})[name]))
+    except OperationFailure as error:
+        if error.code != NOT_PERMITTED:
+            raise
+        return max(DEFAULT_TRANSACTION, overlap)
 
 
 def keeps_log(client: MongoClient[dict[str, Any]]) -> timedelta | None:

@@ -24,7 +24,7 @@ from sync.sources.binlog.position import Position
 from sync.sources.binlog.unlogged import refuse_unlogged
 from sync.sources.binlog.witness import witnessed
 from sync.sources.binlog_position import binlog_position, log_retention, open_snapshot
-from sync.sources.mysql_bound import OpenTransactions, utc_now
+from sync.sources.mysql_bound import OpenTransactions
 from sync.sources.mysql_catalog import (
     SourceTable,
     column_of,
@@ -35,6 +35,7 @@ from sync.sources.mysql_catalog import (
 )
 from sync.sources.mysql_log import touched_since
 from sync.sources.mysql_portions import INDEX, Order
+from sync.sources.mysql_replication import refuse_unlogged_replica, replication, shown_at
 from sync.sources.mysql_reread import Reread
 from sync.sources.mysql_rows import RowReader, cursor_condition, render
 from sync.sources.mysql_session import connect
@@ -71,8 +72,10 @@ class MySQLSource:
         try:
             with mysql_errors(f"{table.qualified} from {self._url}"):
                 source = read_table(self._connection(), table)
+                elsewhere = replication(self._connection())
                 if table.strategy is Strategy.LOG:
                     refuse_unlogged(self._connection(), table, source)
+                    refuse_unlogged_replica(elsewhere, table)
         except UnknownTableError:
             if not table.optional:
                 raise
@@ -91,7 +94,7 @@ class MySQLSource:
                 column_of(source, table, column.source_name)
             else:
                 render(source, table, column)
-        return Description(columns)
+        return Description(columns, note=elsewhere.note if elsewhere else "")
 
     def unique_keys(self, table: Table) -> list[tuple[str, ...]]:
         with mysql_errors(f"{table.qualified} from {self._url}"):
@@ -127,7 +130,7 @@ class MySQLSource:
     def log_end(self) -> LogEnd | None:
         with mysql_errors(str(self._url)):
             connection = self._connection()
-            at = utc_now(connection)
+            at = shown_at(connection)
             position = binlog_position(connection)
         return LogEnd(position, at) if position else None
 
@@ -191,7 +194,7 @@ class MySQLSnapshot:
         self._connection = connection
         self.bound = bound
         self.read_out = True
-        self.taken_at = utc_now(connection)
+        self.taken_at = shown_at(connection)
         self.position: str | None = open_snapshot(connection)
 
     @cached_property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pymysql
@@ -19,6 +19,8 @@ from sync.errors import TransientError
 from sync.sources.base import Bound
 from sync.sources.binlog_position import NOT_PERMITTED
 from sync.sources.mysql_catalog import SourceTable, column_of, quote
+from sync.sources.mysql_clock import row, utc_now
+from sync.sources.mysql_replication import Replication, replication
 from sync.sources.mysql_types import NUMBER_KINDS, kind_of
 from sync.spec import Table
 
@@ -49,6 +51,7 @@ class OpenTransactions:
     def __init__(self, connect: Callable[[], pymysql.Connection[Any]]) -> None:
         self._connect = connect
         self._known: Bound | None = None
+        self._elsewhere: Replication | None = None
         self._known_until = 0.0
 
     def bound(self, source: SourceTable, table: Table) -> Bound:
@@ -57,17 +60,24 @@ class OpenTransactions:
         if kind_of(cursor) in NUMBER_KINDS:
             with closing(self._connect()) as connection:
                 query = f"SELECT CAST(MAX({quote(cursor.name)}) AS CHAR) FROM {source.quoted}"
-                greatest = _row(connection, query)[0]
+                greatest = row(connection, query)[0]
                 connection.rollback()
                 # Only now: whoever drew a lesser number has begun before.
                 probed_at = utc_now(connection)
-                return Bound(_oldest(connection), probed_at, greatest, _server(connection))
+                bound = Bound(_oldest(connection), probed_at, greatest, _server(connection))
+                return _counted(bound, replication(connection), table)
         if self._known is None or time.monotonic() > self._known_until:
             with closing(self._connect()) as connection:
                 at = _oldest(connection)
                 self._known = Bound(at, utc_now(connection), server=_server(connection))
+                self._elsewhere = replication(connection)
             self._known_until = time.monotonic() + REUSE_SECONDS
-        return self._known
+        return _counted(self._known, self._elsewhere, table)
+
+
+def _counted(bound: Bound, elsewhere: Replication | None, table: Table) -> Bound:
+    """A bound with what is replicated from elsewhere counted in."""
+    return elsewhere.bound(bound, timedelta(seconds=table.overlap_seconds)) if elsewhere else bound
 
 
 def _oldest(connection: pymysql.Connection[Any]) -> datetime | None:
@@ -77,16 +87,16 @@ def _oldest(connection: pymysql.Connection[Any]) -> datetime | None:
     take an old answer for a fresh one.
     """
     now = utc_now(connection)
-    _row(connection, "SET time_zone = 'SYSTEM'")
+    row(connection, "SET time_zone = 'SYSTEM'")
     try:
-        ages = [_oldest_transaction(connection), _row(connection, OLDEST_STATEMENT)[0]]
+        ages = [_oldest_transaction(connection), row(connection, OLDEST_STATEMENT)[0]]
     except pymysql.err.MySQLError as error:
         if error.args[0] in NOT_PERMITTED:
             return None
         raise
     finally:
         connection.rollback()
-        _row(connection, "SET time_zone = '+00:00'")
+        row(connection, "SET time_zone = '+00:00'")
     open_for = [max(0.0, float(age)) for age in ages if age is not None]
     return now - timedelta(seconds=max(open_for)) - GRANULARITY if open_for else now
 
@@ -94,9 +104,9 @@ def _oldest(connection: pymysql.Connection[Any]) -> datetime | None:
 def _oldest_transaction(connection: pymysql.Connection[Any]) -> float | None:
     """How many seconds ago the oldest transaction of others began. An answer that does not show the one that
     is begun here is older than this question."""
-    _row(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    row(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
     for _ in range(ATTEMPTS):
-        shown, age = _row(connection, OLDEST_TRANSACTION)
+        shown, age = row(connection, OLDEST_TRANSACTION)
         if shown:
             return None if age is None else float(age)
         time.sleep(CACHE_SECONDS)
@@ -106,17 +116,5 @@ def _oldest_transaction(connection: pymysql.Connection[Any]) -> float | None:
 def _server(connection: pymysql.Connection[Any]) -> str | None:
     """The id that MySQL, or MariaDB from 10.11 on, has made for itself; a replica has another."""
     statement = "SHOW GLOBAL VARIABLES WHERE variable_name IN ('server_uuid', 'server_uid')"
-    found = _row(connection, statement)
+    found = row(connection, statement)
     return str(found[1]) if found[0] else None
-
-
-def utc_now(connection: pymysql.Connection[Any]) -> datetime:
-    """The server's clock."""
-    now: datetime = _row(connection, "SELECT UTC_TIMESTAMP(6)")[0]
-    return now.replace(tzinfo=UTC)
-
-
-def _row(connection: pymysql.Connection[Any], statement: str) -> tuple[Any, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchone() or (None,)

@@ -14,6 +14,7 @@ from datetime import datetime
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from sync import postgresql_settings
 from sync.connections import connect_postgresql, postgresql_errors
 from sync.copytext import Chunk
 from sync.errors import UnknownTableError
@@ -28,26 +29,17 @@ from sync.sources.postgresql_catalog import (
 )
 from sync.sources.postgresql_copy import CopyOut
 from sync.sources.postgresql_encoding import Encoding, read_encoding
+from sync.sources.postgresql_replication import replication, shown_at
 from sync.sources.postgresql_rows import RowReader, render
 from sync.sources.postgresql_types import natural_type
 from sync.spec import Column, Strategy, Table
 from sync.urls import parse
 
-# The text of values must not depend on a server's or user's defaults, nor a long reading end by them. An
-# older server knows fewer of these.
+# Beside what holds for all sessions: a source is only read, and its lock_timeout stays as its owner wants it.
 SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
+    **postgresql_settings.SETTINGS,
     "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "xmloption": "content",
-    "quote_all_identifiers": "off",
-    "row_security": "off",
-    "statement_timeout": "0",
-    "transaction_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
+    "default_transaction_read_only": "on",
 }
 
 
@@ -77,6 +69,7 @@ class PostgreSQLSource:
             ):
                 source = read_table(self._connection(), table)
                 refuse_unknown_exclusions(cursor, source, table)
+                elsewhere = replication(cursor, source)
         except UnknownTableError:
             if not table.optional:
                 raise
@@ -91,7 +84,7 @@ class PostgreSQLSource:
                 column_of(source, table, column.source_name)
             else:
                 render(source, table, column, self._encoding())
-        return Description(columns)
+        return Description(columns, note=elsewhere.note if elsewhere else "")
 
     def unique_keys(self, table: Table) -> list[tuple[str, ...]]:
         with postgresql_errors(f"{table.qualified} from {self._url}"), self._connection().cursor() as cursor:
@@ -141,12 +134,8 @@ class PostgreSQLSource:
         if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
             # It would refuse bytes that are no UTF-8 all together; this way they spoil just their own rows.
             settings["client_encoding"] = "SQL_ASCII"
-        with postgresql_errors(str(self._url)), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config(name, wanted.value, false) FROM pg_settings"
-                " JOIN unnest(%s, %s) AS wanted(name, value) USING (name)",
-                (list(settings), list(settings.values())),
-            )
+        with postgresql_errors(str(self._url)):
+            postgresql_settings.apply(connection, settings)
         return connection
 
 
@@ -162,11 +151,9 @@ class PostgreSQLSnapshot:
         self._copy: CopyOut | None = None
         self.bound = bound
         with connection.cursor() as cursor:
+            self.taken_at: datetime = shown_at(cursor)  # before: a standby may show newer rows in a moment
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursor.execute("SELECT now()")
-            row = cursor.fetchone()
-            assert row is not None
-            self.taken_at: datetime = row[0]
+            cursor.execute("SELECT now()")  # the first statement takes the snapshot
 
     def count(self, table: Table) -> int:
         with postgresql_errors(table.qualified), self._connection.cursor() as cursor:

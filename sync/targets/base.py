@@ -26,10 +26,12 @@ class Extent(Enum):
 @dataclass(frozen=True)
 class Shape:
     """The columns to read, with the types that they have in the target. `complete` says that the table's own
-    rows lack something, as after a new column, so that only a complete reading will do."""
+    rows lack something, as after a new column, so that only a complete reading will do. `emptied` says that
+    it holds no row, although the last pass left some."""
 
     columns: tuple[Column, ...]
     complete: bool
+    emptied: bool = False
 
 
 class Finding(StrEnum):
@@ -221,6 +223,10 @@ class Target(Protocol):
 
     def states(self) -> dict[tuple[str, str], TableState]:
         """The state of every table by schema and name; empty where no pass ever committed."""
+
+    def emptied(self) -> set[tuple[str, str]]:
+        """The tables, by schema and name, that hold no row or are gone, although their state counts some:
+        somebody else has emptied or dropped them."""
 
     def rejected(self, limit: int) -> list[RejectedRow]:
         """The rows in quarantine by table, of each the newest `limit` ones first."""

@@ -23,6 +23,7 @@ from sync.state import (
 )
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Load, Moment, RejectedRow
+from sync.targets.postgresql_catalog import is_empty, is_table
 from sync.targets.postgresql_load import PostgreSQLLoad
 from sync.targets.postgresql_names import stored_name
 from sync.targets.postgresql_sessions import Sessions
@@ -93,6 +94,16 @@ class PostgreSQLTarget:
     def states(self) -> dict[tuple[str, str], TableState]:
         with self._own_tables() as cursor:
             return read_states(cursor) if cursor else {}
+
+    def emptied(self) -> set[tuple[str, str]]:
+        with self._own_tables() as cursor:
+            if cursor is None:
+                return set()
+            return {
+                place
+                for place, state in read_states(cursor).items()
+                if state.rows and (not is_table(cursor, *place) or is_empty(cursor, *place))
+            }
 
     def rejected(self, limit: int) -> list[RejectedRow]:
         with self._own_tables() as cursor:

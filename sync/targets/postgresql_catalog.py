@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.targets.postgresql_names import identifier, stored_name
@@ -68,3 +69,9 @@ def table_description(cursor: Cursor, schema: str, name: str) -> str:
     cursor.execute("SELECT coalesce(obj_description(%s::regclass), '')", (relation,))
     row = cursor.fetchone()
     return str(row[0]) if row else ""
+
+
+def is_empty(cursor: Cursor, schema: str, name: str) -> bool:
+    """Whether a table has no row at all, not even a tombstone."""
+    cursor.execute(sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(identifier(schema, name)))
+    return cursor.fetchone() == (True,)

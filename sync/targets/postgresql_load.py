@@ -19,10 +19,11 @@ from sync.state import Lease, TableState, read_state, write_state
 from sync.targets import postgresql_quarantine as quarantine
 from sync.targets.base import Applied, Extent, Moment, Shape, refuse_share
 from sync.targets.postgresql_adopt import AdoptingMerge, shared_columns
-from sync.targets.postgresql_catalog import is_table
+from sync.targets.postgresql_catalog import is_empty, is_table
 from sync.targets.postgresql_checkpoint import KeptLoad
 from sync.targets.postgresql_comparison import Comparison
 from sync.targets.postgresql_drift import reads_anew
+from sync.targets.postgresql_encoding import storable
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_names import WorkTables
 from sync.targets.postgresql_plan import Plan
@@ -43,7 +44,7 @@ class PostgreSQLLoad:
         self._connection = connection
         self._trial = trial
         self._cursor = connection.cursor()
-        self._table = table
+        self._table = replace(table, description=storable(connection, table.description))
         self._lease = held
         self._work = WorkTables.numbered(number)
         self._columns: tuple[Column, ...] = ()
@@ -57,8 +58,11 @@ class PostgreSQLLoad:
         with self._connection:
             return self._shape(description.columns, reload)
 
-    def _shape(self, columns: tuple[Column, ...], reload: bool) -> Shape:
+    def _shape(self, described: tuple[Column, ...], reload: bool) -> Shape:
         cursor, table = self._cursor, self._table
+        columns = tuple(
+            replace(each, description=storable(self._connection, each.description)) for each in described
+        )
         if table.adopt:
             columns = shared_columns(cursor, table, columns, self._plan)
             self._special = AdoptingMerge(cursor, table, columns, self._work)
@@ -68,9 +72,17 @@ class PostgreSQLLoad:
         else:
             self._special = self._first_load(columns)
         self._columns = columns
+        emptied = self._is_emptied()
         into = self._special.loading if isinstance(self._special, FirstLoad) else None
         self._staging = Staging(cursor, table, columns, self._work, into)
-        return Shape(columns, complete=into is not None or self._plan.complete)
+        return Shape(columns, complete=into is not None or self._plan.complete or emptied, emptied=emptied)
+
+    def _is_emptied(self) -> bool:
+        """Whether somebody else has taken all rows away, tombstones too, as TRUNCATE does."""
+        cursor, table = self._cursor, self._table
+        if self.state is None or not self.state.rows or not is_table(cursor, table.schema, table.name):
+            return False
+        return is_empty(cursor, table.schema, table.name)
 
     def _first_load(self, columns: tuple[Column, ...]) -> FirstLoad:
         first = FirstLoad(self._cursor, self._table, columns, self._work, self._trial)
@@ -151,15 +163,15 @@ class PostgreSQLLoad:
         if self._unchanged(extent) and self.state:
             applied = Applied(0, 0, 0, self.state.quarantined, self.state.rows, covered=0, batch=None)
         else:
-            self._refuse_long_keys()
+            self._refuse_misfits()
             self._plan.run(self._cursor)
             applied = self._write(moment, extent, name_differing)
             self.discard()
         self._write_state(moment, extent, applied)
         return applied
 
-    def _refuse_long_keys(self) -> None:
-        if self._staging.reject_long_keys():
+    def _refuse_misfits(self) -> None:
+        if self._staging.reject_misfits():
             counts = sql.SQL("SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {})")
             self._cursor.execute(counts.format(self._staging.into, self._work.rejected))
             ((staged, rejected),) = self._cursor.fetchall()

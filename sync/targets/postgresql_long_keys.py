@@ -60,6 +60,23 @@ def take_long_keys(
             " CREATE INDEX ON {indexed} ({entry}); DO {attempt}"
         ).format(attempt=sql.Literal(attempt.as_string(cursor)), **names)
     )
+    return take_oversized(cursor, table, columns, work, staged, REASON)
+
+
+def take_oversized(
+    cursor: Cursor,
+    table: Table,
+    columns: Sequence[Column],
+    work: WorkTables,
+    staged: sql.Identifier,
+    reason: str,
+) -> list[Rejected]:
+    """Remove the rows from `staged` whose places are in the table for oversized ones, which is dropped."""
+    names = {
+        "staged": staged,
+        "oversized": work.oversized,
+        "columns": column_list(column.name for column in columns),
+    }
     found = io.BytesIO()
     cursor.copy_expert(
         sql.SQL(
@@ -69,10 +86,12 @@ def take_long_keys(
         found,
     )
     cursor.execute(
-        sql.SQL("DELETE FROM {staged} WHERE ctid IN (SELECT place FROM {oversized})").format(**names)
+        sql.SQL(
+            "DELETE FROM {staged} WHERE ctid IN (SELECT place FROM {oversized}); DROP TABLE {oversized}"
+        ).format(**names)
     )
     found.seek(0)
-    return [reject(table, columns, fields_of(row), REASON, key_loadable=True) for row in found]
+    return [reject(table, columns, fields_of(row), reason, key_loadable=True) for row in found]
 
 
 def _is_fixed(column: Column) -> bool:

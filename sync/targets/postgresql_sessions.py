@@ -8,21 +8,18 @@ from contextlib import contextmanager
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
+from sync import postgresql_settings
 from sync.connections import connect_postgresql
 from sync.urls import DatabaseUrl
 
-# Text forms in which values are compared and hashed must not depend on a server's or user's defaults. A merge
-# compares whole tables by a hash join, which the default memory would send to disk. What is staged need not
-# survive a crash; the applying transaction sets its own durability back. A source may take its time. The last
-# setting, new in PostgreSQL 14, makes the server notice within a second that a killed pass is gone.
+# Text forms in which values are compared and hashed must not depend on a server's or user's defaults, nor
+# what a statement sees or how it fails. A merge compares whole tables by a hash join, which the default
+# memory would send to disk. What is staged need not survive a crash; the applying transaction sets its own
+# durability back. A source may take its time. The last setting, new in PostgreSQL 14, makes the server
+# notice within a second that a killed pass is gone.
 SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
+    **postgresql_settings.WRITING,
     "extra_float_digits": "1",
-    "array_nulls": "on",
-    "quote_all_identifiers": "off",
-    "idle_session_timeout": "0",
     "work_mem": "64MB",
     "jit": "off",
     "synchronous_commit": "off",
@@ -66,10 +63,5 @@ class Sessions:
 
     def _opened(self) -> Connection:
         connection = connect_postgresql(self._url, client_encoding="UTF8")
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config(name, wanted.value, false) FROM pg_settings"
-                " JOIN unnest(%s, %s) AS wanted(name, value) USING (name)",
-                (list(SETTINGS), list(SETTINGS.values())),
-            )
+        postgresql_settings.apply(connection, SETTINGS)
         return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -15,13 +16,17 @@ from sync.copytext import NULL, Chunk, Rejected, escape, fields_of, line, reject
 from sync.spec import Column, Table
 from sync.targets.postgresql_long_keys import take_long_keys
 from sync.targets.postgresql_names import WorkTables, column_list, identifier
+from sync.targets.postgresql_wide_rows import take_wide_rows
 
 # Data exceptions, violated constraints (a domain's, a key's NOT NULL) and program limits speak of one row.
 ROW_ERRORS = ("22", "23", "54")
+# A row's size is looked at when many are written at once: the line that is named then is the last one read.
+LATE_ERRORS = "54"
 SHRINK = 8
 SEND_BYTES = 1 << 18  # at once: the driver keeps a buffer of this size, and the library one of twice that
 # "COPY staged, line 3, column price: …": line and column are in the server's language.
 _CONTEXT = re.compile(r"COPY .+, \S+ (?P<line>\d+)(?:, \S+ (?P<column>.+?)(?::|$))?", re.MULTILINE)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 # Numbers that no cursor's position can be, as PostgreSQL writes them.
 NOT_FINITE = ["NaN", "Infinity", "-Infinity"]
 
@@ -88,9 +93,12 @@ class Staging:
             for row, reason in _copy_rows(self._cursor, self.into, names, lines)
         ]
 
-    def reject_long_keys(self) -> int:
-        """Reject the staged rows whose keys fit no index, inside a transaction; returns how many."""
-        rows = take_long_keys(self._cursor, self._table, self._columns, self._work, self.into)
+    def reject_misfits(self) -> int:
+        """Reject the staged rows whose keys fit no index, and those that fit no page together with our own
+        columns, inside a transaction; returns how many."""
+        rows: list[Rejected] = []
+        for take in (take_long_keys, take_wide_rows):
+            rows += take(self._cursor, self._table, self._columns, self._work, self.into)
         if rows:
             self.add_rejected(rows)
         return len(rows)
@@ -102,12 +110,21 @@ class Staging:
             [*rejected_key(self._table), sql.SQL("key"), sql.SQL("reason"), sql.SQL("raw")]
         )
         keyless = (NULL,) * len(self._table.key)
-        described = [(row, (escape(row.key_text), escape(row.reason), escape(row.raw))) for row in rows]
-        lines = b"".join(line((*(row.key or keyless), *texts)) for row, texts in described)
-        refused = [row for row, _ in _copy_rows(self._cursor, self._work.rejected, names, lines)]
-        again = b"".join(line((*keyless, *fields_of(row)[len(keyless) :])) for row in refused)
-        if again:
-            _copy(self._cursor, self._work.rejected, names, again)
+        lines = b"".join(
+            line((*(row.key or keyless), escape(row.key_text), escape(row.reason), escape(row.raw)))
+            for row in rows
+        )
+        # Refused is a letter that the database's encoding lacks, or a key that its type does not hold.
+        for clear in ((), keyless):
+            refused = [
+                fields_of(row) for row, _ in _copy_rows(self._cursor, self._work.rejected, names, lines)
+            ]
+            lines = b"".join(
+                line((*(clear or row[: len(keyless)]), *map(_in_ascii, row[len(keyless) :])))
+                for row in refused
+            )
+        if lines:
+            _copy(self._cursor, self._work.rejected, names, lines)
 
     def add_touched(self, keys: bytes) -> None:
         """Keep keys, in the order of the declared key; one that the target's types cannot hold is none of a
@@ -223,10 +240,18 @@ def _copy(cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: byt
 
 
 def _failed_line(error: psycopg2.Error, rows: int) -> int | None:
+    if (error.pgcode or "").startswith(LATE_ERRORS):
+        return 0 if rows == 1 else None
     match = _CONTEXT.search(error.diag.context or "")
     if match and 0 < int(match["line"]) <= rows:
         return int(match["line"]) - 1
     return 0 if rows == 1 else None
+
+
+def _in_ascii(text: bytes) -> bytes:
+    """A COPY field with the letters beyond ASCII's as JSON escapes them, so that raw values mean the same."""
+    escaped = _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1].replace("\\", r"\\"), text.decode())
+    return escaped.encode()
 
 
 def _reason(error: psycopg2.Error) -> str:

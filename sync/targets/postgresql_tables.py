@@ -15,6 +15,7 @@ from sync.targets.postgresql_catalog import (
     ExistingColumn,
     existing_columns,
     existing_key,
+    is_empty,
     is_table,
     table_description,
 )
@@ -71,7 +72,7 @@ def plan_own(
         names = column_list(column.name for column in (*keyed, *BOOKKEEPING))
         if not created and not existing:
             _restore(plan, table, names)
-        elif created or not logged:
+        elif created or not logged or _is_log_emptied(cursor, table, before):
             _fill_log(plan, table, names)
     elif logged and before and before.declaration:
         log = existing_columns(cursor, HISTORY_SCHEMA, table.name)
@@ -82,6 +83,11 @@ def plan_own(
 def has_log(cursor: Cursor, table: Table) -> bool:
     """Whether there is a change log for the table already, as after the table alone was dropped."""
     return table.history and is_table(cursor, HISTORY_SCHEMA, table.name)
+
+
+def _is_log_emptied(cursor: Cursor, table: Table, before: TableState | None) -> bool:
+    """Whether somebody else has taken all versions away."""
+    return before is not None and before.rows > 0 and is_empty(cursor, HISTORY_SCHEMA, table.name)
 
 
 def _fill_log(plan: Plan, table: Table, names: sql.Composed) -> None:

@@ -80,6 +80,11 @@ def test_tables_that_were_never_synced_are_requested_with_all_that_is_behind_the
     assert ticks.requested() == {f"{stage}/{name}" for stage in ("raw", "star") for name in names}
 
 
+def test_a_table_that_somebody_has_emptied_is_requested(settled: Ticks, staging: str) -> None:
+    query(staging, "TRUNCATE raw.orders")
+    assert settled.requested() == {"raw/orders", "star/orders"}
+
+
 def test_a_source_with_nothing_new_requests_nothing(settled: Ticks) -> None:
     assert settled.tick() == []
     assert settled.said == "nothing new"
@@ -152,7 +157,9 @@ def test_a_long_log_is_looked_through_in_several_ticks(
         assert end is not None
         looks = 0
         while True:
-            (standing,) = probe.standings([ORDERS], source, end, {"staging": target.states()}, {})
+            (standing,) = probe.standings(
+                [ORDERS], source, end, {"staging": target.states()}, {}, {"staging": ()}
+            )
             if not probe.behind([standing], source, end):
                 break
             findings = probe.find([standing], source, end, seconds=0)
@@ -315,7 +322,7 @@ def test_a_table_that_used_up_half_of_the_logs_retention_is_warned_of(
     ):
         end = source.log_end()
         assert end is not None
-        found = probe.standings([ORDERS], source, end, {"staging": target.states()}, {})
+        found = probe.standings([ORDERS], source, end, {"staging": target.states()}, {}, {"staging": ()})
         much_later = probe.LogEnd(end.position, end.at + timedelta(hours=6))
     assert probe.purge_warnings(found, much_later, timedelta(days=1)) == {}
     warning = probe.purge_warnings(found, much_later, timedelta(hours=10))[ORDERS]

@@ -1,11 +1,13 @@
 """What is no server, or answers like none."""
 
 import socket
+from pathlib import Path
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
-from sync.connections import connect_mysql
-from sync.errors import TransientError
+from sync.connections import connect_mysql, mongodb_errors, mysql_errors
+from sync.errors import SyncError, TransientError
 
 
 def test_a_port_that_takes_connections_and_never_greets_is_not_waited_for() -> None:
@@ -14,3 +16,36 @@ def test_a_port_that_takes_connections_and_never_greets_is_not_waited_for() -> N
         with pytest.raises(TransientError, match=r"127\.0\.0\.1.*timed out") as refused:
             connect_mysql(url)
     assert "secret" not in str(refused.value)
+
+
+VERIFY = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        (
+            "IP address mismatch, certificate is not valid for '127.0.0.1'",
+            "as the certificate does.*verify_ca",
+        ),
+        ("Hostname mismatch, certificate is not valid for 'h'", "as the certificate does.*verify_ca"),
+        ("self-signed certificate in certificate chain", "name its CA's certificate with ssl_ca"),
+    ],
+)
+def test_a_certificate_of_another_host_is_told_from_one_of_an_unknown_authority(
+    said: str, way_out: str
+) -> None:
+    with pytest.raises(SyncError, match=way_out), mysql_errors("h"):
+        raise OSError(1, VERIFY + said)
+    with (
+        pytest.raises(
+            SyncError, match=way_out.replace("verify_ca", "tlsAllow").replace("ssl_ca", "tlsCAFile")
+        ),
+        mongodb_errors("h"),
+    ):
+        raise ServerSelectionTimeoutError(VERIFY + said)
+
+
+def test_a_file_that_is_gone_is_not_taken_for_one_of_tls(tmp_path: Path) -> None:
+    with pytest.raises(SyncError, match=r"gone\.csv: No such file or directory$"), mysql_errors("h"):
+        (tmp_path / "gone.csv").read_text()

@@ -3,7 +3,13 @@ from urllib.parse import quote
 import pytest
 
 from sync.errors import SyncError
-from sync.urls import mongodb_arguments, mysql_arguments, parse, postgresql_arguments
+from sync.urls import (
+    mongodb_arguments,
+    mysql_arguments,
+    parse,
+    postgresql_arguments,
+    refuse_unknown_options,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +85,37 @@ def test_a_url_that_is_wrong_is_refused_without_showing_it(url: str, complaint: 
     with pytest.raises(SyncError, match=complaint) as error:
         mysql_arguments(parse(url))
     assert "secret" not in str(error.value)
+
+
+def test_a_postgresql_url_may_list_several_hosts() -> None:
+    url = parse("postgresql://me:secret@h1:1,h2:2/db?target_session_attrs=read-write")
+    assert (str(url), url.user, url.database) == ("postgresql://me:***@h1:1,h2:2/db", "me", "db")
+    assert postgresql_arguments(url)["dsn"] == (
+        "postgresql://me:secret@h1:1,h2:2/db?target_session_attrs=read-write"
+    )
+    listed = parse("postgresql://me:secret@/db?host=h1,h2&port=1,2")
+    assert str(listed) == "postgresql://me:***@h1,h2/db"
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("nosuch=1", "Unknown option: nosuch"),
+        ("tsl=true", "Unknown option: tsl.*tls"),
+        ("tls=maybe", "tls must be"),
+        ("connectTimeoutMS=soon", "connecttimeoutms must be"),
+    ],
+)
+def test_an_option_that_mongodb_does_not_know_is_refused_by_name(option: str, complaint: str) -> None:
+    with pytest.raises(SyncError, match=complaint) as error:
+        refuse_unknown_options(parse(f"mongodb://u:secret@h1:1,h2/db?replicaSet=rs0&{option}"))
+    assert "secret" not in str(error.value)
+
+
+def test_the_options_that_mongodb_knows_are_taken_in_any_case() -> None:
+    refuse_unknown_options(
+        parse(
+            "mongodb+srv://u:p@h/db?authsource=admin&readPreferenceTags=dc:1&readPreferenceTags=&w=0&tls=true"
+        )
+    )
+    refuse_unknown_options(parse("mongodb://u:p@h/db"))
