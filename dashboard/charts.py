@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NARROW, WIDE = 336, 720  # pixels; what a column of the page holds, and two of them
 HEIGHT = 210
+LABEL = 84  # pixels from the name of one colour to the next
 BAR = 24  # pixels from one bar to the next
 NAMES = 118  # pixels that the names beside bars take
 VALUES = 46  # pixels that the values behind bars take
@@ -92,12 +93,13 @@ def months(rows: Sequence[Row], width: int, value: str, series: str | None = Non
     return alt.layer(lines, labels).properties(width=width - 84, height=HEIGHT - 26)
 
 
-def days(rows: Sequence[Row], width: int, names: Sequence[str]) -> alt.TopLevelMixin:
-    """Columns over `date`, one a row, in parts by the row's columns `names` (at most four)."""
+def days(rows: Sequence[Row], width: int, day: str, names: Sequence[str]) -> alt.TopLevelMixin:
+    """Columns over the dates of `day`, one a row, in parts by the row's columns `names` (at most four), each
+    part's name above in its colour."""
     import altair as alt
 
     values = [
-        {"date": row["date"].isoformat(), "value": row[name] or 0, "series": name}
+        {"date": row[day].isoformat(), "value": row[name] or 0, "series": name}
         for row in rows
         for name in names
     ]
@@ -112,7 +114,13 @@ def days(rows: Sequence[Row], width: int, names: Sequence[str]) -> alt.TopLevelM
             alt.Tooltip("sum(value):Q", title=" ", format=","),
         ],
     )
-    return alt.layer(drawn.mark_bar()).properties(width=width - 50, height=HEIGHT - 26)
+    labels = [
+        chart(alt, [{"name": name}])
+        .mark_text(align="left", fontWeight="bold", color=shade, x=LABEL * number, y=-12)
+        .encode(text="name:N")
+        for number, (name, shade) in enumerate(zip(names, shades, strict=True))
+    ]
+    return alt.layer(drawn.mark_bar(), *labels).properties(width=width - 50, height=HEIGHT - 26)
 
 
 def _points(rows: Sequence[Row], name: str, value: str) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ BARS = {
     "sales_forecast": Bars("period", "sales", "period"),
     "stock": Bars("product", "days_left", f"days_left LIMIT {SHOWN}"),
     "returns": Bars(MONTH, "returned", "year DESC, month DESC LIMIT 24"),
+    "web_traffic": Bars("CAST(day AS varchar)", "requests", "day DESC LIMIT 31"),
     "history_by_month": Bars(MONTH, "total_sales", "year, month"),
     "history_by_category": Bars("category", "total_sales", f"total_sales DESC LIMIT {SHOWN}"),
     "mobiles_by_quarter": Bars(

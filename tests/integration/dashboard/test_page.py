@@ -67,6 +67,12 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         for category in ("total", "Books")
     ]
     + [("2023", "total", Decimal("175.16564294006457"), None, None, "pretrained")],
+    "bi.web_traffic": [
+        (date(2026, 3, day), hour, 100, 20, 3, Decimal("0.25"), Decimal("0.05"), Decimal("0.7"))
+        for day in range(1, 8)
+        for hour in (9, 21)
+    ]
+    + [(None, None, 4, 4, 4, None, None, None)],
     "sales.sales_history": [
         (day, month, (month + 2) // 3, 2020, category, item, Decimal(f"{day * month}.5"))
         for month in range(1, 13)
