@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecast.features import LAGS, Transform, design, feature_names, features, waves_for
+from forecast.features import LAGS, Transform, design, features, waves_for
 from forecast.months import YEAR, Floats
 from forecast.series import MIN_CATEGORY_MONTHS, Panel
 
@@ -41,10 +41,6 @@ class Coefficients:
     @property
     def waves(self) -> int:
         return (len(self.weights) - 1 - len(LAGS)) // 2
-
-    def named(self) -> dict[str, float]:
-        """The weights by the names of their features."""
-        return dict(zip(feature_names(self.waves), self.weights, strict=True))
 
 
 Fitted = Mapping[str, Coefficients]
@@ -110,25 +106,30 @@ def _fit(session: SparkSession, blocks: Sequence[_Block]) -> Iterator[Coefficien
 
 @dataclass(frozen=True)
 class _Block:
-    """The centred features and targets of one series."""
+    """The features and targets of one series, centred and scaled: Spark weighs its penalty by the targets'
+    spread."""
 
     features: Floats
     targets: Floats
     means: Floats
     deviations: Floats
     level: float
+    spread: float
 
     @classmethod
     def of(cls, row: Floats, first: int) -> _Block:
         seen, targets = design(Transform.of(row).there(row), first, waves_for(len(row)))
         means, deviations = seen.mean(axis=0), seen.std(axis=0)
         deviations = np.where(deviations > 0, deviations, 1.0)
-        level = float(targets.mean())
-        return cls((seen - means) / deviations, targets - level, means, deviations, level)
+        level, spread = float(targets.mean()), float(targets.std()) or 1.0
+        return cls((seen - means) / deviations, (targets - level) / spread, means, deviations, level, spread)
 
     def coefficients(self, weights: Floats) -> Coefficients:
         return Coefficients(
-            tuple(weights.tolist()), self.level, tuple(self.means.tolist()), tuple(self.deviations.tolist())
+            tuple((weights * self.spread).tolist()),
+            self.level,
+            tuple(self.means.tolist()),
+            tuple(self.deviations.tolist()),
         )
 
 
