@@ -14,13 +14,7 @@ from forecast.months import YEAR, Floats
 
 LAGS = (1, YEAR)
 MONTHS_A_WAVE = 12
-"""One pair of waves (sine and cosine) more with each year of history, up to the six that a year has room
-for."""
-
-
-def feature_names(waves: int) -> list[str]:
-    seasons = [f"{wave}_{number}" for number in range(1, waves + 1) for wave in ("sine", "cosine")]
-    return ["trend", *seasons, *(f"lag_{lag}" for lag in LAGS)]
+"""One pair of waves (sine and cosine) more with each year of history, up to five."""
 
 
 @dataclass(frozen=True)

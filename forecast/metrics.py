@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.baselines import seasonal_naive
 from forecast.months import YEAR, Floats
 from forecast.series import Panel
 
@@ -98,8 +97,3 @@ def pinball(actual: Floats, bound: Floats, quantile: float, scale: Floats) -> fl
     above = actual - bound
     loss = np.maximum(quantile * above, (quantile - 1) * above)
     return float((loss / scale[:, np.newaxis]).mean())
-
-
-def error_of_seasonal_naive(panel: Panel, actual: Floats) -> float:
-    """MASE of the seasonal naive forecast, which other figures are read beside."""
-    return mase(actual, seasonal_naive(panel, actual.shape[1]), scales(panel))

@@ -118,11 +118,17 @@ def _parameters(part: Path) -> tuple[float, list[float]]:
 
 
 def predict(session: SparkSession, folder: Path, model: Pretrained, year: int = YEAR_PREDICTED) -> float:
-    """The model's prediction for a year, by Spark."""
+    """The model's prediction for a year, by Spark. Raises `ModelRefused` where Spark does not take the
+    model."""
+    from pyspark.errors import PySparkException
     from pyspark.ml.linalg import Vectors
     from pyspark.ml.regression import LinearRegressionModel
 
     frame = session.createDataFrame([(Vectors.dense([float(year)]),)], [model.features])
-    loaded = LinearRegressionModel.load(folder.resolve().as_uri())
-    (row,) = loaded.transform(frame).select(loaded.getPredictionCol()).collect()
+    try:
+        loaded = LinearRegressionModel.load(folder.resolve().as_uri())
+        (row,) = loaded.transform(frame).select(loaded.getPredictionCol()).collect()
+    except PySparkException as error:
+        said = " ".join(str(error).split())[:300]
+        raise ModelRefused(f"Spark cannot predict by the landed model: {said}") from error
     return float(row[0])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecast.features import LAGS, Transform, design, feature_names, features, waves_for
+from forecast.features import LAGS, Transform, design, features, waves_for
 from forecast.months import YEAR, Floats
 from forecast.series import MIN_CATEGORY_MONTHS, Panel
 
@@ -42,10 +42,6 @@ class Coefficients:
     def waves(self) -> int:
         return (len(self.weights) - 1 - len(LAGS)) // 2
 
-    def named(self) -> dict[str, float]:
-        """The weights by the names of their features."""
-        return dict(zip(feature_names(self.waves), self.weights, strict=True))
-
 
 Fitted = Mapping[str, Coefficients]
 """What was fitted of a panel, by the names of its series."""
@@ -72,7 +68,8 @@ def _recursive(fitted: Coefficients, row: Floats, first: int, horizon: int) -> F
     for _ in range(horizon):
         seen = (features(values, first, fitted.waves) - fitted.means) / fitted.deviations
         values = np.append(values, fitted.intercept + float(seen @ np.array(fitted.weights)))
-    said = transform.back(values[len(row) :])
+    with np.errstate(over="ignore"):  # what runs away is none
+        said = transform.back(values[len(row) :])
     limit = MAX_GROWTH * float(np.abs(row).max())
     return said if (np.isfinite(said) & (np.abs(said) <= limit)).all() else np.full(horizon, np.nan)
 
@@ -110,25 +107,30 @@ def _fit(session: SparkSession, blocks: Sequence[_Block]) -> Iterator[Coefficien
 
 @dataclass(frozen=True)
 class _Block:
-    """The centred features and targets of one series."""
+    """The features and targets of one series, centred and scaled: Spark weighs its penalty by the targets'
+    spread."""
 
     features: Floats
     targets: Floats
     means: Floats
     deviations: Floats
     level: float
+    spread: float
 
     @classmethod
     def of(cls, row: Floats, first: int) -> _Block:
         seen, targets = design(Transform.of(row).there(row), first, waves_for(len(row)))
         means, deviations = seen.mean(axis=0), seen.std(axis=0)
         deviations = np.where(deviations > 0, deviations, 1.0)
-        level = float(targets.mean())
-        return cls((seen - means) / deviations, targets - level, means, deviations, level)
+        level, spread = float(targets.mean()), float(targets.std()) or 1.0
+        return cls((seen - means) / deviations, (targets - level) / spread, means, deviations, level, spread)
 
     def coefficients(self, weights: Floats) -> Coefficients:
         return Coefficients(
-            tuple(weights.tolist()), self.level, tuple(self.means.tolist()), tuple(self.deviations.tolist())
+            tuple((weights * self.spread).tolist()),
+            self.level,
+            tuple(self.means.tolist()),
+            tuple(self.deviations.tolist()),
         )
 
 

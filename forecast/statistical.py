@@ -15,6 +15,11 @@ from forecast.series import Panel
 TWO_YEARS, THREE_YEARS = 2 * YEAR, 3 * YEAR
 
 
+def load() -> None:
+    """Import the models, and with them PySpark, which two threads must not begin to import at once."""
+    import statsforecast.models  # noqa: F401
+
+
 def _each(model: str, panel: Panel, horizon: int) -> Floats:
     """The forecasts of a model for each series on its own; NaN where it finds none."""
     return np.array([_one(model, row, horizon) for row in panel.rows()])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecast import statistical
 from forecast.backtest import Backtest, backtest, plan, reconciled_scores, variances, with_regression
 from forecast.intervals import LEVEL, calibrate
 from forecast.methods import REGRESSION
@@ -52,6 +53,7 @@ def train(history: History, standing: str | None = None, fit: Fit | None = None)
     Raises `ForecastError` where no method could be fitted.
     """
     panel = history.panel.with_total()
+    statistical.load()
     with ThreadPoolExecutor(1) as pool:  # Spark works in a process of its own, which takes time to start
         fitting = pool.submit(_fitted, panel, fit)
         test = backtest(panel, history.sparse)

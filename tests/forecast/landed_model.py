@@ -19,12 +19,41 @@ VECTOR = pa.struct(
         pa.field("values", pa.list_(pa.float64())),
     ]
 )
+FIELDS = {
+    name: {"name": name, "type": "double", "nullable": False, "metadata": {}}
+    for name in ("intercept", "scale")
+}
+UDT = {
+    "type": "udt",
+    "class": "org.apache.spark.ml.linalg.VectorUDT",
+    "pyClass": "pyspark.ml.linalg.VectorUDT",
+    "sqlType": {
+        "type": "struct",
+        "fields": [
+            {"name": "type", "type": "byte", "nullable": False, "metadata": {}},
+            {"name": "size", "type": "integer", "nullable": True, "metadata": {}},
+            *(
+                {
+                    "name": name,
+                    "type": {"type": "array", "elementType": kind, "containsNull": False},
+                    "nullable": True,
+                    "metadata": {},
+                }
+                for name, kind in (("indices", "integer"), ("values", "double"))
+            ),
+        ],
+    },
+}
+COEFFICIENTS = {"name": "coefficients", "type": UDT, "nullable": True, "metadata": {}}
+# By this Spark knows the column for a vector.
+ROW = json.dumps({"type": "struct", "fields": [FIELDS["intercept"], COEFFICIENTS, FIELDS["scale"]]})
 SCHEMA = pa.schema(
     [
         pa.field("intercept", pa.float64(), nullable=False),
         pa.field("coefficients", VECTOR),
         pa.field("scale", pa.float64(), nullable=False),
-    ]
+    ],
+    metadata={"org.apache.spark.sql.parquet.row.metadata": ROW},
 )
 
 

@@ -78,7 +78,7 @@ class Warehouse:
             [*build_forecast_assets()],
             resources={
                 "staging": PostgreSQLResource(url=self.url),
-                "landing": LandingResource(folder=str(self.landing)),
+                "landing": LandingResource(folder=str(self.landing), rejected_share="0.5"),
                 # As a plain object, or each run would start a JVM of its own.
                 "spark": dg.ResourceDefinition.hardcoded_resource(self.spark),
             },

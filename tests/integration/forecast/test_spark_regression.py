@@ -24,9 +24,9 @@ def test_spark_finds_the_ridge_solution_of_each_series(spark: SparkResource) -> 
         scaled = (seen - seen.mean(axis=0)) / seen.std(axis=0)
         solution = np.linalg.solve(
             scaled.T @ scaled / rows + RIDGE / (2 * len(SHARES)) * np.eye(seen.shape[1]),
-            scaled.T @ (targets - targets.mean()) / rows,
+            scaled.T @ (targets - targets.mean()) / targets.std() / rows,
         )
-        assert fitted[name].weights == pytest.approx(solution.tolist(), rel=1e-6)
+        assert fitted[name].weights == pytest.approx((solution * targets.std()).tolist(), rel=1e-6)
 
 
 def test_the_regression_recovers_trend_and_season(spark: SparkResource) -> None:
