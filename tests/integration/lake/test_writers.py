@@ -137,7 +137,7 @@ def test_a_data_node_that_is_killed_in_mid_work_loses_nothing(lake: Location, st
 
 
 def repeated(step: Callable[[], object]) -> None:
-    """As Dagster repeats a step: until the NameNode has noticed, a new block may be placed on the dead node."""
+    """As Dagster repeats a step: until the NameNode has noticed, the dead node is still given new blocks."""
     deadline = time.monotonic() + 90
     while True:
         try:
