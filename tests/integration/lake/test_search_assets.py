@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pymysql
@@ -19,6 +21,9 @@ from softcart_assets.build import build_defs
 from stack.cluster import Cluster
 from tests.integration.lake.conftest import lake_server
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 SELECTION = dg.AssetSelection.groups("search").upstream().materializable() | dg.AssetSelection.assets(
     *(
         dg.AssetKey([group, name])
@@ -29,14 +34,23 @@ SELECTION = dg.AssetSelection.groups("search").upstream().materializable() | dg.
 FILES = {"top_search_terms.csv", "rising_search_terms.csv", "unmatched_search_terms.csv"}
 
 
-sessions: list[bool] = []
-"""Whether each run had a session at its end."""
+asked: list[str] = []
+"""Who asked for the session, since the last run began."""
+SHARED = SparkResource(master="local[2]", settings={"spark.driver.memory": "768m"})
+"""A JVM for all tests here; that a run has one of its own is the test of the resource."""
 
 
-class Observed(SparkResource):
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        sessions.append(self.is_started)
-        super().teardown_after_execution(context)
+class Shared(SparkResource):
+    @property
+    def session(self) -> SparkSession:
+        asked.append("an asset")
+        return SHARED.session
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped() -> Iterator[None]:
+    yield
+    SHARED.stop()
 
 
 class Graph:
@@ -45,10 +59,12 @@ class Graph:
     def __init__(self, landing: Path, exports: Path, lake: str) -> None:
         self.landing = landing
         self.exports = exports / "reports"
-        spark = Observed(master="local[2]", settings={"spark.driver.memory": "768m"})
-        self._definitions = build_defs(resource_overrides={"lake": LakeResource(root=lake), "spark": spark})
+        self._definitions = build_defs(
+            resource_overrides={"lake": LakeResource(root=lake), "spark": Shared()}
+        )
 
     def run(self) -> dg.ExecuteInProcessResult:
+        asked.clear()
         return dg.materialize(
             [each for each in self._definitions.assets or [] if isinstance(each, dg.AssetsDefinition)],
             selection=SELECTION,
@@ -59,7 +75,7 @@ class Graph:
     @property
     def started(self) -> bool:
         """Whether the last run started Spark."""
-        return sessions[-1]
+        return bool(asked)
 
     def report(self, name: str) -> list[list[str]]:
         with (self.exports / f"{name}.csv").open(newline="") as file:

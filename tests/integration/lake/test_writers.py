@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from lake.maintenance import maintain
 from lake.spec import PERIOD
 from stack.cluster import Cluster
 from stack.hdfs import SecondDataNode
+from sync.errors import TransientError
 
 FOLDER, ROWS, DAYS = "raw/events", 2000, 6
 SCHEMA = pa.schema([("version", pa.int64()), (PERIOD, pa.string())])
@@ -127,8 +129,21 @@ def test_a_data_node_that_is_killed_in_mid_work_loses_nothing(lake: Location, st
     for number in range(DAYS):
         if number == 2:
             psutil.Process(process.pid).kill()
-        replace_day(lake, number + 1, number)
-        check_whole(lake)
+        repeated(lambda number=number: replace_day(lake, number + 1, number))
+        repeated(lambda: check_whole(lake))
     with stack.home.locked():
         node.start(stack.ports, lambda line: None)
     assert check_whole(lake) == DAYS
+
+
+def repeated(step: Callable[[], object]) -> None:
+    """As Dagster repeats a step: until the NameNode has noticed, the dead node is still given new blocks."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            step()
+            return
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(2)
