@@ -179,9 +179,9 @@ def _version(cursor: Cursor) -> int:
 
 def create_schemas(cursor: Cursor, wanted: Sequence[str]) -> None:
     """Create the schemas that are not there; a user who may not create any can still use those that are."""
-    if missing := missing_schemas(cursor, wanted):  # two that make one at once would fail
+    if missing_schemas(cursor, wanted):  # two that make one at once would fail
         cursor.execute(LOCK)
-    for schema in missing:
+    for schema in missing_schemas(cursor, wanted):
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
