@@ -6,6 +6,7 @@ that selects checks alone compares and writes nothing. How rows move and are com
 here is what Dagster shows of it.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ from sync.warehouses.verify import TableComparison, verify, verify_view
 from sync.warehouses.views import View
 
 READERS = "bi"
-VIEWS = Path(__file__).parents[1] / "sql" / "postgresql" / "production"
+SQL = Path(__file__).parents[1] / "sql"
+KINDS = {"postgresql": "postgres"}  # as Dagster names a system
 STEP = "mirror_to_production"
 
 FACT, COUNTRY = TableName("star", "fact_sales"), TableName("star", "dim_country")
@@ -72,21 +74,31 @@ def production_key(name: TableName) -> dg.AssetKey:
     return dg.AssetKey(["production", name.table])
 
 
-def production_views(tables: Sequence[MirroredTable]) -> list[View]:
-    """The views of production: the totals, those for readers in `sql/postgresql/production/bi`, and one for
+def warehouse_kind() -> str:
+    """The kind of production's assets, by the scheme of its URL; whether there is such a warehouse shows when
+    it is opened."""
+    scheme = os.environ.get("SOFTCART_PRODUCTION_URL", "postgresql").partition("://")[0].partition("+")[0]
+    return KINDS.get(scheme, scheme)
+
+
+def production_views(tables: Sequence[MirroredTable], system: str = "postgresql") -> list[View]:
+    """The views of production: the totals, those for readers in `sql/<system>/production/bi`, and one for
     readers over each report."""
+    folder = SQL / system / "production"
     reports = [table for table in tables if table.name.schema == "reports"]
     return [
-        _view(TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
-        *(_view(TableName("bi", path.stem)) for path in sorted((VIEWS / "bi").glob("*.sql"))),
+        _view(folder, TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
+        *(_view(folder, TableName("bi", path.stem)) for path in sorted((folder / "bi").glob("*.sql"))),
         _over(TOTALS, list(TOTALS_COLUMNS), TOTALS_DESCRIPTION),
         *(_over(report.name, report.business_columns, report.description) for report in reports),
     ]
 
 
-def _view(name: TableName, inputs: tuple[TableName, ...] = (), key: tuple[str, ...] = ()) -> View:
+def _view(
+    folder: Path, name: TableName, inputs: tuple[TableName, ...] = (), key: tuple[str, ...] = ()
+) -> View:
     """A view from its file, whose first line is a comment that says what it shows."""
-    comment, query = (VIEWS / name.schema / f"{name.table}.sql").read_text().split("\n", maxsplit=1)
+    comment, query = (folder / name.schema / f"{name.table}.sql").read_text().split("\n", maxsplit=1)
     return View(name, query.strip(), comment.removeprefix("--").strip(), inputs, key)
 
 
@@ -128,13 +140,13 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
     def mirror_to_production(
         context: dg.AssetExecutionContext, config: MirrorConfig
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        views = production_views(tables)
         figures: dict[dg.AssetKey, dict[str, Any]] = {}
         try:
             with (
                 context.resources.staging.snapshots() as staging,
                 context.resources.production.warehouse() as warehouse,
             ):
+                views = production_views(tables, warehouse.system)
                 if context.selected_asset_keys:
                     result = mirror(
                         staging,
@@ -172,7 +184,7 @@ def _table_spec(table: MirroredTable) -> dg.AssetSpec:
         group_name="production",
         description=table.description,
         owners=[OWNER],
-        kinds={"postgres"},
+        kinds={warehouse_kind()},
         metadata=table_metadata(f"production.{table.name}", table.business_columns, upstream),
     )
 
@@ -184,7 +196,7 @@ def _totals_spec() -> dg.AssetSpec:
         group_name="production",
         description=TOTALS_DESCRIPTION,
         owners=[OWNER],
-        kinds={"postgres", "view"},
+        kinds={warehouse_kind(), "view"},
         metadata={
             "dagster/table_name": f"production.{TOTALS}",
             "dagster/column_schema": column_schema(TOTALS_COLUMNS),

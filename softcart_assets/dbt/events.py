@@ -64,9 +64,9 @@ def run(
                 if isinstance(node, Model):
                     skipped.append(node.name)
             elif isinstance(node, Model):
-                materialized = materialization(node, result, connection)
-                watermarks[node.name] = _counts(node, connection)["batch"]
-                yield materialized
+                counts = _counts(node, connection)
+                watermarks[node.name] = counts["batch"]
+                yield materialization(node, result, counts)
             else:
                 passed |= {node.unique_id} if result.status == "pass" else set()
                 yield check_result(node, project.model(node.model), result, connection)
@@ -82,9 +82,8 @@ def _may_pass(message: str) -> bool:
     return any(words in message.lower() for words in PASSING)
 
 
-def materialization(model: Model, result: Result, connection: Connection) -> dg.MaterializeResult[Any]:
+def materialization(model: Model, result: Result, counts: Mapping[str, int]) -> dg.MaterializeResult[Any]:
     """What the build of a model wrote, as the materialization `tracked` counted it."""
-    counts = _counts(model, connection)
     written = 0 if result.message == UNCHANGED else 1
     return dg.MaterializeResult(
         asset_key=model_key(model),

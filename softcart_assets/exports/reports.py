@@ -6,7 +6,7 @@ cell is empty where its column is aggregated away, and `Unknown` where the membe
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from exporting.storing import written
 from softcart_assets.dbt.graph import Column, Project
 from softcart_assets.dbt.specs import asset_key
 from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
+from softcart_assets.exports.warehouse import view_as_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.connections import postgresql_errors
 from sync.errors import SyncError
 from sync.warehouses.postgresql.audited import refuse_unaudited
+from sync.warehouses.schema import TableName
 
 LEVEL = "level"
 UNKNOWN = "Unknown"
@@ -72,6 +74,10 @@ TOTALS = Report(
 )
 
 
+# Writes the files of some reports, read from a resource, into a folder.
+Export = Callable[[Any, Sequence[Report], Path], Iterator[dg.MaterializeResult[Any]]]
+
+
 def staging_reports(project: Project) -> list[Report]:
     """The reports among the models: those that say what they are grouped by."""
     return [
@@ -98,12 +104,12 @@ def staging_reports(project: Project) -> list[Report]:
 def build_report_exports(project: Project) -> list[dg.AssetsDefinition]:
     """An asset for every file; those of one database are one step and show it at one moment."""
     return [
-        _build_exports("staging", staging_reports(project)),
-        _build_exports("production", [TOTALS]),
+        _build_exports("staging", staging_reports(project), _from_staging),
+        _build_exports("production", [TOTALS], _from_production),
     ]
 
 
-def _build_exports(source: str, reports: Sequence[Report]) -> dg.AssetsDefinition:
+def _build_exports(source: str, reports: Sequence[Report], export_from: Export) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"export_from_{source}",
         specs=[_asset_spec(report) for report in reports],
@@ -112,23 +118,38 @@ def _build_exports(source: str, reports: Sequence[Report]) -> dg.AssetsDefinitio
     )
     def export(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         folder = exports_folder() / "reports"
+        selected = [report for report in reports if report.key in context.selected_asset_keys]
         try:
-            with (
-                getattr(context.resources, source).connect() as connection,
-                postgresql_errors(source),
-                connection,
-            ):
-                connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                selected = [report for report in reports if report.key in context.selected_asset_keys]
-                if source == "staging":
-                    names = [report.name for report in selected]
-                    refuse_unaudited(connection.cursor(), names, "their files stay as they were")
-                for report in selected:
-                    yield export_report(connection, report, folder)
+            yield from export_from(getattr(context.resources, source), selected, folder)
         except SyncError as error:
             raise failure([error]) from error
 
     return export
+
+
+def _from_staging(
+    staging: Any, reports: Sequence[Report], folder: Path
+) -> Iterator[dg.MaterializeResult[Any]]:
+    with staging.connect() as connection, postgresql_errors("staging"), connection:
+        connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        names = [report.name for report in reports]
+        refuse_unaudited(connection.cursor(), names, "their files stay as they were")
+        for report in reports:
+            yield export_report(connection, report, folder)
+
+
+def _from_production(
+    production: Any, reports: Sequence[Report], folder: Path
+) -> Iterator[dg.MaterializeResult[Any]]:
+    with production.warehouse() as warehouse, warehouse.reader() as reader:
+        for report in reports:
+            began, path = time.monotonic(), folder / f"{report.name}.csv"
+            names = [column.name for column in report.columns]
+            view = TableName(report.schema, report.name)
+            content, rows = view_as_csv(reader, view, names, report.group_columns, UNKNOWN)
+            with written(path) as beside:
+                beside.write_bytes(content)
+            yield _materialized(report, path, rows, began)
 
 
 def _asset_spec(report: Report) -> dg.AssetSpec:
@@ -162,6 +183,10 @@ def export_report(connection: Connection, report: Report, folder: Path) -> dg.Ma
         statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
         cursor.copy_expert(statement.format(query(report)).as_string(cursor), file)
         rows = cursor.rowcount
+    return _materialized(report, path, rows, began)
+
+
+def _materialized(report: Report, path: Path, rows: int, began: float) -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(
         asset_key=report.key,
         metadata={

@@ -54,13 +54,20 @@ class Capabilities:
 class Selection:
     """Rows of one of staging's tables, as its columns without the bookkeeping ones.
 
-    Without `above` they are the live rows. With it they are the rows of later batches, whose last column
-    says whether they are deleted, and the rows with the keys `again`, whatever their batch.
+    Without `above` they are the live rows. With it they are the rows of later batches, whose last column says
+    whether they are deleted, and the rows with the keys `again`, whatever their batch. `source` is staging's
+    table where production's has another name.
     """
 
     schema: TableSchema
     above: int | None = None
     again: tuple[Row, ...] = ()
+    source: TableName | None = None
+
+    @property
+    def table(self) -> TableName:
+        """The table in staging."""
+        return self.source or self.schema.name
 
     @property
     def has_deleted(self) -> bool:
@@ -175,6 +182,9 @@ class Session(Protocol):
 
     def inspect(self, wanted: Schemas, role: str | None) -> Inspection:
         """What is there of the wanted tables and of all views."""
+
+    def columns_of(self, table: TableName) -> tuple[str, ...] | None:
+        """The columns of a table that anybody made, None where there is none."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """The transaction of rows: begins with the fence and commits at the end of the block. Raises

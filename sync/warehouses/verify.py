@@ -37,6 +37,7 @@ from sync.warehouses.schema import TableName, TableSchema
 from sync.warehouses.views import View
 
 NAMED_KEYS = 20
+ATTEMPTS = 3  # while passes go on
 NOT_THERE = "it is not in production: mirror it first"
 
 
@@ -116,6 +117,17 @@ def verify(staging: Staging, warehouse: Warehouse, tables: Sequence[TableName]) 
     are compared. Raises `SyncError` for a table that staging does not have, `TransientError` when a server
     is away.
     """
+    for _ in range(ATTEMPTS):
+        comparisons, at_one_moment = _verify_once(staging, warehouse, tables)
+        if at_one_moment or all(comparison.equal for comparison in comparisons):
+            break
+    return comparisons
+
+
+def _verify_once(
+    staging: Staging, warehouse: Warehouse, tables: Sequence[TableName]
+) -> tuple[list[TableComparison], bool]:
+    """The comparisons, and whether no pass went on meanwhile: not every warehouse can show one moment."""
     # Production first: whatever it was given by then, the later snapshot of staging knows.
     with warehouse.reader() as production:
         present = production.schemas(tables)
@@ -143,7 +155,8 @@ def verify(staging: Staging, warehouse: Warehouse, tables: Sequence[TableName]) 
             ]
             for table, here, there in _fingerprints(snapshot, production, compared):
                 comparisons[table.schema.name] = _compare(snapshot, production, table, here, there)
-    return [comparisons[name] for name in tables]
+        at_one_moment = not present or production.states() == states
+    return [comparisons[name] for name in tables], at_one_moment
 
 
 def _fingerprints(

@@ -10,11 +10,16 @@ import pytest
 
 from sync.warehouses.changes import LoadMode
 from tests.conformance.killing import Victim
+from tests.conformance.kits import KITS
 from tests.conformance.shop import DELTA, TABLES, TOTALS, VIEWS, Contents, Shop
 from tests.integration.killing import TRANSIENT
+from tests.integration.stress import LONG
 from tests.integration.wire import Wire
 
-KILLS = 12  # of each kind; the steps between them depend on how many a pass has
+KILLS = 48 if LONG else 8  # of each kind; the steps between them depend on how many a pass has
+
+# Whether a warehouse can hash has nothing to do with what a killed pass leaves.
+pytestmark = pytest.mark.parametrize("kit", sorted(KITS.keys() - {"by_value"}), indirect=True)
 
 
 @pytest.fixture

@@ -61,6 +61,10 @@ class DbApiSession:
         self._schemas, self._rejected = dict(found.actual), found.rejected
         return found
 
+    def columns_of(self, table: TableName) -> tuple[str, ...] | None:
+        with self._errors(table):
+            return self._dialect.exists(self._connection, self._dialect.table(table))
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._dialect.errors("production"):
@@ -171,7 +175,7 @@ class DbApiSession:
 
     def store(self, table: TableName, state: MirrorState) -> None:
         rejections: Sequence[Rejection] = self._staged[table].rejections
-        definition = as_definition(self._schemas[table])
+        definition = as_definition(self._schemas.get(table, self._staged[table].schema))
         with self._errors(table):
             self._own.store(table, "table", str(state.position), state.rows, self._run_id, definition)
             self._own.replace_rejected(table, rejections, state.position.batch)

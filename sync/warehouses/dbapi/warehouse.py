@@ -13,9 +13,9 @@ from sync.warehouses.dbapi.session import DbApiSession, inspect
 from sync.warehouses.dbapi.state import OwnTables, RowLease
 from sync.warehouses.schema import Schemas
 
-# How long a pass may take for one portion of rows or one transaction before another may take its lease. That
-# other one waits for the transaction's end, and whoever lost the lease writes nothing.
-LEASE_SECONDS = 120.0
+# How long a pass may take for one portion of rows before another one may take its lease, less than that one
+# waits. It waits for the end of a transaction of rows too, and whoever lost the lease writes nothing.
+LEASE_SECONDS = 45.0
 
 
 class DbApiWarehouse:

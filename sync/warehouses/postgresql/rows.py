@@ -34,10 +34,14 @@ def load(snapshot: Snapshot, production: Cursor, rows: Selection) -> int:
 
 
 def receive_changes(snapshot: Snapshot, production: Cursor, rows: Selection, beside: sql.Identifier) -> int:
-    """Stream the rows of later batches beside the table; returns how many."""
+    """Stream rows that may have changed beside the table; returns how many."""
     table, columns = identifier(rows.schema.name), column_list(rows.schema.column_names)
     _create_like(production, beside, sql.SQL("SELECT {}, true AS _deleted FROM {}").format(columns, table))
-    received = copy_from(snapshot, rows, production, beside)
+    into: sql.Composable = beside
+    if not rows.has_deleted:
+        production.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN _deleted SET DEFAULT false").format(beside))
+        into = sql.SQL("{} ({})").format(beside, columns)
+    received = copy_from(snapshot, rows, production, into)
     production.execute(sql.SQL("ANALYZE {}").format(beside))
     return received
 

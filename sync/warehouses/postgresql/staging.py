@@ -164,7 +164,7 @@ def read_positions(cursor: Cursor, tables: Sequence[TableName]) -> dict[TableNam
 
 
 def _select(rows: Selection) -> sql.Composable:
-    columns, table = column_list(rows.schema.column_names, of="t"), identifier(rows.schema.name)
+    columns, table = column_list(rows.schema.column_names, of="t"), identifier(rows.table)
     if rows.above is None:
         return sql.SQL("SELECT {} FROM {} AS t WHERE NOT t._deleted").format(columns, table)
     changed = sql.SQL("SELECT {}, t._deleted FROM {} AS t WHERE t._batch > {}").format(

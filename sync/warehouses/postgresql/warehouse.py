@@ -100,6 +100,11 @@ class PostgreSQLSession:
         with postgresql_errors("production"):
             return _inspect(self._cursor, wanted, role)
 
+    def columns_of(self, table: TableName) -> tuple[str, ...] | None:
+        with _errors(table):
+            found = read_schemas(self._cursor, [table]).get(table)
+        return found.column_names if found else None
+
     def drop_views(self, known: Mapping[TableName, ViewState]) -> None:
         with postgresql_errors("production, views"):
             views.drop_all(self._cursor, known)
