@@ -12,7 +12,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[1]
-PARTS = ("definitions.py", "softcart_assets", "resources", "landing", "lake", "dashboard", "sync", "sql")
+PARTS = (
+    "definitions.py",
+    "softcart_assets",
+    "resources",
+    "landing",
+    "lake",
+    "dashboard",
+    "forecast",
+    "weblog",
+    "exporting",
+    "sync",
+    "sql",
+)
 SUFFIXES = {".py", ".sql", ".yml", ".json"}
 LEFT_OUT = {"target", "logs", "__pycache__"}  # what dbt and Python derive
 NAMED = 3

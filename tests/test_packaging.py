@@ -17,6 +17,7 @@ from zipfile import ZipFile
 import pytest
 
 from softcart_assets.build import build_defs
+from softcart_assets.code import PARTS
 
 ROOT = Path(__file__).parents[1]
 DERIVED = {"__pycache__", "target", "logs"}
@@ -51,7 +52,7 @@ def folders() -> set[str]:
     """Those packages, and the folders of this clone that they read."""
     packages = product()
     texts = (path.read_text() for name in packages for path in (ROOT / name).rglob("*.py"))
-    named = {name for text in texts for name in BESIDE.findall(text)} - NOT_READ
+    named = {name for text in texts for name in BESIDE.findall(text) if (ROOT / name).is_dir()} - NOT_READ
     assert "sql" in named
     return packages | named
 
@@ -121,3 +122,7 @@ def test_dg_lists_the_graph(tmp_path: Path) -> None:
 
 def test_nothing_in_pyproject_hides_workspace_yaml_from_dagster() -> None:
     assert not {"dagster", "dg"} & tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"].keys()
+
+
+def test_sensors_notice_changes_in_every_package_of_the_product() -> None:
+    assert {"definitions.py", "sql", *product()} == set(PARTS)
