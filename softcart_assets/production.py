@@ -20,8 +20,9 @@ from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import RECONCILIATION
 from sync.errors import SyncError
 from sync.spec import Column
-from sync.warehouses.mirror import MirrorResult, Publication, TableResult, mirror
+from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.schema import TableName
+from sync.warehouses.table_work import TableResult
 from sync.warehouses.verify import TableComparison, verify, verify_view
 from sync.warehouses.views import View
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from sync.errors import SyncError
 from sync.warehouses import views as view_plans
 from sync.warehouses.changes import LoadMode, TableChange, completions, table_changes
-from sync.warehouses.contract import Inspection, Selection, Session, Snapshot, Staging, Warehouse
+from sync.warehouses.contract import Inspection, Session, Snapshot, Staging, Warehouse
 from sync.warehouses.positions import MirrorState, StagingPosition
-from sync.warehouses.schema import Schemas, TableName, TableSchema
+from sync.warehouses.schema import Schemas, TableName
+from sync.warehouses.table_work import TableResult, TableWork
 from sync.warehouses.views import View, ViewResult, ViewState
 
 
@@ -26,90 +26,12 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class TableResult:
-    """What a pass did to one table. `rows` are production's after it, `rejected` those of staging that it
-    could not take, `seconds` those that its rows took."""
-
-    name: TableName
-    mode: LoadMode
-    inserted: int
-    updated: int
-    deleted: int
-    rows: int
-    rejected: int
-    position_before: StagingPosition | None
-    position_after: StagingPosition
-    seconds: float
-
-    @property
-    def changed(self) -> int:
-        """How many rows were written."""
-        return self.inserted + self.updated + self.deleted
-
-
-@dataclass(frozen=True)
 class MirrorResult:
     """What a pass did, the tables in the order in which they were asked for; `notes` are for a person."""
 
     tables: tuple[TableResult, ...]
     views: tuple[ViewResult, ...]
     notes: tuple[str, ...]
-
-
-@dataclass
-class _TableWork:
-    """One table's share of a pass, while it runs."""
-
-    schema: TableSchema
-    position: StagingPosition
-    state: MirrorState | None
-    mode: LoadMode
-    again: tuple[tuple[str | None, ...], ...]
-    received: int = 0
-    rejected: int = 0
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    counted: int | None = None
-    seconds: float = 0.0
-
-    @property
-    def moves(self) -> bool:
-        return self.mode is not LoadMode.NOTHING
-
-    @property
-    def selection(self) -> Selection:
-        if self.mode is LoadMode.CHANGES and self.state is not None:
-            return Selection(self.schema, self.state.position.batch, self.again)
-        return Selection(self.schema)
-
-    @property
-    def rows(self) -> int:
-        """The table's rows after the pass; those of one that took in its changes alone nobody has to
-        count."""
-        if self.counted is not None:
-            return self.counted
-        return (self.state.rows if self.state else 0) + self.inserted - self.deleted
-
-    def result(self) -> TableResult:
-        return TableResult(
-            name=self.schema.name,
-            mode=self.mode,
-            inserted=self.inserted,
-            updated=self.updated,
-            deleted=self.deleted,
-            rows=self.rows,
-            rejected=self.rejected if self.moves else len(self.again),
-            position_before=self.state.position if self.state else None,
-            position_after=self.position,
-            seconds=self.seconds,
-        )
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self.seconds += time.monotonic() - started
 
 
 @dataclass
@@ -121,7 +43,7 @@ class _Plan:
     schemas: Schemas
     positions: Mapping[TableName, StagingPosition]
     changes: list[TableChange]
-    work: list[_TableWork] = field(default_factory=list)
+    work: list[TableWork] = field(default_factory=list)
     known_views: Mapping[TableName, ViewState] = field(default_factory=dict)
 
     @property
@@ -242,7 +164,7 @@ class _Pass:
                         table.inserted = staged.received - staged.rejected
         return plan
 
-    def _write(self, moved: Sequence[_TableWork]) -> None:
+    def _write(self, moved: Sequence[TableWork]) -> None:
         """Write the rows so that no foreign key is ever broken: parents come first and go last."""
         merged = [table for table in moved if table.mode is not LoadMode.LOAD]
         for table in merged:
@@ -255,7 +177,7 @@ class _Pass:
             with table.timed():
                 self._audit(table)
 
-    def _audit(self, table: _TableWork) -> None:
+    def _audit(self, table: TableWork) -> None:
         """Hold what was written against what came, before anybody can see it."""
         found = self._session.audit(table.schema, table.mode)
         name = table.schema.name
@@ -324,7 +246,7 @@ def _plan(
         state = inspection.states.get(name)
         mode = _mode(change, state, positions[name], compare)
         rejected = inspection.rejected.get(name, ())
-        plan.work.append(_TableWork(change.schema, positions[name], state, mode, rejected))
+        plan.work.append(TableWork(change.schema, positions[name], state, mode, rejected))
     for table in plan.work:
         # What waits in quarantine may have waited for a row of another table.
         if table.again and not table.moves and any(other.moves for other in plan.work):

@@ -11,9 +11,10 @@ from psycopg2.extensions import connection as Connection
 
 from sync import state
 from sync.warehouses.contract import Row
-from sync.warehouses.mirror import MirrorResult, Publication, TableResult, mirror
+from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.schema import TableName
+from sync.warehouses.table_work import TableResult
 from sync.warehouses.verify import TableComparison, verify
 from sync.warehouses.views import View
 from tests.conformance.kits import Kit

@@ -36,6 +36,8 @@ MODEL = Model(
     foreign_keys=(),
     inputs=(("raw", "orders"),),
     group_columns=(),
+    order_by=(),
+    step="dbt",
 )
 DDL = """
     CREATE TABLE raw.orders (id bigint PRIMARY KEY, _batch bigint NOT NULL);

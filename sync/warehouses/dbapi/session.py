@@ -11,8 +11,9 @@ from sync.errors import SyncError
 from sync.warehouses.changes import Comment, Completion, LoadMode, NotNull, PrimaryKey, TableChange
 from sync.warehouses.contract import Audit, Inspection, Selection, Snapshot, Staged
 from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.staging import StagedTable
-from sync.warehouses.dbapi.state import OwnTables, Rejection, RowLease, as_definition
+from sync.warehouses.dbapi.state import OwnTables, Rejection, as_definition
 from sync.warehouses.positions import MirrorState
 from sync.warehouses.schema import ForeignKey, Index, Schemas, TableName, TableSchema
 from sync.warehouses.views import View, ViewState

@@ -9,7 +9,8 @@ from sync.errors import SyncError
 from sync.warehouses.changes import LoadMode
 from sync.warehouses.contract import Chunks, Row
 from sync.warehouses.dbapi.dialect import PARAMETER, Dialect, Trouble
-from sync.warehouses.dbapi.state import OwnTables, Rejection, RowLease
+from sync.warehouses.dbapi.lease import RowLease
+from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.schema import ForeignKey, TableName, TableSchema
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from sync.warehouses.contract import Capabilities, Inspection
 from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.reader import DbApiReader
 from sync.warehouses.dbapi.session import DbApiSession, inspect
-from sync.warehouses.dbapi.state import OwnTables, RowLease
+from sync.warehouses.dbapi.state import OwnTables
 from sync.warehouses.schema import Schemas
 
 # How long a pass may take for one portion of rows before another one may take its lease, less than that one

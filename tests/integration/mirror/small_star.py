@@ -11,10 +11,11 @@ from psycopg2.extensions import connection as Connection
 
 from sync import state
 from sync.connections import connect_postgresql
-from sync.warehouses.mirror import MirrorResult, Publication, TableResult, mirror
+from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
 from sync.warehouses.schema import TableName
+from sync.warehouses.table_work import TableResult
 from sync.warehouses.verify import TableComparison, verify
 from sync.warehouses.views import View
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from softcart_assets.dbt.graph import load_project
-from softcart_assets.exports import export_report, staging_reports
+from softcart_assets.exports.reports import export_report, staging_reports
 from tests.integration.star.staging import STAR, Staging, day
 
 COUNTRIES = {1: "Spain", 2: "Åland", 3: "south Sudan", 4: "Zambia, East"}
