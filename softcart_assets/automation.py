@@ -101,6 +101,25 @@ def weekly_maintenance() -> dg.ScheduleDefinition:
     )
 
 
+weblog = dg.define_asset_job(
+    "weblog",
+    selection=dg.AssetSelection.groups("weblog").downstream(),
+    executor_def=in_process,
+    description="What is new in the web log, to its archive, reports, production and exports.",
+)
+
+
+def weblog_daily() -> dg.ScheduleDefinition:
+    """The web log half an hour after midnight, in the business's time zone."""
+    return dg.ScheduleDefinition(
+        name="weblog_daily",
+        job=weblog,
+        cron_schedule="30 0 * * *",
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        description="What is new in the web log, half an hour after midnight.",
+    )
+
+
 def daily_refresh() -> dg.ScheduleDefinition:
     """The whole graph each morning at five, in the business's time zone."""
     return dg.ScheduleDefinition(

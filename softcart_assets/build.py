@@ -27,6 +27,8 @@ from softcart_assets.automation import (
     refresh,
     retrain,
     weekly_maintenance,
+    weblog,
+    weblog_daily,
     weekly_reconciliation,
     with_freshness,
 )
@@ -40,6 +42,7 @@ from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
+from softcart_assets.questions import catalog_index_check
 from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.search import build_search_assets
@@ -130,13 +133,23 @@ def build_defs(
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
     )
-    jobs = [refresh, sync, reconcile]
+    jobs = [refresh, sync, weblog, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
-        asset_checks=[*build_retention_checks(tables), *health.build_health_checks(tables)],
+        asset_checks=[
+            *build_retention_checks(tables),
+            *health.build_health_checks(tables),
+            catalog_index_check(),
+        ],
         jobs=[*jobs, lake_maintenance, retrain],
         executor=in_process,
-        schedules=[daily_refresh(), weekly_reconciliation(), weekly_maintenance(), monthly_training()],
+        schedules=[
+            daily_refresh(),
+            weblog_daily(),
+            weekly_reconciliation(),
+            weekly_maintenance(),
+            monthly_training(),
+        ],
         sensors=build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
         resources={**resources(), **(resource_overrides or {})},
         loggers={"progress": progress},

@@ -4,7 +4,7 @@ How is the package `weblog`. A log that is not there leaves the assets empty and
 """
 
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING
 from sync.connections import postgresql_errors
 from sync.errors import SyncError
+from sync.spec import Column
 from weblog import addresses as addresses_of
 from weblog.addresses import MEMBER, Addresses, archive, banned_addresses, transform
 from weblog.files import LOG, log_files
-from weblog.requests import READER, TABLE, Requests
-from weblog.state import State
+from weblog.requests import COLUMNS, READER, TABLE, Requests
+from weblog.state import State, ensure_state
 from weblog.traffic import TABLES, count, rows_of
 
 GROUP = "weblog"
@@ -44,11 +45,16 @@ WELL_FORMED = "lines_are_well_formed"
 NAMED = 20
 
 
-def folder() -> Path:
-    """Where what was read of the log is kept: SOFTCART_WEBLOG, or `weblog` below SOFTCART_HOME."""
-    return Path(
-        os.environ.get("SOFTCART_WEBLOG") or Path(os.environ.get("SOFTCART_HOME") or ".softcart") / "weblog"
-    )
+def folder(staging: Connection) -> Path:
+    """Where what was read of the log is kept: below SOFTCART_WEBLOG, or `weblog` below SOFTCART_HOME, a
+    folder for each staging database, whose state speaks of it."""
+    ensure_state(staging)
+    named = os.environ.get("SOFTCART_WEBLOG")
+    home = Path(named) if named else Path(os.environ.get("SOFTCART_HOME") or ".softcart") / "weblog"
+    with staging, staging.cursor() as cursor:
+        cursor.execute("SELECT id FROM sync.identity")
+        [(identity,)] = cursor.fetchall()
+    return home / str(identity)
 
 
 def build_weblog_assets() -> list[dg.AssetsDefinition]:
@@ -67,14 +73,13 @@ def _failing() -> Iterator[None]:
 
 def _addresses() -> dg.AssetsDefinition:
     specs = [
-        _spec(EXTRACTED, "The address of each line of the web log, in the log's order.", kinds={"text"}),
+        _spec(EXTRACTED, "The address of each line of the web log, in the log's order."),
         _spec(
             TRANSFORMED,
             "The addresses of the web log without the lines of the banned ones (SOFTCART_BANNED_ADDRESSES).",
             [EXTRACTED],
-            {"text"},
         ),
-        _spec(ARCHIVE, f"The cleaned addresses as {MEMBER} in exports/weblog.tar.", [TRANSFORMED], {"tar"}),
+        _spec(ARCHIVE, f"The cleaned addresses as {MEMBER} in exports/weblog.tar.", [TRANSFORMED], "tar"),
     ]
 
     @dg.multi_asset(
@@ -82,10 +87,10 @@ def _addresses() -> dg.AssetsDefinition:
     )
     def weblog_addresses(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         selected = context.selected_asset_keys
-        transformed = folder() / MEMBER
         with _failing(), context.resources.staging.connect() as staging:
             state = State(staging, addresses_of.READER)
-            kept = Addresses(state, folder() / "addresses")
+            kept = Addresses(state, folder(staging) / "addresses")
+            transformed = folder(staging) / MEMBER
             with state.held():
                 if EXTRACTED in selected:
                     yield _extract(context, kept, state)
@@ -131,6 +136,7 @@ def _requests() -> dg.AssetsDefinition:
             description="Every line of the web log: all fields and the class of device, as Parquet by day.",
             owners=[OWNER],
             kinds={"parquet", "duckdb"},
+            metadata=table_metadata(TABLE, COLUMNS),
             partitions_def=DAYS,
         ),
     ]
@@ -152,7 +158,7 @@ def _requests() -> dg.AssetsDefinition:
         again = context.has_partition_key or context.has_partition_key_range
         with _failing(), context.resources.staging.connect() as staging:
             state = State(staging, READER)
-            kept = Requests(state, folder() / "requests")
+            kept = Requests(state, folder(staging) / "requests")
             files = log_files(context.resources.landing.path)
             notes: list[str] = []
             with state.held():
@@ -179,7 +185,7 @@ def _requests() -> dg.AssetsDefinition:
                 file=", ".join(path.name for path in files) or f"{LOG} (not there)",
                 new_lines=0 if again else sum(part.lines for part in made),
                 days=days,
-                folder=str((folder() / "requests").resolve()),
+                folder=str((folder(staging) / "requests").resolve()),
             )
             yield _well_formed(staging)
 
@@ -235,7 +241,7 @@ def _counted() -> dg.AssetsDefinition:
         with _failing(), context.resources.staging.connect() as staging:
             state = State(staging, READER)
             with state.held():
-                days = count(staging, Requests(state, folder() / "requests"))
+                days = count(staging, Requests(state, folder(staging) / "requests"))
             for table in TABLES:
                 yield _materialized(COUNTED[table.name], rows_of(staging, table), days=days)
 
@@ -262,7 +268,7 @@ def _html() -> dg.AssetsDefinition:
         with _failing(), context.resources.staging.connect() as staging:
             state = State(staging, READER)
             with state.held(), written(path) as beside, beside.open("wb") as out:
-                for content in Requests(state, folder() / "requests").pages():
+                for content in Requests(state, folder(staging) / "requests").pages():
                     out.write(content)
         return _materialized(HTML, _lines(path) - 1, **file_metadata(path))
 
@@ -270,10 +276,16 @@ def _html() -> dg.AssetsDefinition:
 
 
 def _spec(
-    key: dg.AssetKey, description: str, deps: Sequence[dg.AssetKey] = (), kinds: Set[str] = frozenset()
+    key: dg.AssetKey, description: str, deps: Sequence[dg.AssetKey] = (), kind: str = "text"
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
-        key, deps=deps, group_name=GROUP, description=description, owners=[OWNER], kinds=set(kinds)
+        key,
+        deps=deps,
+        group_name=GROUP,
+        description=description,
+        owners=[OWNER],
+        kinds={kind},
+        metadata=table_metadata(".".join(key.path), [Column("address", "text", "Address of the client")]),
     )
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -142,6 +143,7 @@ def platform(
     catalog: Database[dict[str, Any]],
     staging: str,
     production: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, str]:
     bi = urlunsplit(urlsplit(urls["SOFTCART_BI_URL"])._replace(path=urlsplit(production).path))
@@ -150,6 +152,7 @@ def platform(
         "SOFTCART_STAGING_URL": staging,
         "SOFTCART_PRODUCTION_URL": production,
         "SOFTCART_BI_URL": bi,
+        "SOFTCART_WEBLOG": str(tmp_path / "weblog"),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

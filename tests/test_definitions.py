@@ -17,7 +17,11 @@ HEAVY = (
     *("pyspark", "ibm_db", "dbt", "pandas", "sqlglot", "psutil", "pyarrow", "deltalake"),
     *("mlflow", "statsforecast", "scipy", "vl_convert"),
 )
-GROUPS = {"landing", "raw", "star", "reports", "sales", "production", "exports", "lake", "search", "forecast"}
+GROUPS = {"landing", "raw", "star", "reports", "sales", "production", "exports", "weblog"} | {
+    "lake",
+    "search",
+    "forecast",
+}
 MODELS = [dg.AssetKey(["forecast", name]) for name in ("pretrained", "sales_2023", "candidate", "champion")]
 NO_TABLES = {dg.AssetKey(["lake", "maintenance"]), dg.AssetKey(["notebooks", "search_terms"]), *MODELS}
 SPECS = sorted(build_defs().resolve_all_asset_specs(), key=lambda spec: spec.key)

@@ -76,6 +76,7 @@ class Parsed:
         self.database: DuckDBPyConnection = duckdb.connect(
             config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(work), "threads": "2"}
         )
+        self.database.execute("SET enable_progress_bar = false")
         self.database.execute(_PARSE, {"path": str(lines), "before": first_line - 1})
         self._classify()
 
@@ -192,7 +193,7 @@ SELECT
     CASE WHEN fits THEN field.status::USMALLINT END AS status,
     CASE WHEN fits THEN coalesce(TRY_CAST(field.bytes AS BIGINT), 0) END AS bytes,
     nullif(nullif(field.referer, '-'), '') AS referer,
-    CASE WHEN fits THEN field.agent END AS agent,
+    CASE WHEN fits THEN nullif(field.agent, '') END AS agent,
     CASE
         WHEN address IS NULL THEN 'it does not begin with an address'
         WHEN NOT fits THEN 'it is not in the combined or common log format'
@@ -205,7 +206,7 @@ _WRITE = """
 COPY (
     SELECT
         line, address, ident, username, time, hour, method, path, query, protocol, status, bytes, referer,
-        agent, CASE WHEN agent IS NOT NULL THEN coalesce(device, 'unknown') END AS device, malformed, raw
+        agent, CASE WHEN status IS NOT NULL THEN coalesce(device, 'unknown') END AS device, malformed, raw
     FROM parsed LEFT JOIN devices USING (agent)
     WHERE date IS NOT DISTINCT FROM $date
 ) TO $path (FORMAT parquet, COMPRESSION zstd)

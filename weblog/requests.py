@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from exporting.storing import sweep, written
+from sync.spec import Column
 from sync.state import next_batch
 from weblog.logs import Standing
 from weblog.parsing import parse_lines
@@ -24,6 +25,25 @@ READER = "requests"
 TABLE = "weblog.requests"
 PART_BYTES = 64 << 20
 """What is parsed at once; memory is bounded by it."""
+COLUMNS = (
+    Column("line", "bigint", "Number of the line in its log, from 1 on"),
+    Column("address", "text", "Address of the client; empty if the line does not begin with one"),
+    Column("ident", "text", "Identity by RFC 1413"),
+    Column("username", "text", "Who logged in"),
+    Column("time", "timestamp", "Time of the request, in UTC; empty if the line has none"),
+    Column("hour", "smallint", "Hour of the request, 0 to 23, in the log's own zone"),
+    Column("method", "text", "Method of the request"),
+    Column("path", "text", "What was requested, without its query"),
+    Column("query", "text", "The query behind the path"),
+    Column("protocol", "text", "Protocol of the request"),
+    Column("status", "smallint", "Status of the answer"),
+    Column("bytes", "bigint", "Bytes that were sent"),
+    Column("referer", "text", "The page from which the client came"),
+    Column("agent", "text", "What the client calls itself"),
+    Column("device", "text", "phone, tablet, computer, robot or unknown"),
+    Column("malformed", "text", "What is wrong with the line"),
+    Column("raw", "text", "The line, where something is wrong with it"),
+)
 PAGES_HEADER = b"timestamp,megabytes\n"
 
 _TABLES = """
@@ -40,6 +60,7 @@ class Requests:
         self._state = state
         self._folder = folder
         self._pages = folder / "pages"
+        state.on_replaced = _recount
 
     def read(self, files: Sequence[Path], notes: list[str]) -> list[Part]:
         """Take the new lines of the log's `files`; returns the parts that were read. Malformed lines go to
@@ -141,6 +162,11 @@ class Requests:
                     tempfile.TemporaryDirectory(prefix=f".work-{os.getpid()}-", dir=self._folder)
                 )
             )
+
+
+def _recount(cursor: Cursor) -> None:
+    """Whatever a log that is no more had counted."""
+    cursor.execute("UPDATE weblog.days SET is_counted = false")
 
 
 def _mark(cursor: Cursor, days: Collection[str]) -> None:

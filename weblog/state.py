@@ -83,11 +83,15 @@ def ensure_state(staging: Connection) -> None:
 
 
 class State:
-    """One reader's state. Its transactions are short; the lease keeps a second run of the reader out."""
+    """One reader's state. Its transactions are short; the lease keeps a second run of the reader out.
+
+    `on_replaced` is called in the transaction that forgets a log whose place another takes.
+    """
 
     def __init__(self, staging: Connection, reader: str) -> None:
         self.staging = staging
         self.reader = reader
+        self.on_replaced: Callable[[Cursor], None] = lambda _cursor: None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -144,6 +148,7 @@ class State:
                 "DELETE FROM quarantine.rejected_rows WHERE table_name = %s AND starts_with(key, %s)",
                 (f"weblog.{self.reader}", f"{(cursor.fetchone() or ('',))[0]}:"),
             )
+            self.on_replaced(cursor)
         stat = log.stat
         cursor.execute(
             "INSERT INTO weblog.logs VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"

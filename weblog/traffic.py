@@ -144,6 +144,8 @@ def count(staging: Connection, requests: Requests) -> list[str]:
             config={"memory_limit": MEMORY_LIMIT, "temp_directory": work, "threads": "2"}
         )
 
+        database.execute("SET enable_progress_bar = false")
+
         def rows(query: str, files: Iterable[Path]) -> list[tuple[object, ...]]:
             names = [str(path) for path in files]
             return database.execute(query, {"files": names}).fetchall() if names else []
@@ -160,6 +162,8 @@ def count(staging: Connection, requests: Requests) -> list[str]:
         for table in (PAGES, REFERERS):
             cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("weblog", table.name)))
             _insert(cursor, table, tops[table.name], batch)
+        empty = [day for day, counted in hours.items() if not counted]
+        cursor.execute("DELETE FROM weblog.days WHERE day = ANY (%s)", (empty,))
         cursor.execute("UPDATE weblog.days SET is_counted = true WHERE day = ANY (%s)", (days,))
     return days
 

@@ -22,6 +22,7 @@ from sync.errors import SyncError
 from sync.state import lease, prepare
 
 LEASE = "dbt"
+SENSOR = "dagster/sensor_name"
 
 
 class BuildConfig(dg.Config):
@@ -72,7 +73,11 @@ def _build_step(step: str, project: Project) -> dg.AssetsDefinition:
                 prepare(connection)
                 check_inputs(connection, models)
                 with lease(connection, LEASE):
-                    yield from run(staging.url, connection, project, models, tests, timezone, config.rebuild)
+                    # Whoever waits for a sensor's run waits for figures, not for pictures.
+                    pictures = SENSOR not in context.run.tags
+                    yield from run(
+                        staging.url, connection, project, models, tests, timezone, config.rebuild, pictures
+                    )
         except SyncError as error:
             raise failure([error]) from error
 

@@ -17,6 +17,7 @@ from softcart_assets.dbt.runner import DbtError
 from softcart_assets.dbt.runner import NodeResult as Result
 from softcart_assets.dbt.specs import column_lineage, model_key
 from softcart_assets.failures import repair_command
+from softcart_assets.pictures import pictures
 from sync.errors import SyncError, TransientError
 
 SHOWN_ROWS = 50
@@ -45,6 +46,7 @@ def run(
     tests: Sequence[Test],
     timezone: str,
     rebuild: bool,
+    with_pictures: bool = False,
 ) -> Iterator[Event]:
     """Build models and ask tests in staging, yielding each result as it comes. `connection` is a second one.
 
@@ -66,7 +68,8 @@ def run(
             elif isinstance(node, Model):
                 counts = _counts(node, connection)
                 watermarks[node.name] = counts["batch"]
-                yield materialization(node, result, counts)
+                shown = _pictures(node, connection) if with_pictures and node.group_columns else {}
+                yield materialization(node, result, counts, shown)
             else:
                 passed |= {node.unique_id} if result.status == "pass" else set()
                 yield check_result(node, project.model(node.model), result, connection)
@@ -82,8 +85,11 @@ def _may_pass(message: str) -> bool:
     return any(words in message.lower() for words in PASSING)
 
 
-def materialization(model: Model, result: Result, counts: Mapping[str, int]) -> dg.MaterializeResult[Any]:
-    """What the build of a model wrote, as the materialization `tracked` counted it."""
+def materialization(
+    model: Model, result: Result, counts: Mapping[str, int], shown: Mapping[str, Any]
+) -> dg.MaterializeResult[Any]:
+    """What the build of a model wrote, as the materialization `tracked` counted it, and what else is
+    `shown` of it."""
     written = 0 if result.message == UNCHANGED else 1
     return dg.MaterializeResult(
         asset_key=model_key(model),
@@ -95,8 +101,14 @@ def materialization(model: Model, result: Result, counts: Mapping[str, int]) -> 
             "batch": counts["batch"],
             "seconds": round(result.seconds, 3),
             "dagster/column_lineage": column_lineage(model),
+            **shown,
         },
     )
+
+
+def _pictures(model: Model, connection: Connection) -> dict[str, Any]:
+    shown = [column.name for column in model.columns if column.name not in model.key]
+    return pictures(connection, model.schema, model.name, shown)
 
 
 def _counts(model: Model, connection: Connection) -> Mapping[str, int]:

@@ -179,6 +179,7 @@ def export_report(connection: Connection, report: Report, folder: Path) -> dg.Ma
     """Write `<folder>/<report>.csv` if its content changed."""
     began = time.monotonic()
     path = folder / f"{report.name}.csv"
+    before = path.stat().st_ino if path.is_file() else None
     with written(path) as beside, beside.open("wb") as file, connection.cursor() as cursor:
         statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
         cursor.copy_expert(statement.format(query(report)).as_string(cursor), file)
@@ -193,6 +194,7 @@ def _materialized(report: Report, path: Path, rows: int, began: float) -> dg.Mat
             "dagster/row_count": rows,
             "dagster/column_lineage": _lineage(report),
             **file_metadata(path),
+            "changed": path.stat().st_ino != before,
             "seconds": round(time.monotonic() - began, 3),
         },
     )

@@ -21,6 +21,7 @@ from softcart_assets.dbt.graph import load_project
 from softcart_assets.dbt.runner import NodeResult, build
 from softcart_assets.tables import CATALOG, SHOP
 from sync import state
+from weblog.traffic import ensure_tables
 
 LANDED = {
     "dim_date": (
@@ -38,7 +39,11 @@ LANDED = {
 # No model can name a column of a table that leaves its columns to the source.
 DECLARED = [table for table in (*SHOP, *CATALOG) if table.columns]
 SYNCED = {
-    table.name: ", ".join(f'"{column.name}" {column.type}' for column in table.columns) for table in DECLARED
+    table.name: ", ".join(
+        [f'"{column.name}" {column.type}' for column in table.columns]
+        + ([f"{table.document} jsonb"] if table.document else [])
+    )
+    for table in DECLARED
 }
 COLUMNS = {**LANDED, **SYNCED}
 WITH_HISTORY = {table.name for table in DECLARED if table.history}
@@ -51,7 +56,7 @@ SOUND = (
     "customer_versions_are_sound",
     "product_versions_are_sound",
 )
-SCHEMAS = ("raw", "history", "star", "reports", "sales", "quarantine", "sync")
+SCHEMAS = ("raw", "history", "star", "reports", "sales", "weblog", "quarantine", "sync")
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # from when on the first version of a member is valid
 
@@ -75,6 +80,7 @@ class Staging:
         for schema in SCHEMAS:
             self.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         state.prepare(self.connection)
+        ensure_tables(self.connection)
         bookkeeping = "_batch bigint NOT NULL, _changed_at timestamptz NOT NULL, _deleted boolean NOT NULL"
         for name, columns in COLUMNS.items():
             key = KEYS[name]

@@ -1,7 +1,9 @@
+with {{ catalog_screens() }}
+
 select
     {{ surrogate_key(['type', 'screen_size']) }} as report_key,
     type,
     screen_size,
-    count(*) as documents
-from ({{ catalog_screens() }}) as screen
+    count(id) as documents
+from screen
 group by type, screen_size

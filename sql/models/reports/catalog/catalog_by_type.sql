@@ -1,7 +1,9 @@
+with {{ catalog_screens() }}
+
 select
     {{ surrogate_key(['type']) }} as report_key,
     type,
-    count(*) as documents,
+    count(id) as documents,
     trim_scale(round(avg(screen_size), 2)) as average_screen_size
-from ({{ catalog_screens() }}) as screen
+from screen
 group by type
