@@ -26,9 +26,9 @@ from softcart_assets.automation import (
     monthly_training,
     refresh,
     retrain,
-    weekly_maintenance,
     weblog,
     weblog_daily,
+    weekly_maintenance,
     weekly_reconciliation,
     with_freshness,
 )

@@ -144,12 +144,13 @@ def _from_production(
     with production.warehouse() as warehouse, warehouse.reader() as reader:
         for report in reports:
             began, path = time.monotonic(), folder / f"{report.name}.csv"
+            before = _inode(path)
             names = [column.name for column in report.columns]
             view = TableName(report.schema, report.name)
             content, rows = view_as_csv(reader, view, names, report.group_columns, UNKNOWN)
             with written(path) as beside:
                 beside.write_bytes(content)
-            yield _materialized(report, path, rows, began)
+            yield _materialized(report, path, rows, began, before)
 
 
 def _asset_spec(report: Report) -> dg.AssetSpec:
@@ -179,22 +180,29 @@ def export_report(connection: Connection, report: Report, folder: Path) -> dg.Ma
     """Write `<folder>/<report>.csv` if its content changed."""
     began = time.monotonic()
     path = folder / f"{report.name}.csv"
-    before = path.stat().st_ino if path.is_file() else None
+    before = _inode(path)
     with written(path) as beside, beside.open("wb") as file, connection.cursor() as cursor:
         statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
         cursor.copy_expert(statement.format(query(report)).as_string(cursor), file)
         rows = cursor.rowcount
-    return _materialized(report, path, rows, began)
+    return _materialized(report, path, rows, began, before)
 
 
-def _materialized(report: Report, path: Path, rows: int, began: float) -> dg.MaterializeResult[Any]:
+def _inode(path: Path) -> int | None:
+    """Tells the file from another one that took its place; None where there is none."""
+    return path.stat().st_ino if path.is_file() else None
+
+
+def _materialized(
+    report: Report, path: Path, rows: int, began: float, before: int | None
+) -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(
         asset_key=report.key,
         metadata={
             "dagster/row_count": rows,
             "dagster/column_lineage": _lineage(report),
             **file_metadata(path),
-            "changed": path.stat().st_ino != before,
+            "changed": _inode(path) != before,
             "seconds": round(time.monotonic() - began, 3),
         },
     )
