@@ -35,7 +35,7 @@ def write_workbook(sheets: Iterable[Sheet], path: Path) -> dict[str, int]:
 
     A table with more rows than a sheet holds goes on in further ones. Memory grows with neither.
     """
-    import xlsxwriter  # type: ignore[import-untyped]
+    import xlsxwriter
 
     counts: dict[str, int] = {}
     with written(path) as beside, xlsxwriter.Workbook(str(beside), {"constant_memory": True}) as book:
