@@ -86,7 +86,7 @@ def production_views(tables: Sequence[MirroredTable], system: str = "postgresql"
     """The views of production: the totals, those for readers in `sql/<system>/production/bi`, and one for
     readers over each report."""
     folder = SQL / system / "production"
-    reports = [table for table in tables if table.name.schema == "reports"]
+    reports = [table for table in tables if table.name.schema in ("reports", "sales")]
     return [
         _view(folder, TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
         *(_view(folder, TableName("bi", path.stem)) for path in sorted((folder / "bi").glob("*.sql"))),

@@ -39,6 +39,18 @@ EXTRACTED, TRANSFORMED, ARCHIVE, REQUESTS, HTML = (
     )
 )
 COUNTED = {table.name: dg.AssetKey(["weblog", table.name]) for table in TABLES}
+# A request's columns that a count is made of, where it is not the one of the same name.
+COUNTED_FROM = {
+    "day": ("time",),
+    "requests": ("line", "device"),
+    "robot_requests": ("line", "device"),
+    "visitors": ("address", "device"),
+    "robots": ("address", "device"),
+    "errors": ("status",),
+    **dict.fromkeys(("phone", "tablet", "computer", "unknown"), ("device",)),
+    "rank": ("line", "device"),
+    "page": ("path",),
+}
 DAYS = dg.DynamicPartitionsDefinition(name="weblog_days")
 BANNED = "198.46.149.143"
 WELL_FORMED = "lines_are_well_formed"
@@ -231,7 +243,10 @@ def _counted() -> dg.AssetsDefinition:
                 description=f"{table.description}.",
                 owners=[OWNER],
                 kinds={"duckdb", "postgres"},
-                metadata=table_metadata(f"staging.weblog.{table.name}", [*table.columns, *BOOKKEEPING]),
+                metadata={
+                    **table_metadata(f"staging.weblog.{table.name}", [*table.columns, *BOOKKEEPING]),
+                    "dagster/column_lineage": _counted_from(table.columns),
+                },
             )
             for table in TABLES
         ],
@@ -285,7 +300,23 @@ def _spec(
         description=description,
         owners=[OWNER],
         kinds={kind},
-        metadata=table_metadata(".".join(key.path), [Column("address", "text", "Address of the client")]),
+        metadata=table_metadata(
+            ".".join(key.path),
+            [Column("address", "text", "Address of the client")],
+            deps[0] if deps else None,
+        ),
+    )
+
+
+def _counted_from(columns: Sequence[Column]) -> dg.TableColumnLineage:
+    """Which of a request's columns each column of a table of counts comes from."""
+    return dg.TableColumnLineage(
+        {
+            column.name: [
+                dg.TableColumnDep(REQUESTS, name) for name in COUNTED_FROM.get(column.name, (column.name,))
+            ]
+            for column in columns
+        }
     )
 
 

@@ -1,4 +1,4 @@
 SELECT year, month, SUM(price) AS total_sales, COUNT(*) AS sales
-FROM sales.sales_history
+FROM bi.sales_history
 GROUP BY year, month
 ORDER BY year, month

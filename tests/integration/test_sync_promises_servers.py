@@ -184,7 +184,7 @@ def test_a_first_load_whose_servers_are_killed_is_not_begun_again(mortal: Cluste
     scene = Scene(mortal, "mysql", target, random.Random(1))
     rows, reached = "SELECT rows FROM sync.checkpoints", []
     for step, (server, url, byte) in enumerate(
-        ((MariaDB(mortal.home), scene.source, 5_000_000), (PostgreSQL(mortal.home), target, 3_200)), 1
+        ((MariaDB(mortal.home), scene.source, 5_000_000), (PostgreSQL(mortal.home), target, 5_200)), 1
     ):
         with Wire(urlsplit(url).port or 0) as wire:
 

@@ -70,6 +70,7 @@ def test_an_unexpected_error_while_the_log_is_followed_stops_no_other_table(
     with monkeypatch.context() as patch:
         patch.setattr(RowReader, "chunks", lambda reader: iter(()))
         for table in LOG:
+            execute(shop, f"DELETE FROM {table.name}")
             pipeline.run(table)
     for table in LOG:
         execute(shop, f"INSERT INTO {table.name} VALUES (2)")

@@ -54,7 +54,7 @@ def broken_everywhere(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "SOFTCART_MONGO_URL": "no URL at all",
         "SOFTCART_STAGING_URL": f"postgresql://softcart:secret@127.0.0.1:{door.port}/staging",
         "SOFTCART_PRODUCTION_URL": "postgresql://[half/an address",
-        "SOFTCART_LANDING": str(tmp_path / "nothing"),
+        "SOFTCART_LANDING": str(tmp_path),
         "DAGSTER_HOME": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
@@ -69,14 +69,26 @@ def test_each_cause_is_one_line_with_its_variable_and_nothing_connects_again(doo
     assert door.visits == asked
     assert "secret" not in printed.getvalue()
     _, _, failed = printed.getvalue().partition("refresh failed")
-    mysql, mongodb, staging, production, landing, left_out = failed.splitlines()[1:]
+    mysql, mongodb, staging, production, left_out = failed.splitlines()[1:]
     assert mysql.startswith("  SOFTCART_MYSQL_URL: mysql://softcart:***@127.0.0.1")
     assert mysql.endswith("; start that server, or name another one in SOFTCART_MYSQL_URL")
     assert mongodb.startswith("  SOFTCART_MONGO_URL: a database URL begins with ")
     assert staging.startswith("  SOFTCART_STAGING_URL: postgresql://softcart:***@127.0.0.1")
     assert production == "  SOFTCART_PRODUCTION_URL: it is no URL: Invalid IPv6 URL"
-    assert landing.startswith("  SOFTCART_LANDING: there is no folder ")
     assert left_out.startswith("  not run because of it: ")
+
+
+@pytest.mark.usefixtures("broken_everywhere")
+def test_a_landing_folder_that_is_not_there_is_one_line_before_anything_is_asked(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOFTCART_LANDING", str(tmp_path / "nothing"))
+    printed = io.StringIO()
+    assert not run_job("refresh", Console(file=printed, width=1000))
+    assert door.visits == 0
+    [line] = printed.getvalue().splitlines()
+    assert line.startswith("refresh was not begun: ")
+    assert str(tmp_path / "nothing") in line
 
 
 def test_what_needs_no_broken_system_is_run_all_the_same() -> None:

@@ -12,7 +12,7 @@ import pytest
 from dagster import DagsterEventType, DagsterRunStatus
 
 from softcart_assets.connections import KeptInstance
-from softcart_assets.ticks import alive
+from softcart_assets.ticks import Followed, alive
 from stack.cluster import Cluster
 from stack.dagster_storage import make_tables
 from stack.home import StackError
@@ -138,6 +138,12 @@ def test_a_tick_outlives_a_restart_of_the_storage(instance: dg.DagsterInstance, 
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
                 [urlsplit(os.environ["SOFTCART_DAGSTER_URL"]).path.removeprefix("/")],
             )
-        tick = alive(context, lambda _: dg.SkipReason(f"{kept.of(context).get_runs_count()} runs"))
-    assert isinstance(tick, dg.SkipReason)
-    assert tick.skip_message == "0 runs"
+        followed = Followed({}, (), None, instance=kept)
+        tick = alive(
+            context,
+            followed,
+            (),
+            lambda _: dg.SensorResult(skip_reason=f"{kept.of(context).get_runs_count()} runs"),
+        )
+    assert isinstance(tick, dg.SensorResult)
+    assert tick.skip_reason == dg.SkipReason("0 runs")

@@ -73,7 +73,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         for hour in (9, 21)
     ]
     + [(None, None, 4, 4, 4, None, None, None)],
-    "sales.sales_history": [
+    "bi.sales_history": [
         (day, month, (month + 2) // 3, 2020, category, item, Decimal(f"{day * month}.5"))
         for month in range(1, 13)
         for day in (1, 15)

@@ -32,7 +32,7 @@ TABLES = {
         "day date, hour integer, requests bigint, robot_requests bigint, errors bigint,"
         " phone_share numeric(5,4), tablet_share numeric(5,4), computer_share numeric(5,4)"
     ),
-    "sales.sales_history": (
+    "bi.sales_history": (
         "day integer, month integer, quarter integer, year integer, category text, item text,"
         " price numeric(12,2)"
     ),

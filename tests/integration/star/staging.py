@@ -16,6 +16,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
+from forecast.tables import SALES_FORECAST
+from lake.search.tables import RESULTS
 from softcart_assets.dbt.compiled import UNCHANGED
 from softcart_assets.dbt.graph import load_project
 from softcart_assets.dbt.runner import NodeResult, build
@@ -48,6 +50,9 @@ SYNCED = {
 COLUMNS = {**LANDED, **SYNCED}
 WITH_HISTORY = {table.name for table in DECLARED if table.history}
 KEYS = {name: columns.split()[0].strip('"') for name, columns in COLUMNS.items()}
+
+# What Spark and the models compute, which nothing is put into here.
+COMPUTED = (*RESULTS, SALES_FORECAST)
 
 STAR = ("dim_date", "dim_category", "dim_country", "dim_product", "dim_customer", "fact_sales")
 SOUND = (
@@ -90,6 +95,11 @@ class Staging:
                 log_key = f"PRIMARY KEY ({key}, _changed_at)"
                 self.execute(f"CREATE TABLE history.{name} ({columns}, {bookkeeping}, {log_key})")
                 self.execute(f"CREATE INDEX ON history.{name} (_batch)")
+
+        for table in COMPUTED:
+            typed = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
+            listed = f"{typed}, {bookkeeping}, PRIMARY KEY ({', '.join(table.key)})"
+            self.execute(f"CREATE TABLE raw.{table.name} ({listed})")
 
     def execute(self, statement: str | sql.Composable, values: Sequence[Any] = ()) -> None:
         with self.connection.cursor() as cursor:

@@ -18,7 +18,7 @@ from resources.warehouse import WarehouseResource
 from softcart_assets.build import mirrored
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import load_project
-from softcart_assets.exports import build_export_assets
+from softcart_assets.exports.reports import build_report_exports
 from softcart_assets.production import build_production_assets
 from softcart_assets.sensors import build_sensors
 from sync.connections import connect_postgresql
@@ -38,7 +38,7 @@ def definitions(staging: str, production: str) -> dg.Definitions:
     project = load_project()
     copied = mirrored(project)
     return dg.Definitions(
-        assets=[build_dbt_assets(project), *build_production_assets(copied), *build_export_assets(project)],
+        assets=[*build_dbt_assets(project), *build_production_assets(copied), *build_report_exports(project)],
         jobs=[dg.define_asset_job("sync", executor_def=dg.in_process_executor)],
         sensors=build_sensors([], project, copied, "sync", ["sync"]),
         resources={
