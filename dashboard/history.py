@@ -11,7 +11,7 @@ from dashboard.sales import MONTH, NUMBER, SALES, SHOWN, YEAR, largest_share
 
 NOT_LANDED = "No sales history was landed (ecommerce.csv)."
 YEARS = 4  # lines that one chart can tell apart
-QUARTERS = 8  # two years of them
+QUARTERS = 4  # whose names have room
 
 
 def last_years(rows: Sequence[Row]) -> list[Row]:
