@@ -112,7 +112,11 @@ def test_a_large_archive_is_refused_unread(place: Path, monkeypatch: pytest.Monk
     assert "a model has at most 100" in refusal(model_archive(place))
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", pickle.dumps([1]), gzip.compress(b"no tar" * 200)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", pickle.dumps([1]), gzip.compress(b"no tar" * 200)],
+    ids=["empty", "text", "pickle", "gzip of no tar"],
+)
 def test_what_is_no_archive_is_refused(place: Path, content: bytes) -> None:
     (place / ARCHIVE).write_bytes(content)
     assert "is no whole .tar.gz archive" in refusal(place / ARCHIVE)
