@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sync.errors import SyncError, TransientError
+from sync.errors import SyncError
+from sync.object_store import REGION, check_endpoint, reach, s3_endpoint
 
 VARIABLE = "SOFTCART_LAKE"
-REGION = "us-east-1"  # any will do for a server that is not Amazon's
-REACH_SECONDS = 5.0
 NAMENODE_PORT = 8020
 
 
@@ -51,13 +49,12 @@ class Location:
         if self.scheme != "s3":
             return {}
         named = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and value}
-        endpoint = named.get("AWS_ENDPOINT_URL", "")
         return {
             "AWS_REGION": REGION,
             **named,
             # Two writers must not commit the same version: the second one's put has to fail.
             "aws_conditional_put": "etag",
-            **({"allow_http": "true"} if endpoint.startswith("http://") else {}),
+            **({"allow_http": "true"} if s3_endpoint().startswith("http://") else {}),
         }
 
     def check(self) -> None:
@@ -65,17 +62,8 @@ class Location:
 
         Raises `TransientError` where nobody does.
         """
-        if self.scheme == "file":
-            return
-        url = self.root if self.scheme == "hdfs" else os.environ.get("AWS_ENDPOINT_URL", "")
-        host, port = urlsplit(url).hostname, urlsplit(url).port
-        if not host:  # Amazon's own
-            return
-        port = port or (NAMENODE_PORT if self.scheme == "hdfs" else 443 if url.startswith("https") else 80)
-        try:
-            socket.create_connection((host, port), REACH_SECONDS).close()
-        except OSError as error:
-            server = "NameNode" if self.scheme == "hdfs" else "S3 server"
-            raise TransientError(
-                f"{VARIABLE} {self.root}: no {server} answers at {host}:{port}: {error}"
-            ) from error
+        if self.scheme == "s3":
+            check_endpoint(f"{VARIABLE} {self.root}")
+        if self.scheme == "hdfs":
+            url = urlsplit(self.root)
+            reach(f"{VARIABLE} {self.root}", "NameNode", url.hostname or "", url.port or NAMENODE_PORT)

@@ -12,8 +12,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from lake.delta import lake_errors, open_table, snapshot_of
-from lake.location import REGION, Location
+from lake.location import Location
 from sync.errors import SyncError
+from sync.object_store import REGION
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

@@ -1,4 +1,5 @@
-"""The lake's S3 server: moto, which keeps everything in memory and forgets it when it stops.
+"""The S3 server of the lake and of what goes to a warehouse: moto, which keeps everything in memory and
+forgets it when it stops.
 
 The lake is filled anew then, since its tables say themselves up to which batch they are filled.
 """
@@ -12,7 +13,7 @@ from stack.home import StackError
 from stack.server import NotReady, Server
 from stack.tools import Tool
 
-BUCKET = "softcart-lake"
+BUCKET, STAGE_BUCKET = "softcart-lake", "softcart-stage"
 _SERVE = "from moto.server import main\n\nmain()\n"
 
 
@@ -45,9 +46,10 @@ class S3(Server):
         return self._tool.pins.read_text().partition("==")[2].split()[0]
 
     def provision(self, port: int) -> None:
-        bucket = urllib.request.Request(f"http://127.0.0.1:{port}/{BUCKET}", method="PUT")
-        try:
-            urllib.request.urlopen(bucket, timeout=10).close()
-        except urllib.error.HTTPError as error:
-            if error.code != 409:  # it is there
-                raise StackError(f"{self.title} does not make the bucket {BUCKET}: {error}") from error
+        for name in (BUCKET, STAGE_BUCKET):
+            bucket = urllib.request.Request(f"http://127.0.0.1:{port}/{name}", method="PUT")
+            try:
+                urllib.request.urlopen(bucket, timeout=10).close()
+            except urllib.error.HTTPError as error:
+                if error.code != 409:  # it is there
+                    raise StackError(f"{self.title} does not make the bucket {name}: {error}") from error
