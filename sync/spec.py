@@ -14,6 +14,8 @@ from enum import StrEnum
 from sync.types import parse_type
 
 ZERO_DATE_NULL = "null"
+# Where a row of a file comes from.
+OBJECT_NAME, OBJECT_LINE, OBJECT_TIME = "object_name", "object_line", "object_time"
 
 
 class SpecError(ValueError):
@@ -26,6 +28,8 @@ class Strategy(StrEnum):
     FULL = "full"  # read everything, apply the difference
     WATERMARK = "watermark"  # read what lies above a cursor
     LOG = "log"  # follow the source's log
+    APPEND = "append"  # read objects that are new; a row is its object and line
+    LATEST = "latest"  # read objects that are new; of each key the greatest row stands
 
 
 class Deletes(StrEnum):
@@ -68,6 +72,13 @@ class Column:
         return self.source or self.name
 
 
+OBJECT_COLUMNS = (
+    Column(OBJECT_NAME, "text", "name of the file that the row comes from"),
+    Column(OBJECT_LINE, "bigint", "the row's line there, from 1"),
+    Column(OBJECT_TIME, "timestamptz", "when the file was written"),
+)
+
+
 @dataclass(frozen=True)
 class Table:
     """One table (or collection) of a source and where it goes.
@@ -91,6 +102,10 @@ class Table:
 
     `catalog_key` says that the key was not declared but found in the source: a pass refuses to go on by it
     once it is not unique there any more.
+
+    Under `append` the key is `object_name` and `object_line`; under `latest` those and `object_time` are
+    columns, by which, behind the `cursor`, the order of a key's rows is total. `OBJECT_COLUMNS` has them. A
+    latest row whose column `deleted_by` is true is a tombstone.
 
     `zero_date` is for the dates and times of a table in MySQL whose columns are not declared, see `Column`.
     """
@@ -116,6 +131,7 @@ class Table:
     max_rejected_share: float | None = None
     zero_date: str | None = None
     catalog_key: bool = False
+    deleted_by: str | None = None
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -155,8 +171,18 @@ class Table:
             _check_zero_date(f"table {self.name}", self.zero_date)
             if self.columns:
                 raise SpecError(f"table {self.name}: it declares its columns; declare zero_date with those")
+        self._check_objects(names)
         if self.max_rejected_share is not None and not 0 <= self.max_rejected_share <= 1:
             raise SpecError(f"table {self.name}: max_rejected_share is a share between 0 and 1")
+
+    def _check_objects(self, names: list[str]) -> None:
+        if self.strategy is Strategy.APPEND and set(self.key) != {OBJECT_NAME, OBJECT_LINE}:
+            raise SpecError(f"table {self.name}: a row that is appended has the key object_name, object_line")
+        lacking = {OBJECT_NAME, OBJECT_LINE, OBJECT_TIME}.difference(names)
+        if self.strategy is Strategy.LATEST and (lacking or not self.key):
+            raise SpecError(f"table {self.name}: the latest row is found by a key and {sorted(lacking)}")
+        if self.deleted_by and (self.strategy is not Strategy.LATEST or self.deleted_by not in names):
+            raise SpecError(f"table {self.name}: deleted_by is a column of a table with strategy latest")
 
     @property
     def source_name(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 
 from sync.ahead import ahead
 from sync.completeness import read_whole
@@ -13,7 +15,7 @@ from sync.copytext import Chunk
 from sync.first_load import FirstReading, log_position
 from sync.origin import Origin
 from sync.passes import Compare, Options, PassResult
-from sync.sources.base import Snapshot, Source
+from sync.sources.base import ObjectSnapshot, Snapshot, Source
 from sync.spec import Deletes, Strategy, Table
 from sync.state import TableState
 from sync.targets.base import Applied, Extent, KeptLoad, Load, Moment, refuse_share
@@ -81,6 +83,8 @@ class TablePass:
 
     def run(self) -> PassResult:
         """Read the table by itself, above its watermark or whole, and apply what was read."""
+        if self._source.capabilities.has_objects:
+            return self._run_objects()
         if self._load.kept is not None:
             return self._run_first(self._load.kept)
         watermark = self._watermark
@@ -96,6 +100,21 @@ class TablePass:
             self.note(snapshot.bound.note)
         elif watermark and (snapshot.bound is None or snapshot.bound.at is None):
             self.note(NO_BOUND)
+        return self.result
+
+    def _run_objects(self) -> PassResult:
+        """Read the objects that are new or were replaced, or all of them, and remember which they were."""
+        with self._source.snapshot() as opened:
+            snapshot = cast(ObjectSnapshot, opened)
+            known, everything = self._load.objects, self._reads_everything()
+            reading = snapshot.changed(self.table, known, everything, accept_gone=self._options.reload)
+            self._stage(reading.chunks(self.result.columns))
+            for keys in reading.stale_keys():
+                self._load.stage_keys(keys)
+            for text in reading.notes:
+                self.note(text)
+            moment = replace(self.moment(snapshot.taken_at, reading.position), objects=reading.objects)
+            self._apply(moment, Extent.COMPLETE if reading.is_complete else Extent.PARTIAL)
         return self.result
 
     def _run_first(self, kept: KeptLoad) -> PassResult:
@@ -158,6 +177,9 @@ class TablePass:
             read = read_whole(snapshot, self.table, columns)
         else:
             read = snapshot.read(self.table, columns, since)
+        self._stage(read, expected)
+
+    def _stage(self, read: Iterator[Chunk], expected: int | None = None) -> None:
         with closing(ahead(read, alone=lambda chunk: len(chunk.lines) >= LONG_BYTES)) as chunks:
             for chunk in chunks:
                 self.take(chunk, expected)

@@ -19,7 +19,7 @@ UNUSED = """
 """
 OWN_TABLES = sql.SQL(
     "sync.version, sync.identity, sync.batch, sync.leases, sync.tables, sync.checkpoints,"
-    " quarantine.rejected_rows"
+    " sync.objects, quarantine.rejected_rows"
 )
 
 

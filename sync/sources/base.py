@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sync.copytext import Chunk
 from sync.errors import SyncError
+from sync.objects import ObjectsRead, SourceObject
 from sync.spec import Column, Strategy, Table
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)  # before which nothing is certain to be there
@@ -22,10 +23,11 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)  # before which nothing is certain t
 @dataclass(frozen=True)
 class Capabilities:
     """What a source can do: `strategies` are the ways in which it tells what changed, `log_needs` what the
-    log takes of its server and user."""
+    log takes of its server and user. `has_objects`: it is read object by object, see `ObjectSnapshot`."""
 
     strategies: frozenset[Strategy]
     log_needs: str = ""
+    has_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,37 @@ class LogSnapshot(Snapshot, Protocol):
         """The rows of the whole table, or those behind the mark at `after`, in an order that holds in later
         snapshots, too, with a mark behind each portion of them. None for a table that has no such order.
         """
+
+
+class ObjectReading(Protocol):
+    """The reading of some of a table's objects. What `objects` says holds once all chunks were taken."""
+
+    position: str
+    is_complete: bool  # what is not among the rows is gone
+    notes: tuple[str, ...]
+
+    @property
+    def objects(self) -> ObjectsRead: ...
+
+    def chunks(self, columns: Sequence[Column]) -> Iterator[Chunk]:
+        """The rows, object after object. Raises `TransientError` where one is replaced meanwhile."""
+
+    def stale_keys(self) -> Iterator[bytes]:
+        """Keys, as COPY lines, of rows that may be gone since their object was replaced."""
+
+
+class ObjectSnapshot(Snapshot, Protocol):
+    """A snapshot of a source that is read object by object."""
+
+    def changed(
+        self,
+        table: Table,
+        known: Mapping[str, SourceObject],
+        everything: bool = False,
+        accept_gone: bool = False,
+    ) -> ObjectReading:
+        """What is new since these objects were read, or `everything`. Raises `SyncError` where rows would be
+        deleted since their object is gone, unless that is accepted."""
 
 
 class Source(Protocol):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sync.copytext import Chunk
 from sync.errors import SyncError
+from sync.objects import ObjectsRead, SourceObject
 from sync.sources.base import Description
 from sync.spec import Column, Table
 from sync.state import LEASE_WAIT_SECONDS, TableState
@@ -57,7 +58,7 @@ class Differing:
 class Moment:
     """What a load shows: the source at `taken_at`, up to `position`; `run_id` and `source` say whose, `read`
     how many rows came, `seconds` how long the pass has taken so far, and `key_is_unique` whether the source
-    vouches for the key."""
+    vouches for the key. `objects` are those that were read, where the source consists of such."""
 
     taken_at: datetime
     position: str | None
@@ -66,6 +67,7 @@ class Moment:
     read: int
     seconds: float
     key_is_unique: bool
+    objects: ObjectsRead | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,10 @@ class Load(Protocol):
     @property
     def state(self) -> TableState | None:
         """The table's state before this pass; None before the first."""
+
+    @property
+    def objects(self) -> dict[str, SourceObject]:
+        """The objects that earlier passes have read, by name."""
 
     def shape(self, description: Description, reload: bool = False) -> Shape:
         """Find out how the table has to change to hold what is described; nothing is changed yet.

@@ -13,6 +13,7 @@ from psycopg2.extensions import connection as Connection
 from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.errors import SyncError
+from sync.objects import SourceObject, read_objects, write_objects
 from sync.sources.base import Description
 from sync.spec import Column, Strategy, Table
 from sync.state import Lease, TableState, read_state, write_state
@@ -26,6 +27,7 @@ from sync.targets.postgresql_drift import reads_anew
 from sync.targets.postgresql_encoding import storable
 from sync.targets.postgresql_first import FirstLoad
 from sync.targets.postgresql_names import WorkTables
+from sync.targets.postgresql_newest import Newest
 from sync.targets.postgresql_plan import Plan
 from sync.targets.postgresql_staging import Staging
 from sync.targets.postgresql_stamp import Stamp
@@ -67,7 +69,12 @@ class PostgreSQLLoad:
             columns = shared_columns(cursor, table, columns, self._plan)
             self._special = AdoptingMerge(cursor, table, columns, self._work)
             self._plan.complete = self.state is not None and reads_anew(table, columns, self.state)
-        elif not table.key or is_table(cursor, table.schema, table.name) or has_log(cursor, table):
+        elif (
+            not table.key
+            or table.strategy is Strategy.LATEST  # several rows of a key may come
+            or is_table(cursor, table.schema, table.name)
+            or has_log(cursor, table)
+        ):
             self._plan = plan_own(cursor, table, columns, self.state, reload)
         else:
             self._special = self._first_load(columns)
@@ -92,6 +99,11 @@ class PostgreSQLLoad:
             first.prepare()
         self._work = first.work
         return first
+
+    @property
+    def objects(self) -> dict[str, SourceObject]:
+        with self._connection:
+            return read_objects(self._cursor, self._table.schema, self._table.name)
 
     def stage(self, chunk: Chunk) -> int:
         return self._staging.take(chunk)
@@ -182,13 +194,16 @@ class PostgreSQLLoad:
     def _write(self, moment: Moment, extent: Extent, name_differing: int) -> Applied:
         cursor, table = self._cursor, self._table
         stamp = Stamp(cursor, moment.taken_at)
-        into = self._special or OWN[extent](cursor, table, self._columns, self._work)
+        merge = Newest if table.strategy is Strategy.LATEST else OWN[extent]
+        into = self._special or merge(cursor, table, self._columns, self._work)
         counts = into.write(stamp)
+        if moment.objects and table.strategy is Strategy.LATEST:
+            quarantine.forget_lines(cursor, table, moment.objects)
         if quarantine.differs(cursor, table, self._work, extent):
             quarantine.replace(cursor, table, self._work, extent, stamp.draw())
         elif not counts.changed:
             stamp.give_back()
-        if extent is Extent.COMPLETE or self.state is None or table.adopt:
+        if extent is Extent.COMPLETE or self.state is None or table.adopt or merge is Newest:
             rows = into.live_rows()
         else:
             rows = self.state.rows + counts.inserted - counts.deleted
@@ -227,3 +242,5 @@ class PostgreSQLLoad:
             key_is_unique=moment.key_is_unique,
         )
         write_state(self._cursor, self._table.schema, self._table.name, self.state)
+        if moment.objects:
+            write_objects(self._cursor, self._table.schema, self._table.name, moment.objects, moment.run_id)

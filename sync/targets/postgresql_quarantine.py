@@ -6,6 +6,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from sync.copytext import SHOWN_CHARACTERS
+from sync.objects import ObjectsRead
 from sync.spec import Table
 from sync.targets.base import Extent, RejectedRow
 from sync.targets.postgresql_names import WorkTables, stored_name
@@ -51,6 +52,15 @@ def replace(cursor: Cursor, table: Table, work: WorkTables, extent: Extent, batc
             gone=_old_rows(table, work, extent),
             new=_new_rows(table, work, extent),
         )
+    )
+
+
+def forget_lines(cursor: Cursor, table: Table, objects: ObjectsRead) -> None:
+    """Leave out the broken lines of objects that were read anew; those that are broken still come back."""
+    cursor.execute(
+        "DELETE FROM quarantine.rejected_rows WHERE table_name = %s"
+        " AND regexp_replace(key, ':[0-9]+$', '') = ANY (%s)",
+        (table.qualified, [each.name for each in objects.read]),
     )
 
 
