@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from psycopg2 import sql
@@ -16,11 +18,21 @@ from landing.postgres_store import SeedStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
 from sync.connections import postgresql_errors
+from sync.warehouses.adopt import adopt
+from sync.warehouses.contract import Warehouse
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
+from sync.warehouses.schema import TableName
+
+# Where the seed of a warehouse that is no PostgreSQL lies in staging, whose every row has these columns.
+STAGED_SEED = "adopted.sales_seed"
+BOOKKEEPING = ("_batch bigint NOT NULL DEFAULT 1", "_deleted boolean NOT NULL DEFAULT false")
 
 
-def ensure_seed_table(production: Connection, spec: FileSpec = SALES_SEED) -> None:
+def ensure_seed_table(
+    production: Connection, spec: FileSpec = SALES_SEED, further: Sequence[str] = ()
+) -> None:
     """Create production's `sales.sales_data` where it is missing. Only its key is NOT NULL: the rows that the
-    sync adds to it have no price and no time."""
+    sync adds to it have no price and no time. `further` are the definitions of columns behind the file's."""
     with postgresql_errors(spec.target):
         ensure_memory(production)
         schema, name = spec.target.split(".")
@@ -29,6 +41,7 @@ def ensure_seed_table(production: Connection, spec: FileSpec = SALES_SEED) -> No
             sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(field.type.postgres))
             for field in spec.fields
         ]
+        columns += [sql.Composed([sql.SQL(definition)]) for definition in further]
         key = sql.SQL(", ").join(sql.Identifier(part) for part in spec.key)
         with production, production.cursor() as cursor:
             if is_missing(cursor, table):
@@ -59,3 +72,27 @@ def seed_production(
     path = find(folder, spec.name)
     reader = CsvReader(spec, path) if path else None
     return land(spec, reader, SeedStore(production, spec), staging, max_rejected_share)
+
+
+def seed_warehouse(
+    folder: Path | None,
+    warehouse: Warehouse,
+    staging: Connection,
+    run_id: str,
+    max_rejected_share: float | None = None,
+    spec: FileSpec = SALES_SEED,
+) -> LandingResult:
+    """The same for a warehouse of any system: the file lands in staging, whose table production then gets
+    where it has none. Raises `LandingError` as `land_csv` does, `LeaseTaken` while another pass goes on.
+    """
+    staged = replace(spec, target=STAGED_SEED)
+    ensure_seed_table(staging, staged, BOOKKEEPING)
+    path = find(folder, spec.name)
+    reader = CsvReader(staged, path) if path else None
+    result = land(staged, reader, SeedStore(staging, staged), staging, max_rejected_share)
+    source, into = (TableName(*name.split(".")) for name in (STAGED_SEED, spec.target))
+    with warehouse.reader() as production:
+        is_there = production.exists(into)
+    if not is_there:
+        adopt(PostgreSQLStaging(staging), warehouse, source, into, run_id)
+    return replace(result, target=spec.target)

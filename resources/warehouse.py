@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
-from sync.connections import connect_to_write
-from sync.systems import open_target, open_warehouse
+from sync.systems import is_target, open_target, open_warehouse
 from sync.targets.base import Target
 from sync.warehouses.contract import Warehouse
 
@@ -18,7 +16,12 @@ from sync.warehouses.contract import Warehouse
 class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Production, which the platform owns."""
 
-    url: str = Field(description="postgresql://user:password@host:port/database, from the environment")
+    url: str = Field(description="scheme://user:password@host:port/database, from the environment")
+
+    @property
+    def is_target(self) -> bool:
+        """Whether tables of a source are synced straight into it, as `target` offers."""
+        return is_target(self.url)
 
     @contextmanager
     def warehouse(self) -> Iterator[Warehouse]:
@@ -30,13 +33,10 @@ class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield warehouse
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A connection to production on PostgreSQL, in autocommit mode."""
-        with closing(connect_to_write(self.url)) as connection:
-            yield connection
-
-    @contextmanager
     def target(self) -> Iterator[Target]:
-        """The warehouse as tables of a source are synced straight into it; connects when it is used."""
+        """The warehouse as tables of a source are synced straight into it; connects when it is used.
+
+        Raises `SyncError` where it is no target.
+        """
         with closing(open_target(self.url)) as target:
             yield target

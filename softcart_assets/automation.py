@@ -22,7 +22,17 @@ LANDED = dg.AssetSelection.groups("landing")
 BESIDE_GROUPS = ("lake", "search", "forecast")
 BESIDE = dg.AssetSelection.groups(*BESIDE_GROUPS)
 UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
-FRESH_GROUPS = {"raw", "star", "reports", "sales", "weblog", "production", "exports", *BESIDE_GROUPS}
+FRESH_GROUPS = {
+    "raw",
+    "adopted",
+    "star",
+    "reports",
+    "sales",
+    "weblog",
+    "production",
+    "exports",
+    *BESIDE_GROUPS,
+}
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 

@@ -15,6 +15,7 @@ from resources.postgresql import PostgreSQLResource
 from resources.spark import SparkResource
 from resources.warehouse import WarehouseResource
 from softcart_assets import health
+from softcart_assets.adoption import build_adoption_assets, by_way_of_staging
 from softcart_assets.automation import (
     BESIDE,
     LANDED,
@@ -50,6 +51,7 @@ from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
 from softcart_assets.weblog import build_weblog_assets
 from sync.spec import Column, Table
+from sync.systems import is_target
 from sync.warehouses.schema import TableName
 
 
@@ -105,18 +107,22 @@ def build_defs(
     """
     project = load_project()
     copied = mirrored(project)
+    declared, adopting = tables, list[dg.AssetsDefinition]()
+    if not is_target(os.environ.get("SOFTCART_PRODUCTION_URL") or "postgresql://"):
+        tables, adopting = by_way_of_staging(tables), build_adoption_assets(tables, seeds=[SEED])
     assets = [
         *build_landing_assets(tables),
         *build_raw_assets(tables, seeds=[SEED]),
+        *adopting,
         *build_dbt_assets(project),
-        *build_lake_assets(tables, project),
-        *build_search_assets(tables),
+        *build_lake_assets(declared, project),
+        *build_search_assets(declared),
         *build_forecast_assets(),
         build_notebook_asset(),
         *build_production_assets(copied),
         *build_export_assets(project),
         *build_weblog_assets(),
-        build_dashboard(tables, copied),
+        build_dashboard(declared, copied),
     ]
     reconcile = dg.define_asset_job(
         RECONCILE,

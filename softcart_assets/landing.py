@@ -22,7 +22,7 @@ from landing.raw_lines import lines_table
 from landing.result import LandingResult
 from landing.sales_history import land_sales_history, sales_history_table
 from landing.search_terms import land_search_terms
-from landing.seed import seed_production
+from landing.seed import seed_production, seed_warehouse
 from landing.shop import land_csv
 from landing.unlanded import unlanded
 from softcart_assets.failures import failure
@@ -272,7 +272,13 @@ def _search_terms(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]
 
 @contextmanager
 def _seed(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
-    landing = context.resources.landing
-    url = context.resources.production.url
-    with closing(connect_postgresql(url)) as production, context.resources.staging.connect() as staging:
-        yield {SEED: partial(seed_production, landing.path, production, staging, landing.max_rejected_share)}
+    landing, production = context.resources.landing, context.resources.production
+    share = landing.max_rejected_share
+    with context.resources.staging.connect() as staging:
+        if production.is_target:
+            with closing(connect_postgresql(production.url)) as connection:
+                yield {SEED: partial(seed_production, landing.path, connection, staging, share)}
+        else:
+            with production.warehouse() as warehouse:
+                run_id = context.run.run_id
+                yield {SEED: partial(seed_warehouse, landing.path, warehouse, staging, run_id, share)}

@@ -7,7 +7,7 @@ here is what Dagster shows of it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import RECONCILIATION
 from sync.errors import SyncError
 from sync.spec import Column
+from sync.warehouses.contract import Warehouse
 from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.schema import TableName
 from sync.warehouses.table_work import TableResult
@@ -82,16 +83,16 @@ def warehouse_kind() -> str:
     return KINDS.get(scheme, scheme)
 
 
-def production_views(tables: Sequence[MirroredTable], system: str = "postgresql") -> list[View]:
+def production_views(tables: Sequence[MirroredTable], warehouse: Warehouse) -> list[View]:
     """The views of production: the totals, those for readers in `sql/<system>/production/bi`, and one for
     readers over each report."""
-    folder = SQL / system / "production"
+    folder, quote = SQL / warehouse.system / "production", warehouse.quote
     reports = [table for table in tables if table.name.schema in ("reports", "sales")]
     return [
         _view(folder, TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
         *(_view(folder, TableName("bi", path.stem)) for path in sorted((folder / "bi").glob("*.sql"))),
-        _over(TOTALS, list(TOTALS_COLUMNS), TOTALS_DESCRIPTION),
-        *(_over(report.name, report.business_columns, report.description) for report in reports),
+        _over(TOTALS, list(TOTALS_COLUMNS), TOTALS_DESCRIPTION, quote),
+        *(_over(report.name, report.business_columns, report.description, quote) for report in reports),
     ]
 
 
@@ -103,14 +104,10 @@ def _view(
     return View(name, query.strip(), comment.removeprefix("--").strip(), inputs, key)
 
 
-def _over(name: TableName, columns: Sequence[Column], comment: str) -> View:
-    listed = ", ".join(_quoted(column.name) for column in columns)
-    query = f"SELECT {listed} FROM {_quoted(name.schema)}.{_quoted(name.table)}"
+def _over(name: TableName, columns: Sequence[Column], comment: str, quote: Callable[[str], str]) -> View:
+    listed = ", ".join(quote(column.name) for column in columns)
+    query = f"SELECT {listed} FROM {quote(name.schema)}.{quote(name.table)}"
     return View(TableName("bi", name.table), query, comment)
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDefinition]:
@@ -147,7 +144,7 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
                 context.resources.staging.snapshots() as staging,
                 context.resources.production.warehouse() as warehouse,
             ):
-                views = production_views(tables, warehouse.system)
+                views = production_views(tables, warehouse)
                 if context.selected_asset_keys:
                     result = mirror(
                         staging,

@@ -119,7 +119,7 @@ def _execute(cluster: Cluster, job: str) -> None:
 
     if cluster.lands_demo:
         os.environ["SOFTCART_LANDING"] = str(demo_landing(cluster.home.demo))
-    if not run_job(job, Console()):
+    if not run_job(job, Console(), cluster.stand_in):
         sys.exit(1)
 
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import lake
+from stack import lake, production
 from stack.dagster_storage import make_tables
-from stack.environment import NAMES, foreign, lands_demo, urls, users_landing, users_own
+from stack.environment import NAMES, foreign, lands_demo, stand_in_of, urls, users_landing, users_own
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
 from stack.mongodb import MongoDB
@@ -21,6 +21,7 @@ from stack.ports import Ports
 from stack.postgres import PostgreSQL
 from stack.server import NotReady, Say, Server
 from stack.shop import add_missing_columns
+from stack.stand_in import StandIn
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class Cluster:
         self.ports = Ports(home)
         self._environment = environment
         self._all: list[Server] = [MariaDB(home), MongoDB(home), PostgreSQL(home)]
-        self._lake = lake.all_servers(home)
+        self._optional = [*lake.all_servers(home), *production.all_servers(home)]
+
+    @property
+    def stand_in(self) -> StandIn | None:
+        """What stands in for production; None for a warehouse of the user's own."""
+        return stand_in_of(self.home, self._environment)
 
     @property
     def stores_runs(self) -> bool:
@@ -54,11 +60,15 @@ class Cluster:
     @property
     def servers(self) -> list[Server]:
         replaced = foreign(self.home, self._environment)
-        wanted = lake.wanted_servers(self.home, self._environment)
         return [
             *(server for server in self._all if server.name not in replaced),
-            *(server for server in self._lake if server.name in wanted),
+            *(server for server in self._optional if server.name in self._wanted()),
         ]
+
+    def _wanted(self) -> set[str]:
+        """The names of the servers that the lake and production ask for."""
+        needed = {server.name for server in self.stand_in.servers} if self.stand_in else set()
+        return lake.wanted_servers(self.home, self._environment) | needed
 
     def up(self, say: Say) -> None:
         """Bring every server up, side by side; one that runs already is left alone.
@@ -67,6 +77,7 @@ class Cluster:
             StackError: of the first server that can't be brought up.
         """
         with self.home.locked(), ExitStack() as stack:
+            production.remember(self.home, self._environment)
             servers = self.servers
             Toolbox(self.home.tools).ensure(*(group for server in servers for group in server.packages))
             # Read once before the threads: both are made on first use.
@@ -85,7 +96,7 @@ class Cluster:
     def down(self, say: Say) -> None:
         """Stop every server of this home."""
         # The last one is the tests', where there is one.
-        servers = [*self._all, *self._lake, MySQL(self.home)]
+        servers = [*self._all, *self._optional, MySQL(self.home)]
         with self.home.locked(), ThreadPoolExecutor(len(servers)) as pool:
             for server, stopped in [(server, pool.submit(server.stop)) for server in servers]:
                 if stopped.result():
@@ -102,6 +113,7 @@ class Cluster:
             "SOFTCART_HOME": str(home.root),
             "DAGSTER_HOME": str(home.dagster),
             **lake.variables(home, self.ports, self._environment),
+            **self._of_production(),
             "PATH": _first(home.tools / "venv" / "bin", self._environment.get("PATH", os.defpath)),
             # dagster.yaml names a class of ours, which commands have to find that run in any folder.
             "PYTHONPATH": _first(CLONE, self._environment.get("PYTHONPATH", "")),
@@ -113,6 +125,9 @@ class Cluster:
         elif home.demo.is_dir() and self.lands_demo:
             variables["SOFTCART_LANDING"] = str(home.demo)
         return variables
+
+    def _of_production(self) -> dict[str, str]:
+        return self.stand_in.variables(self.home, self.ports.wanted()) if self.stand_in else {}
 
     def left_out(self) -> list[str]:
         """What the caller's environment has of our servers and must not pass on: rights to write to them
@@ -130,8 +145,8 @@ class Cluster:
 
     def status(self) -> list[State]:
         replaced = foreign(self.home, self._environment)
-        wanted = lake.wanted_servers(self.home, self._environment)
-        shown = [server for server in self._lake if server.name in wanted or server.process()]
+        wanted = self._wanted()
+        shown = [server for server in self._optional if server.name in wanted or server.process()]
         return [self._state(server, server.name in replaced) for server in (*self._all, *shown)]
 
     @staticmethod

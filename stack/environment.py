@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from stack.home import Home, StackError
+from stack.production import CHOICE, chosen
+from stack.stand_in import StandIn
 
 # The variables that one local server answers for: it runs unless the user has set all of them.
 SERVES = {
@@ -28,8 +30,8 @@ REGISTRY = "MLFLOW_TRACKING_URI"
 NAMES = {name for group in (SERVES, COMPANIONS) for names in group.values() for name in names} | {REGISTRY}
 
 
-def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
-    """Every URL of the local servers."""
+def local_urls(home: Home, ports: Mapping[str, int], stand_in: StandIn) -> dict[str, str]:
+    """Every URL of the local servers, with `stand_in` for production."""
     word = home.passwords
     mysql, mongo, postgres = (f"127.0.0.1:{ports[name]}" for name in ("mysql", "mongodb", "postgres"))
     catalog = f"{mongo}/catalog?authSource=admin&replicaSet=rs0"
@@ -40,7 +42,7 @@ def local_urls(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "SOFTCART_MONGO_URL": f"mongodb://softcart:{word['mongodb.softcart']}@{catalog}",
         "SOFTCART_MONGO_ADMIN_URL": f"mongodb://shopkeeper:{word['mongodb.shopkeeper']}@{catalog}",
         "SOFTCART_STAGING_URL": f"postgresql://softcart:{word['postgres.softcart']}@{postgres}/staging",
-        "SOFTCART_PRODUCTION_URL": f"postgresql://softcart:{word['postgres.softcart']}@{postgres}/production",
+        "SOFTCART_PRODUCTION_URL": stand_in.url(home, ports),
         "SOFTCART_DAGSTER_URL": f"postgresql://dagster:{word['postgres.dagster']}@{postgres}/dagster",
         REGISTRY: f"postgresql://mlflow:{word['postgres.mlflow']}@{postgres}/mlflow",
         "SOFTCART_BI_URL": f"postgresql://bi:{word['postgres.bi']}@{postgres}/production",
@@ -64,6 +66,21 @@ def _password(url: str) -> str | None:
         return None
 
 
+def stand_in_of(home: Home, environment: Mapping[str, str]) -> StandIn | None:
+    """What stands in for production; None where the user has a warehouse of his own.
+
+    Raises:
+        StackError: PRODUCTION names none, or one beside the user's own.
+    """
+    if "SOFTCART_PRODUCTION_URL" not in users_own(home, environment):
+        return chosen(home, environment)
+    if named := environment.get(CHOICE):
+        raise StackError(
+            f"{CHOICE} is {named!r} and SOFTCART_PRODUCTION_URL names a warehouse of your own: unset one"
+        )
+    return None
+
+
 def foreign(home: Home, environment: Mapping[str, str]) -> set[str]:
     """The local servers that need not run, since the user has his own in all their places."""
     own = users_own(home, environment)
@@ -83,7 +100,10 @@ def urls(home: Home, ports: Mapping[str, int], environment: Mapping[str, str]) -
     for main, names in COMPANIONS.items():
         if main not in own and (odd := [name for name in names if name in own]):
             raise StackError(f"{odd[0]} is set and {main} is not: set both, or none")
-    local = local_urls(home, ports) if ports else {}
+    stand_in = chosen(home, environment)
+    if stand_in.name != "postgresql":
+        left_out.add("SOFTCART_BI_URL")
+    local = local_urls(home, ports, stand_in) if ports else {}
     return {name: url for name, url in local.items() if name not in left_out} | own
 
 

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from softcart_assets.failures import MAX_RETRIES, SECONDS_TO_WAIT
 from stack.server import Say
 from sync.connections import connect_mongodb, connect_mysql, connect_postgresql
 from sync.errors import SyncError, TransientError
+from sync.systems import open_warehouse
 from sync.urls import parse
 
 # The variable that names each system; the keys are those of Dagster's resources, and its own storage.
@@ -70,6 +72,9 @@ def _refusal(name: str) -> SyncError | None:
     try:
         if connect := OPEN.get(parse(url).system):
             connect(url).close()
+        elif name == "production":
+            with closing(open_warehouse(url)) as warehouse, warehouse.reader():
+                pass
     except SyncError as error:
         return error
     except ValueError as error:  # urllib's, of an address in brackets that is none

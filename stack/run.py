@@ -20,12 +20,14 @@ from softcart_assets.build import build_defs
 from softcart_assets.connections import keep_connections
 from softcart_assets.progress import LINES, check_line, failure_reason, is_failed_check
 from stack.reachable import STORAGE, VARIABLES, broken
+from stack.stand_in import StandIn
 from sync.connections import connect_postgresql
 from sync.errors import SyncError
+from sync.systems import open_warehouse
 from sync.urls import DatabaseUrl, parse
 
 STAGES = (
-    *("landing", "raw", "star", "lake", "search", "forecast", "reports", "sales", "weblog"),
+    *("landing", "raw", "adopted", "star", "lake", "search", "forecast", "reports", "sales", "weblog"),
     *("production", "exports"),
 )
 NAMED = 3  # assets of a stage that did not run, above which their number has to do
@@ -38,10 +40,11 @@ QUARANTINED = r"""
 """
 
 
-def run_job(name: str, console: Console) -> bool:
+def run_job(name: str, console: Console, stand_in: StandIn | None = None) -> bool:
     """Execute the job in this process; True when every asset and every blocking check passed.
 
-    The URLs of all systems and DAGSTER_HOME are taken from the environment. What a system is needed for that
+    The URLs of all systems and DAGSTER_HOME are taken from the environment; `stand_in` is what production is
+    on, where it is not the user's own. What a system is needed for that
     cannot be worked with is left out, with all that is behind it.
     """
     if name != "sync" and (problem := landing_problem()):
@@ -60,7 +63,7 @@ def run_job(name: str, console: Console) -> bool:
     show_quarantine(console, failed)
     for line in unlanded(landing_folder()):
         console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
-    show_places(console)
+    show_places(console, stand_in)
     seconds = time.monotonic() - started
     if result and result.success and not failed:
         console.print(f"\n[bold]{name} succeeded[/] in {seconds:.1f} s; the servers stay up (make down)")
@@ -205,14 +208,14 @@ def show_quarantine(console: Console, failed: Sequence[str]) -> None:
     """Rows in quarantine, in staging and production, by table; what `failed` names is not asked."""
     for name in ("staging", "production"):
         url = url_of(name)
-        if url is None or url.system != "postgresql" or any(str(url) in line for line in failed):
+        if url is None or any(str(url) in line for line in failed):
             continue
         try:
-            counts = quarantined(url)
+            counts = quarantined(url) if url.system == "postgresql" else refused(os.environ[VARIABLES[name]])
             for table, count in counts.items():
                 label = f"{table} (quarantine.rejected_rows in {name})"
                 console.print(f"[yellow]{count:,} quarantined[/] {label}", highlight=False)
-            if counts:
+            if counts and url.system == "postgresql":
                 way = f"python -m sync quarantine --to env:{VARIABLES[name]} shows them"
                 console.print(f"  {way}", highlight=False)
         except SyncError as error:
@@ -229,11 +232,19 @@ def quarantined(url: DatabaseUrl) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def show_places(console: Console) -> None:
-    """Where everything is."""
+def refused(url: str) -> dict[str, int]:
+    """Rows that a production warehouse of whichever system could not hold, by table."""
+    with closing(open_warehouse(url)) as warehouse, warehouse.reader() as reader:
+        return {str(table): len(keys) for table, keys in reader.rejected([]).items()}
+
+
+def show_places(console: Console, stand_in: StandIn | None) -> None:
+    """Where everything is, and what production's stand-in cannot show."""
     for name, label in SYSTEMS.items():
         if url := url_of(name):
             console.print(f"{label:<11} {url}", highlight=False)
     exports = Path(os.environ.get("SOFTCART_EXPORTS", "exports")).resolve()
     console.print(f"{'exports':<11} {exports}", highlight=False)
+    for line in stand_in.missing if stand_in else ():
+        console.print(line, highlight=False, soft_wrap=True)
     console.print("make env prints the URLs with their passwords; make ui opens Dagster.", style="dim")

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sync.errors import SyncError
 from sync.sources.base import Source
 from sync.targets.base import Target
+from sync.urls import SYSTEMS as SCHEMES
 from sync.urls import parse
 from sync.warehouses.contract import Warehouse
 
-WAREHOUSES = ("postgresql",)
+
+def _postgresql(url: str) -> Warehouse:
+    from functools import partial  # noqa: PLC0415
+
+    from sync.connections import connect_to_write  # noqa: PLC0415
+    from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse  # noqa: PLC0415
+
+    return PostgreSQLWarehouse(partial(connect_to_write, url))
+
+
+# By the scheme of SOFTCART_PRODUCTION_URL: what makes the warehouse of a URL.
+WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {"postgresql": _postgresql}
+# Into which tables of a source are synced straight; any other warehouse gets them by way of staging.
+TARGETS = frozenset({"postgresql"})
 
 
 def open_source(url: str) -> Source:
@@ -22,9 +38,11 @@ def open_source(url: str) -> Source:
         from sync.sources.mongodb import MongoDBSource  # noqa: PLC0415
 
         return MongoDBSource(url)
-    from sync.sources.postgresql import PostgreSQLSource  # noqa: PLC0415
+    if system == "postgresql":
+        from sync.sources.postgresql import PostgreSQLSource  # noqa: PLC0415
 
-    return PostgreSQLSource(url)
+        return PostgreSQLSource(url)
+    raise SyncError(f"{system} is a production warehouse and no source of the sync engine")
 
 
 def open_target(url: str) -> Target:
@@ -33,23 +51,27 @@ def open_target(url: str) -> Target:
     Raises `SyncError` for a scheme that no target has.
     """
     system = parse(url).system
-    if system == "postgresql":
+    if system in TARGETS:
         from sync.targets.postgresql import PostgreSQLTarget  # noqa: PLC0415
 
         return PostgreSQLTarget(url)
-    raise SyncError(f"{system} is a source of the sync engine and no target yet; its target is postgresql://")
+    raise SyncError(f"{system} is no target of the sync engine yet; its target is postgresql://")
 
 
 def warehouse_system(url: str) -> str:
     """The system of a production URL. Raises `SyncError` for a scheme that no warehouse has."""
-    scheme = url.partition("://")[0].lower().partition("+")[0]
-    system = {"postgres": "postgresql"}.get(scheme, scheme)
+    system = _system(url)
     if system not in WAREHOUSES:
         known = ", ".join(f"{name}://" for name in WAREHOUSES)
         raise SyncError(
-            f"{scheme}:// is no production warehouse: SOFTCART_PRODUCTION_URL begins with {known}"
+            f"{system}:// is no production warehouse: SOFTCART_PRODUCTION_URL begins with {known}"
         )
     return system
+
+
+def _system(url: str) -> str:
+    scheme = url.partition("://")[0].lower().partition("+")[0]
+    return SCHEMES.get(scheme, scheme)
 
 
 def open_warehouse(url: str) -> Warehouse:
@@ -58,10 +80,10 @@ def open_warehouse(url: str) -> Warehouse:
     Raises `SyncError` for a scheme that no warehouse has, and for one whose driver is not installed, with the
     command that installs it.
     """
-    warehouse_system(url)
-    from functools import partial  # noqa: PLC0415
+    return WAREHOUSES[warehouse_system(url)](url)
 
-    from sync.connections import connect_to_write  # noqa: PLC0415
-    from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse  # noqa: PLC0415
 
-    return PostgreSQLWarehouse(partial(connect_to_write, url))
+def is_target(url: str) -> bool:
+    """Whether tables of a source can be synced straight into this warehouse; False also where there is no
+    such warehouse, which shows when it is opened."""
+    return _system(url) in TARGETS

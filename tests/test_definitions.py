@@ -109,3 +109,16 @@ def test_the_graph_validates_from_any_folder(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_warehouse_that_is_no_target_gets_the_adopted_tables_by_way_of_staging(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOFTCART_PRODUCTION_URL", "elsewhere://user@127.0.0.1/dwh")
+    graph = build_defs().resolve_asset_graph()
+    source, seed, staged, adopted = (
+        dg.AssetKey([stage, "sales_data"]) for stage in ("sales", "seed", "adopted", "production")
+    )
+    assert graph.get(adopted).parent_keys == {staged, seed}
+    assert graph.get(staged).parent_keys == {source}
+    assert graph.get_all_asset_keys() == {spec.key for spec in SPECS} | {staged}

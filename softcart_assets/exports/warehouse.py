@@ -17,9 +17,7 @@ def view_as_csv(
 ) -> tuple[bytes, int]:
     """The file with its header, and the number of its rows. They are sorted by their group columns, text by
     byte order and NULL last, which is written as `unknown`."""
-    names, found = reader.rows_of(view)
-    rows = [dict(zip(map(str.lower, names), row, strict=True)) for row in found]
-    rows.sort(key=lambda row: [_order(row[name]) for name in group_columns])
+    rows = view_rows(reader, view, group_columns)
     lines = [",".join(map(_field, columns))]
     for row in rows:
         cells = (
@@ -27,6 +25,13 @@ def view_as_csv(
         )
         lines.append(",".join("" if cell is None else _field(cell) for cell in cells))
     return "".join(f"{line}\n" for line in lines).encode(), len(rows)
+
+
+def view_rows(reader: Reader, view: TableName, group_columns: Sequence[str]) -> list[dict[str, object]]:
+    """What a view shows, by the columns' names in lower case and in the order of a file."""
+    names, found = reader.rows_of(view)
+    rows = [dict(zip(map(str.lower, names), row, strict=True)) for row in found]
+    return sorted(rows, key=lambda row: [_order(row[name]) for name in group_columns])
 
 
 def _order(value: object) -> tuple[bool, object]:

@@ -10,10 +10,13 @@ from psycopg2.extensions import connection as Connection
 from exporting.workbook import Sheet, write_workbook
 from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
 from softcart_assets.exports.reports import LEVEL, UNKNOWN, Report, query
+from softcart_assets.exports.warehouse import view_rows
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.connections import postgresql_errors
 from sync.errors import SyncError
+from sync.warehouses.contract import Reader
+from sync.warehouses.schema import TableName
 
 KEY = dg.AssetKey(["exports", "workbook"])
 ROWS_AT_ONCE = 5000
@@ -51,18 +54,34 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
 
 
 def _sheets(context: dg.AssetExecutionContext, reports: Sequence[Report]) -> Iterator[Sheet]:
-    for source in dict.fromkeys(report.source for report in reports):
-        with _snapshot(getattr(context.resources, source), source) as connection:
-            for report in (report for report in reports if report.source == source):
-                names = tuple(column.name for column in report.columns)
-                yield Sheet(report.name, names, _rows(connection, report))
+    staged = [report for report in reports if report.source == "staging"]
+    with _snapshot(context.resources.staging) as connection:
+        for report in staged:
+            yield Sheet(report.name, _names(report), _rows(connection, report))
+    with context.resources.production.warehouse() as warehouse, warehouse.reader() as reader:
+        for report in reports:
+            if report not in staged:
+                yield Sheet(report.name, _names(report), _rows_of_view(reader, report))
+
+
+def _names(report: Report) -> tuple[str, ...]:
+    return tuple(column.name for column in report.columns)
 
 
 @contextmanager
-def _snapshot(resource: Any, source: str) -> Iterator[Connection]:
-    with resource.connect() as connection, postgresql_errors(source), connection:
+def _snapshot(staging: Any) -> Iterator[Connection]:
+    with staging.connect() as connection, postgresql_errors("staging"), connection:
         connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield connection
+
+
+def _rows_of_view(reader: Reader, report: Report) -> Iterator[list[Any]]:
+    """The rows of a report that production's view is, in the file's order."""
+    for row in view_rows(reader, TableName(report.schema, report.name), report.group_columns):
+        yield [
+            UNKNOWN if row[name] is None and name in report.group_columns else row[name]
+            for name in _names(report)
+        ]
 
 
 def _rows(connection: Connection, report: Report) -> Iterator[list[Any]]:

@@ -277,4 +277,7 @@ class Warehouse(Protocol):
     def reader(self) -> AbstractContextManager[Reader]:
         """A moment of the warehouse."""
 
+    def quote(self, name: str) -> str:
+        """A table's or column's name as the warehouse's SQL has it, whatever the word."""
+
     def close(self) -> None: ...

@@ -1,6 +1,7 @@
 """Whose servers the platform works on, and what is said about the passwords of ours."""
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -9,9 +10,11 @@ from click.testing import CliRunner
 
 from stack.__main__ import main
 from stack.cluster import Cluster
-from stack.environment import foreign, lands_demo, urls
+from stack.environment import foreign, lands_demo, urls, users_own
 from stack.home import Home, StackError
 from stack.ports import Ports
+from stack.production import STAND_INS, remember
+from stack.stand_in import StandIn
 
 PORTS = {"mysql": 21000, "mongodb": 21001, "postgres": 21002, "ui": 21003}
 THEIRS = "mysql://me:mine@db.example/shop"
@@ -63,6 +66,45 @@ def test_the_demo_shop_is_landed_where_all_that_it_ends_in_is_ours_and_no_folder
 ) -> None:
     assert lands_demo(home, {})
     assert not lands_demo(home, {"SOFTCART_LANDING": "files"})
+
+
+class Elsewhere(StandIn):
+    name, title, lacks = "elsewhere", "Elsewhere", ("it keeps nothing",)
+
+    def url(self, home: Home, ports: Mapping[str, int]) -> str:
+        return f"elsewhere://softcart:{home.passwords['postgres.softcart']}@127.0.0.1:{ports['postgres']}/dwh"
+
+    def variables(self, home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+        return {"ELSEWHERE": "here"}
+
+
+def test_the_stand_in_for_production_is_remembered_and_ours(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STAND_INS, "elsewhere", Elsewhere())
+    remember(home, {})
+    assert urls(home, PORTS, {})["SOFTCART_PRODUCTION_URL"].startswith("postgresql://")
+    remember(home, {"PRODUCTION": "elsewhere"})
+    shell = Cluster(home, {}).variables()
+    found = urls(home, PORTS, shell)
+    assert found["SOFTCART_PRODUCTION_URL"].startswith("elsewhere://softcart:")
+    assert "SOFTCART_BI_URL" not in found
+    assert shell["ELSEWHERE"] == "here"
+    assert users_own(home, shell) == {}
+    assert lands_demo(home, shell)
+    remember(home, {"PRODUCTION": "postgresql"})
+    assert urls(home, PORTS, shell)["SOFTCART_PRODUCTION_URL"].startswith("postgresql://")
+
+
+def test_a_stand_in_that_there_is_not_is_refused_with_those_that_there_are(home: Home) -> None:
+    with pytest.raises(StackError, match="PRODUCTION is 'oracle': give postgresql"):
+        urls(home, PORTS, {"PRODUCTION": "oracle"})
+
+
+def test_a_stand_in_beside_a_warehouse_of_the_users_own_is_refused(home: Home) -> None:
+    theirs = {"SOFTCART_PRODUCTION_URL": "postgresql://me:mine@db.example/dwh", "PRODUCTION": "postgresql"}
+    with pytest.raises(StackError, match="names a warehouse of your own: unset one"):
+        Cluster(home, theirs).up(print)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,9 @@ class DbApiWarehouse:
             finally:
                 reader.close()
 
+    def quote(self, name: str) -> str:
+        return self._dialect.quote(name)
+
     def close(self) -> None:
         if self._opened is not None:
             with suppress(self._dialect.driver_error):

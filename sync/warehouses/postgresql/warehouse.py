@@ -60,6 +60,9 @@ class PostgreSQLWarehouse:
         with transaction(self._connection, "production", snapshot=True) as cursor:
             yield PostgreSQLReader(cursor)
 
+    def quote(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
