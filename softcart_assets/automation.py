@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from softcart_assets.connections import keep_connections
 from softcart_assets.progress import LINES
 from softcart_assets.raw import SyncConfig, hop_name
+from softcart_assets.seams import in_process
 from sync.passes import Compare
 from sync.spec import Table
 
@@ -35,21 +35,6 @@ FRESH_GROUPS = {
 }
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
-
-
-def _with_kept_connections(context: dg.InitExecutorContext) -> dg.Executor:
-    keep_connections(context.instance)
-    create = dg.in_process_executor.executor_creation_fn
-    assert create is not None
-    return create(context)
-
-
-in_process = dg.ExecutorDefinition(
-    name="in_process",
-    config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]  # taken as it is
-    executor_creation_fn=_with_kept_connections,
-    description="Dagster's own, with connections to Dagster's storage that are kept for the run.",
-)
 
 
 def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:

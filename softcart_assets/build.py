@@ -22,7 +22,6 @@ from softcart_assets.automation import (
     RECONCILE,
     compare_all,
     daily_refresh,
-    in_process,
     lake_maintenance,
     monthly_training,
     refresh,
@@ -46,6 +45,7 @@ from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
 from softcart_assets.raw import asset_key, build_raw_assets
 from softcart_assets.retention import build_retention_checks, check_keys
+from softcart_assets.seams import in_process
 from softcart_assets.search import build_search_assets
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES

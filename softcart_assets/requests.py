@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import dagster as dg
-from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from softcart_assets.progress import failure_reason
+from softcart_assets.seams import step_failures
 
 SOURCE_TAG = "softcart/source"  # which sensor's request a run is
 IN_FLIGHT = [
@@ -93,7 +94,6 @@ def tried_again(instance: DagsterInstance, held: Mapping[dg.AssetKey, Held]) -> 
 
 def _cause(instance: DagsterInstance, run_id: str) -> str:
     """What the run's failed steps say; what is to be read on its own page is not said here whole."""
-    failed = instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE)
-    reasons = [failure_reason(entry.dagster_event) for entry in failed if entry.dagster_event]
+    reasons = [failure_reason(event) for event in step_failures(instance, run_id)]
     said = "; ".join(dict.fromkeys(reasons)) or "no step failed, its page says more"
     return said if len(said) <= LONGEST_CAUSE else f"{said[:LONGEST_CAUSE]}…"

@@ -13,11 +13,11 @@ from softcart_assets import health, retention
 from softcart_assets.automation import BESIDE_GROUPS
 from softcart_assets.board import Board
 from softcart_assets.code import LoadedCode
-from softcart_assets.connections import KeptInstance
 from softcart_assets.dbt.warm import Keeper
 from softcart_assets.memory import Memory
 from softcart_assets.progress import LINES
 from softcart_assets.raw import asset_key
+from softcart_assets.seams import KeptInstance
 from sync.errors import SyncError
 from sync.spec import Table
 

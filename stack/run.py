@@ -17,8 +17,8 @@ from demo import generate
 from landing.landing_file import check_folder
 from landing.unlanded import unlanded
 from softcart_assets.build import build_defs
-from softcart_assets.connections import keep_connections
 from softcart_assets.progress import LINES, check_line, failure_reason, is_failed_check
+from softcart_assets.seams import keep_connections
 from stack.reachable import STORAGE, VARIABLES, broken
 from stack.stand_in import StandIn
 from sync.connections import connect_postgresql

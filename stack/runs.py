@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 import psutil
-from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+from dagster import DagsterRunStatus, RunsFilter
 
+from softcart_assets.seams import fail_run, process_of
 from stack.server import Say
 
 
@@ -27,15 +28,9 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         run = record.dagster_run
         pid = process_of(instance, run.run_id)
         if pid and not lives(pid, record.start_time or 0):
-            instance.report_run_failed(run, f"The process that executed this run (pid {pid}) is gone.")
+            fail_run(instance, run, f"The process that executed this run (pid {pid}) is gone.")
             dead.append(run.run_id)
     return dead
-
-
-def process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """The pid of the process that began to execute a run."""
-    starts = instance.all_logs(run_id, of_type=DagsterEventType.RUN_START)
-    return next((entry.dagster_event.pid for entry in starts if entry.dagster_event), None)
 
 
 def lives(pid: int, since: float) -> bool:

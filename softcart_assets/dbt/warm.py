@@ -29,13 +29,12 @@ from multiprocessing import active_children, get_context
 from multiprocessing.connection import Connection
 from os import _exit
 from pathlib import Path
-from typing import Any
 
 from softcart_assets.dbt import runner
 from softcart_assets.dbt.project import ROOT, content_hash, replace_file, target_folder
 from softcart_assets.dbt.runner import DbtError, NodeResult
+from softcart_assets.seams import DBT_MODULES, WARM_DBT, compile_macros, is_on
 
-MODULES = ("dbt.cli.main", "dbt.task.build")  # dbt imports the latter with the first build
 DONE = {"success", "pass", "warn"}  # what is not built again when a build goes on
 FOLDER, SOCKET = "softcart-dbt-", "socket"
 
@@ -90,6 +89,8 @@ class Keeper:
         It ends with this process, since its input does. Where another one keeps one too, requests go to that
         which was asked for last.
         """
+        if not is_on(WARM_DBT):
+            return
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 _remove_left_folders()
@@ -142,6 +143,8 @@ def _path() -> Path:
 
 
 def _connect() -> Connection | None:
+    if not is_on(WARM_DBT):
+        return None
     with socket.socket(socket.AF_UNIX) as client:
         try:
             known = json.loads(_path().read_text())
@@ -155,7 +158,7 @@ def _connect() -> Connection | None:
 
 def serve(server: socket.socket) -> None:
     """Take requests until the input ends."""
-    for module in MODULES:
+    for module in DBT_MODULES:
         import_module(module)
     while True:
         ready, _, _ = select.select([server, sys.stdin], [], [])
@@ -179,15 +182,7 @@ def _start(connection: Connection, server: socket.socket) -> None:
     except (EOFError, OSError):
         return  # nobody waits for it any more
     get_context("fork").Process(target=_build, args=(connection, request, server)).start()
-    _compile_macros(manifest)
-
-
-def _compile_macros(manifest: Any) -> None:
-    """Spare later forks what dbt does when it first calls a macro: a third of a second in each."""
-    from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
-
-    for macro in manifest.macros.values():
-        template_cache.get_node_template(macro)
+    compile_macros(manifest)
     gc.freeze()  # what is collected in a fork is copied for it
 
 

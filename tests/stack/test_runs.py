@@ -11,13 +11,13 @@ import dagster as dg
 import pytest
 from dagster import DagsterEventType, DagsterRunStatus
 
-from softcart_assets.connections import KeptInstance
+from softcart_assets.seams import KeptInstance, process_of
 from softcart_assets.ticks import Followed, alive
 from stack.cluster import Cluster
 from stack.dagster_storage import make_tables
 from stack.home import StackError
 from stack.postgres import PostgreSQL
-from stack.runs import fail_dead_runs, process_of
+from stack.runs import fail_dead_runs
 from tests.fresh import fresh_database
 from tests.integration.sync_support import query
 

@@ -1,0 +1,132 @@
+"""What leans on members of Dagster, dagster-postgres and dbt that their makers do not call public.
+
+All of it stands here, and `tests/test_seams.py` fails by name when a signature that is used here moves. Each
+mechanism has a switch in the environment, so that a platform whose Dagster was upgraded can go on without it:
+
+- `SOFTCART_KEPT_CONNECTIONS=off`: processes connect to Dagster's storage as Dagster does, for each statement.
+- `SOFTCART_WARM_DBT=off`: every run imports dbt itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster._core.instance.ref import InstanceRef
+
+KEPT_CONNECTIONS, WARM_DBT = "SOFTCART_KEPT_CONNECTIONS", "SOFTCART_WARM_DBT"
+# What Dagster's web server keeps, and in which limits: milliseconds, seconds, connections.
+POOL = {"statement_timeout": 60_000, "pool_recycle": 3600, "max_overflow": 20}
+# What a build in a fork should not have to import; dbt imports the latter with the first build.
+DBT_MODULES = ("dbt.cli.main", "dbt.task.build")
+
+
+def is_on(switch: str) -> bool:
+    """Whether a mechanism is wanted, which it is unless its variable says `off`.
+
+    Raises:
+        ValueError: the variable says something else than `on` or `off`.
+    """
+    said = os.environ.get(switch) or "on"
+    if said not in ("on", "off"):
+        raise ValueError(f"{switch} is {said!r}: set it to on or off")
+    return said == "on"
+
+
+def keep_connections(instance: dg.DagsterInstance) -> None:
+    """Let the instance keep some connections until its process ends: Dagster would connect anew for each
+    statement, a thousand times a run."""
+    if is_on(KEPT_CONNECTIONS):
+        instance.optimize_for_webserver(**POOL)
+
+
+class RunQueue(dg.QueuedRunCoordinator):
+    """Dagster's own queue, in processes that keep their connections: only those that live long have a queue.
+
+    The daemon writes an event for each asset and each check of a run before it enqueues the run: 85 of them
+    take 2.3 s with a connection each, and 0.5 s without.
+    """
+
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        super().register_instance(instance)
+        keep_connections(instance)
+
+
+class KeptInstance:
+    """One instance for all ticks that a process evaluates.
+
+    The one that Dagster makes for each of them connects anew for each statement, and SQLAlchemy keeps what it
+    prepared for the last 128 of them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ref: InstanceRef | None = None
+        self._instance: dg.DagsterInstance
+
+    def of(self, context: dg.SensorEvaluationContext) -> dg.DagsterInstance:
+        """The instance of a tick; its own where it has no description from which to make another."""
+        ref = context.instance_ref
+        if ref is None or not is_on(KEPT_CONNECTIONS):
+            return context.instance
+        with self._lock:
+            if ref != self._ref:
+                self._instance = dg.DagsterInstance.from_ref(ref)
+                keep_connections(self._instance)
+                self._ref = ref
+            return self._instance
+
+
+def _with_kept_connections(context: dg.InitExecutorContext) -> dg.Executor:
+    keep_connections(context.instance)
+    create = dg.in_process_executor.executor_creation_fn
+    assert create is not None
+    return create(context)
+
+
+in_process = dg.ExecutorDefinition(
+    name="in_process",
+    config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]  # taken as it is
+    executor_creation_fn=_with_kept_connections,
+    description="Dagster's own, with connections to Dagster's storage that are kept for the run.",
+)
+
+
+def fail_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> None:
+    """Mark a run as failed that cannot do so itself."""
+    instance.report_run_failed(run, message)
+
+
+def process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """The pid of the process that began to execute a run."""
+    starts = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_START)
+    return next((entry.dagster_event.pid for entry in starts if entry.dagster_event), None)
+
+
+def step_failures(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent]:
+    """How the steps of a run failed."""
+    failed = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    return [entry.dagster_event for entry in failed if entry.dagster_event]
+
+
+def create_storage(url: str) -> None:
+    """Make the tables of Dagster's storage in the database at `url`, a URL of SQLAlchemy's.
+
+    Raises:
+        DBAPIError: the database cannot be reached, or its user may not make tables.
+    """
+    from dagster_postgres import DagsterPostgresStorage  # noqa: PLC0415  (it takes a second, once)
+
+    DagsterPostgresStorage(url)
+
+
+def compile_macros(manifest: Any) -> None:
+    """Spare forks what dbt does when it first calls a macro: a third of a second in each."""
+    from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
+
+    for macro in manifest.macros.values():
+        template_cache.get_node_template(macro)

@@ -1,0 +1,137 @@
+"""What is used of Dagster, dagster-postgres and dbt without being public still has the shape that we know,
+and each mechanism that rests on it can be switched off."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.base import EventLogStorage
+from dagster._core.storage.runs.base import RunStorage
+from dagster_postgres import DagsterPostgresStorage
+
+from softcart_assets import seams
+from softcart_assets.code import PARTS
+from softcart_assets.dbt import warm
+
+# A new version of Dagster may well have moved one of these: look at what `seams.py` does with it.
+SIGNATURES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "DagsterInstance.optimize_for_webserver": (
+        dg.DagsterInstance.optimize_for_webserver,
+        ("self", "statement_timeout", "pool_recycle", "max_overflow"),
+    ),
+    "RunStorage.optimize_for_webserver": (
+        RunStorage.optimize_for_webserver,
+        ("self", "statement_timeout", "pool_recycle", "max_overflow"),
+    ),
+    "EventLogStorage.optimize_for_webserver": (
+        EventLogStorage.optimize_for_webserver,
+        ("self", "statement_timeout", "pool_recycle", "max_overflow"),
+    ),
+    "DagsterInstance.from_ref": (dg.DagsterInstance.from_ref, ("instance_ref",)),
+    "QueuedRunCoordinator.register_instance": (
+        dg.QueuedRunCoordinator.register_instance,
+        ("self", "instance"),
+    ),
+    "DagsterInstance.report_run_failed": (
+        dg.DagsterInstance.report_run_failed,
+        ("self", "dagster_run", "message", "job_failure_data"),
+    ),
+    "DagsterInstance.all_logs": (
+        dg.DagsterInstance.all_logs,
+        ("self", "run_id", "of_type"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_member_that_is_not_public_takes_what_it_took(name: str) -> None:
+    function, parameters = SIGNATURES[name]
+    assert tuple(inspect.signature(function).parameters) == parameters
+
+
+def test_no_other_module_leans_on_what_is_not_public() -> None:
+    members = "|".join(name.partition(".")[2] for name in SIGNATURES if "register" not in name)
+    private = re.compile(rf"(from|import) (dagster\w*|dbt\w*)[\w.]*\._|\.({members})\(|template_cache")
+    root = Path(__file__).parents[1]
+    files = [path for part in (*PARTS, "stack") for path in (root / part).rglob("*.py")]
+    found = {path.name for path in files if private.search(path.read_text())}
+    assert found == {"seams.py"}
+
+
+def test_an_executor_is_made_of_a_context_alone() -> None:
+    create = dg.in_process_executor.executor_creation_fn
+    assert create is not None
+    assert len(inspect.signature(create).parameters) == 1
+    assert {"instance"} <= {name for name, _ in inspect.getmembers(dg.InitExecutorContext)}
+
+
+def test_a_tick_tells_from_which_description_its_instance_was_made() -> None:
+    assert isinstance(dg.SensorEvaluationContext.instance_ref, property)
+    assert {"local_artifact_storage_data", "event_storage_data"} <= set(InstanceRef._fields)
+
+
+def test_the_storage_of_a_url_makes_its_tables() -> None:
+    parameters = inspect.signature(DagsterPostgresStorage.__init__).parameters
+    assert next(iter(parameters)) == "self"
+    assert "postgres_url" in parameters
+    assert parameters["should_autocreate_tables"].default is True
+
+
+def test_dbt_compiles_a_macro_once_for_all_that_call_it() -> None:
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.clients.jinja import template_cache
+
+    (node,) = inspect.signature(template_cache.get_node_template).parameters
+    assert node == "node"
+    assert callable(Manifest.deepcopy)
+    for module in seams.DBT_MODULES:
+        assert __import__(module)
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(seams.WARM_DBT, "no")
+    with pytest.raises(ValueError, match="SOFTCART_WARM_DBT is 'no': set it to on or off"):
+        seams.is_on(seams.WARM_DBT)
+
+
+def test_no_process_with_dbt_is_kept_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(seams.WARM_DBT, "off")
+    keeper = warm.Keeper()
+    keeper.keep()
+    assert keeper._process is None
+    assert warm._connect() is None
+
+
+class Tick:
+    """As much of a sensor's tick as is asked for."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.instance_ref = instance.get_ref()
+
+
+def test_connections_are_kept_unless_that_is_switched_off(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dg.DagsterInstance] = []
+    monkeypatch.setattr(
+        dg.DagsterInstance, "optimize_for_webserver", lambda instance, **limits: asked.append(instance)
+    )
+    with dg.instance_for_test(temp_dir=str(tmp_path_factory.mktemp("home"))) as instance:
+        tick: Any = Tick(instance)
+        assert seams.KeptInstance().of(tick) is not instance
+        assert len(asked) == 1
+        monkeypatch.setenv(seams.KEPT_CONNECTIONS, "off")
+        assert seams.KeptInstance().of(tick) is instance
+        seams.RunQueue().register_instance(instance)
+        assert len(asked) == 1
+        monkeypatch.delenv(seams.KEPT_CONNECTIONS)
+        seams.RunQueue().register_instance(instance)
+        assert len(asked) == 2
