@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency erd grafana lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency erd grafana backup restore audit dependencies lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -66,6 +66,18 @@ erd: setup ## draw the star schema from its models
 
 grafana: setup ## make Grafana's dashboards from the panels of our own
 	@$(python) -m dashboard.grafana
+
+backup: setup ## save staging, production, Dagster's storage and the local shop into SOFTCART_BACKUPS
+	@$(python) -m stack backup
+
+restore: setup ## put the newest backup back, or BACKUP=name; asks first
+	@$(python) -m stack restore $(BACKUP)
+
+audit: setup ## look for secrets, and for what is careless in the image and the workflows
+	@$(python) -m stack audit
+
+dependencies: setup ## ask PyPI for known vulnerabilities of the pinned packages
+	@$(python) -m stack audit --dependencies
 
 lock: setup ## resolve the pinned packages anew
 	@$(PYTHON) -m stack.bootstrap lock

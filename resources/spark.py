@@ -64,6 +64,10 @@ class SparkResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=None,
         description="jars to load from Maven Central, such as drivers: group:artifact:version,…",
     )
+    options: str | None = Field(
+        default=None,
+        description="further Spark settings, name=value, separated by blanks: what a cluster asks for",
+    )
     settings: dict[str, str] = Field(default={}, description="further Spark settings; they win over ours")
 
     _opened: _Opened | None = PrivateAttr(default=None)
@@ -80,7 +84,8 @@ class SparkResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises `SyncError` where it cannot be: no Java, no such master.
         """
         if self._opened is None:
-            settings = {**package_settings(self.packages or ""), **self.settings}
+            named = named_settings(self.options or "")
+            settings = {**package_settings(self.packages or ""), **named, **self.settings}
             self._opened = _open(self.master or LOCAL, settings)
         return self._opened.session
 
@@ -114,6 +119,16 @@ class _Opened:
         finally:
             _end(self._gateway)
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def named_settings(options: str) -> dict[str, str]:
+    """Settings from `name=value name=value`. Raises `SyncError` for a word that is none."""
+    words = options.split()
+    if wrong := [word for word in words if not word.startswith("spark.") or "=" not in word]:
+        raise SyncError(
+            f"SOFTCART_SPARK_SETTINGS has {wrong[0]!r}: give spark.name=value, separated by blanks"
+        )
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def spark_settings(master: str, settings: dict[str, str], folder: Path) -> dict[str, str]:

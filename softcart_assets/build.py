@@ -64,7 +64,9 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
         "lake": LakeResource(root=_if_set("SOFTCART_LAKE") or str(local_state() / "lake")),
         "spark": SparkResource(
-            master=_if_set("SOFTCART_SPARK_MASTER"), packages=_if_set("SOFTCART_SPARK_PACKAGES")
+            master=_if_set("SOFTCART_SPARK_MASTER"),
+            packages=_if_set("SOFTCART_SPARK_PACKAGES"),
+            options=_if_set("SOFTCART_SPARK_SETTINGS"),
         ),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),

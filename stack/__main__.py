@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from stack.audit import audit as audit_files
+from stack.audit import audit_dependencies
 from stack.cluster import Cluster
 from stack.home import Home, StackError
 from stack.notebook import notebook_command
@@ -145,6 +147,41 @@ def notebook(cluster: Cluster) -> None:
     port = next(word for word in command if word.startswith("--port=")).removeprefix("--port=")
     say(f"JupyterLab is at http://127.0.0.1:{port}/lab?token={token} in a moment; Ctrl-C ends it")
     os.execve(command[0], command, environment)
+
+
+@main.command()
+@click.option("--dependencies", is_flag=True, help="The pinned packages, which needs PyPI.")
+@click.pass_obj
+def audit(cluster: Cluster, dependencies: bool) -> None:
+    """Look for secrets, and for what is careless in the image and the workflows."""
+    look = audit_dependencies if dependencies else audit_files
+    if not look(cluster.home, say):
+        sys.exit(1)
+
+
+@main.command()
+@click.pass_obj
+def backup(cluster: Cluster) -> None:
+    """Save the databases into a folder of SOFTCART_BACKUPS."""
+    from stack.backups.backup import back_up  # noqa: PLC0415
+
+    cluster.up(say)
+    say(f"saved in {back_up(cluster, say)}")
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def restore(cluster: Cluster, name: str | None, yes: bool) -> None:
+    """Replace what the databases hold by the backup NAME, or the newest one."""
+    from stack.backups.restore import find_backup, restore  # noqa: PLC0415
+
+    found = find_backup(cluster, name)
+    cluster.up(say)
+    if not yes:
+        click.confirm(f"Replace what the databases hold by what they held at {found.name}?", abort=True)
+    restore(cluster, found, say)
 
 
 @main.command()

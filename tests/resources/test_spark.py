@@ -7,7 +7,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from resources.spark import SparkResource
+from resources.spark import SparkResource, named_settings
 from softcart_assets.automation import in_process
 from sync.errors import SyncError
 
@@ -81,3 +81,10 @@ def test_a_machine_without_java_is_told_what_is_missing(
     with pytest.raises(SyncError, match=r"SOFTCART_SPARK_MASTER.*needs Java 17"):
         _ = SparkResource(master="local[1]").session
     assert os.environ["JAVA_HOME"] == str(tmp_path)
+
+
+def test_settings_are_named_as_spark_names_them() -> None:
+    named = named_settings("spark.kubernetes.namespace=shop  spark.driver.extraJavaOptions=-Da=b")
+    assert named == {"spark.kubernetes.namespace": "shop", "spark.driver.extraJavaOptions": "-Da=b"}
+    with pytest.raises(SyncError, match="SOFTCART_SPARK_SETTINGS has 'namespace=shop'"):
+        named_settings("namespace=shop")

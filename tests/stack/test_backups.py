@@ -1,0 +1,172 @@
+"""A backup put back on other, empty servers: the platform goes on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from stack.backups.backup import MANIFEST, all_backups, back_up, settings
+from stack.backups.databases import PostgreSQLDump
+from stack.backups.restore import find_backup, restore
+from stack.cluster import Cluster
+from stack.home import StackError
+from sync.connections import connect_mysql
+from sync.engine import run_pass
+from sync.errors import SyncError
+from sync.passes import Options
+from sync.spec import Column, Strategy, Table
+from sync.systems import open_source, open_target
+from tests.integration.sync_support import query
+
+SALES = Table(name="sales", source="mysql", database="shop", key=("id",), strategy=Strategy.LOG)
+TOYS = Table(
+    name="toys", source="mongodb", database="catalog", key=("_id",), strategy=Strategy.LOG,
+    columns=(Column("_id", "text"), Column("name", "text")),
+)  # fmt: skip
+
+
+def say(line: str) -> None:
+    """What is said is for people."""
+
+
+@pytest.fixture(scope="module")
+def mine(stack: Cluster) -> Iterator[Cluster]:
+    """Servers of its own, since a backup is of all that a home has."""
+    cluster = Cluster(stack.home.inner("saved"), {})
+    cluster.home.root.mkdir(exist_ok=True)
+    cluster.up(say)
+    yield cluster
+    cluster.down(say)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOFTCART_BACKUPS", str(tmp_path / "backups"))
+    return tmp_path / "backups"
+
+
+def execute(cluster: Cluster, *statements: str) -> None:
+    url = cluster.urls()["SOFTCART_MYSQL_ADMIN_URL"]
+    with connect_mysql(url, autocommit=True) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def sync(cluster: Cluster, table: Table, reload: bool = False) -> Any:
+    urls = cluster.urls()
+    variable = {"mysql": "SOFTCART_MYSQL_URL", "mongodb": "SOFTCART_MONGO_URL"}[table.source]
+    with (
+        closing(open_source(urls[variable])) as source,
+        closing(open_target(urls["SOFTCART_STAGING_URL"])) as target,
+    ):
+        return run_pass(table, source, target, "test", Options(reload=reload))
+
+
+def rows(cluster: Cluster, table: str) -> list[tuple[Any, ...]]:
+    statement = f"SELECT * FROM {table} WHERE NOT _deleted ORDER BY 1"
+    return [row[:2] for row in query(cluster.urls()["SOFTCART_STAGING_URL"], statement)]
+
+
+def test_a_platform_restored_on_empty_servers_goes_on_with_nothing_lost_or_doubled(
+    mine: Cluster, stack: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    execute(
+        mine,
+        "DROP TABLE IF EXISTS sales",
+        "CREATE TABLE sales (id int PRIMARY KEY, name varchar(20))",
+        "INSERT INTO sales SELECT seq, concat('sale ', seq) FROM seq_1_to_500",
+    )
+    with MongoClient[dict[str, Any]](mine.urls()["SOFTCART_MONGO_ADMIN_URL"]) as client:
+        toys = client.get_default_database()["toys"]
+        toys.drop()
+        toys.insert_many([{"_id": f"t{number}", "name": f"toy {number}"} for number in range(50)])
+        toys.create_index([("name", 1)], unique=True, name="by_name")
+    for table in (SALES, TOYS):
+        sync(mine, table)
+    # Not yet in staging when the backup is made: it has to come from the restored shop.
+    execute(mine, "INSERT INTO sales VALUES (501, 'late')", "DELETE FROM sales WHERE id = 1")
+    back_up(mine, say)
+
+    empty = Cluster(stack.home.inner("restored"), {})
+    empty.home.root.mkdir()
+    try:
+        empty.up(say)
+        restore(empty, find_backup(empty, None), say)
+        assert len(rows(empty, "raw.sales")) == 500
+        sync(empty, SALES)
+        with pytest.raises(SyncError, match=r"raw.toys: .* is not the collection .* Reload the table"):
+            sync(empty, TOYS)
+        assert sync(empty, TOYS, reload=True).inserted == 0
+        assert rows(empty, "raw.sales") == [(n, f"sale {n}") for n in range(2, 501)] + [(501, "late")]
+        assert len(rows(empty, "raw.toys")) == 50
+        execute(empty, "UPDATE sales SET name = 'changed' WHERE id = 2")
+        assert sync(empty, SALES).updated == 1
+        with MongoClient[dict[str, Any]](empty.urls()["SOFTCART_MONGO_ADMIN_URL"]) as client:
+            indexes = client.get_default_database()["toys"].index_information()
+        assert indexes["by_name"]["unique"] is True
+    finally:
+        empty.down(say)
+
+
+def test_staging_that_is_older_than_the_log_is_read_anew_or_named(mine: Cluster, folder: Path) -> None:
+    execute(
+        mine,
+        "DROP TABLE IF EXISTS sales",
+        "CREATE TABLE sales (id int PRIMARY KEY, name varchar(20))",
+        "INSERT INTO sales VALUES (1, 'one'), (2, 'two')",
+    )
+    sync(mine, SALES)
+    saved = back_up(mine, say)
+    execute(mine, "DELETE FROM sales WHERE id = 1", "INSERT INTO sales VALUES (3, 'three')")
+    _purge_log(mine)
+    staging = PostgreSQLDump(mine.urls()["SOFTCART_STAGING_URL"])
+    staging.load(saved / "staging.dump")
+    assert rows(mine, "raw.sales") == [(1, "one"), (2, "two")]
+    result = sync(mine, SALES)
+    assert rows(mine, "raw.sales") == [(2, "two"), (3, "three")], result
+
+
+def _purge_log(cluster: Cluster) -> None:
+    from stack.mariadb import MariaDB
+
+    server = MariaDB(cluster.home)
+    with server.connect(cluster.ports.known()["mysql"]) as root, root.cursor() as cursor:
+        cursor.execute("FLUSH BINARY LOGS")
+        cursor.execute("SHOW BINARY LOGS")
+        last = str(cursor.fetchall()[-1][0])
+        cursor.execute(f"PURGE BINARY LOGS TO '{last}'")
+
+
+def test_the_oldest_backups_go_and_a_damaged_one_is_refused(
+    mine: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOFTCART_BACKUPS_KEPT", "1")
+    first = folder / "2020-01-01T000000Z"
+    first.mkdir(parents=True)
+    (first / MANIFEST).write_text('{"files": {}}')
+    saved = back_up(mine, say)
+    assert all_backups(folder) == [saved]
+    with (saved / "staging.dump").open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(StackError, match=r"staging.dump is not as it was saved: take another backup"):
+        find_backup(mine, None)
+    with pytest.raises(StackError, match="there is no backup yesterday in"):
+        find_backup(mine, "yesterday")
+
+
+def test_settings_are_saved_without_passwords() -> None:
+    environment = {
+        "SOFTCART_MYSQL_URL": "mysql://me:hidden@host/shop",
+        "SOFTCART_TIMEZONE": "UTC",
+        "SOFTCART_SECRET": "hidden",
+        "PATH": "/bin",
+    }
+    assert settings(environment) == {
+        "SOFTCART_MYSQL_URL": "mysql://me:***@host/shop",
+        "SOFTCART_TIMEZONE": "UTC",
+    }
