@@ -28,6 +28,7 @@ LOGINS = (
     "postgres.dagster",
     "postgres.mlflow",
     "postgres.bi",
+    "db2.softcart",
 )
 
 

@@ -19,11 +19,15 @@ GROUPS = {
     "mariadb": ("mariadb-server-core", "mariadb-client-core", "mariadb-client"),
     "libcurl": ("libcurl4",),  # MongoDB's wheel brings no libraries, and a small system lacks this one
     "java": ("default-jre-headless",),
+    "derby": ("libderby-java", "derby-tools"),  # in Db2's place
+    "hsqldb": ("libhsqldb-java",),  # for the tests of Db2's SQL alone
     "pip": ("python3-pip-whl",),
     "mysql": ("mysql-server-core-8.0",),  # Ubuntu's
     "chromium": ("chromium",),  # in which the tests look at the dashboard
     "pgbouncer": ("pgbouncer",),  # for the tests alone
 }
+# By which of its jars a group is known to be there.
+JARS = {"derby": "derbytools.jar", "hsqldb": "hsqldb.jar"}
 # From Debian's unstable distribution, where the machine's own has no such package.
 SID_GROUPS = {"mysql": ("mysql-server-core",)}
 
@@ -81,6 +85,8 @@ class Toolbox:
             return machine_mysql() is not None
         if group in {"chromium", "pgbouncer"}:
             return which(group) is not None
+        if group in JARS:
+            return (self.jars(group) / JARS[group]).exists()
         return group == "java" and machine_java() is not None
 
     def unpacked(self, group: str) -> Path | None:
@@ -121,6 +127,10 @@ class Toolbox:
             return dict(os.environ)
         libraries = root / "usr" / "lib"
         return {**os.environ, "LD_LIBRARY_PATH": str(next(libraries.glob("*-linux-gnu*"), libraries))}
+
+    def jars(self, group: str) -> Path:
+        """The folder of the jars that a group's packages bring."""
+        return (self.unpacked(group) or Path("/")) / "usr" / "share" / "java"
 
     def java_home(self) -> Path | None:
         """JAVA_HOME of the unpacked Java; None where the machine's own is used."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from stack.derby import Db2StandIn
 from stack.home import Home, StackError
 from stack.server import Server
 from stack.stand_in import PostgreSQLStandIn, StandIn
@@ -18,7 +19,7 @@ REMEMBERED = "production"
 
 
 # The first one is what production is where nobody says anything.
-STAND_INS: dict[str, StandIn] = {stand_in.name: stand_in for stand_in in (PostgreSQLStandIn(),)}
+STAND_INS: dict[str, StandIn] = {stand_in.name: stand_in for stand_in in (PostgreSQLStandIn(), Db2StandIn())}
 
 
 def all_servers(home: Home) -> list[Server]:

@@ -21,8 +21,15 @@ def _postgresql(url: str) -> Warehouse:
     return PostgreSQLWarehouse(partial(connect_to_write, url))
 
 
+def _db2(url: str) -> Warehouse:
+    from sync.warehouses.db2.derby import db2_dialect  # noqa: PLC0415
+    from sync.warehouses.dbapi.warehouse import DbApiWarehouse  # noqa: PLC0415
+
+    return DbApiWarehouse(db2_dialect(url))
+
+
 # By the scheme of SOFTCART_PRODUCTION_URL: what makes the warehouse of a URL.
-WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {"postgresql": _postgresql}
+WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {"postgresql": _postgresql, "db2": _db2}
 # Into which tables of a source are synced straight; any other warehouse gets them by way of staging.
 TARGETS = frozenset({"postgresql"})
 

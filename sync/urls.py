@@ -21,6 +21,7 @@ SYSTEMS = {
     "mariadb": "mysql",
     "mongodb": "mongodb",
     "mongodb+srv": "mongodb",
+    "db2": "db2",
     "postgresql": "postgresql",
     "postgres": "postgresql",
 }

@@ -21,10 +21,21 @@ def staging_url(stack: Cluster, urls: dict[str, str]) -> Iterator[str]:
         yield url
 
 
+@pytest.hookimpl(tryfirst=True)  # before marks select
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a slow stand-in's tests the quick ones alone are run each time."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        kind = KITS.get(callspec.params.get("kit", "")) if callspec else None
+        if kind and kind.quick is not None and item.path.stem not in kind.quick:
+            item.add_marker(pytest.mark.extended)
+
+
 @pytest.fixture(scope="package", params=sorted(KITS))
 def kit(request: pytest.FixtureRequest, stack: Cluster, urls: dict[str, str]) -> Iterator[Kit]:
-    with fresh_database(stack, urls["SOFTCART_PRODUCTION_URL"]) as url:
-        yield KITS[request.param](url)
+    kind = KITS[request.param]
+    with kind.server(stack, urls) as url:
+        yield kind(url)
 
 
 @pytest.fixture

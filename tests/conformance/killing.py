@@ -24,7 +24,7 @@ def one_pass(staging_url: str, kit: Kit) -> None:
     """A pass, in this process: its exit code is `TRANSIENT` where it may succeed later."""
     with closing(connect_postgresql(staging_url)) as staging, closing(kit.open()) as warehouse:
         try:
-            mirror(PostgreSQLStaging(staging), warehouse, TABLES, "victim", VIEWS)
+            mirror(PostgreSQLStaging(staging), warehouse, TABLES, "victim", kit.published(VIEWS))
         except TransientError:
             sys.exit(TRANSIENT)
 

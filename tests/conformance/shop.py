@@ -106,7 +106,8 @@ class Shop:
         compare: bool = False,
     ) -> MirrorResult:
         with closing(self.kit.open()) as warehouse:
-            return mirror(PostgreSQLStaging(self.staging), warehouse, tables, "test", publication, compare)
+            published = self.kit.published(publication)
+            return mirror(PostgreSQLStaging(self.staging), warehouse, tables, "test", published, compare)
 
     def verify(self, tables: Sequence[TableName] = TABLES) -> list[TableComparison]:
         with closing(self.kit.open()) as warehouse:

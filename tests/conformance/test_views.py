@@ -16,7 +16,7 @@ def refreshed(result: MirrorResult) -> bool:
 
 def compared(shop: Shop) -> TableComparison:
     with closing(shop.kit.open()) as warehouse:
-        return verify_view(warehouse, TOTALS)
+        return verify_view(warehouse, shop.kit.view(TOTALS))
 
 
 def test_views_are_made_with_the_tables(shop: Shop) -> None:

@@ -11,6 +11,9 @@ from sync.sources import mysql_types, postgresql_types
 from sync.sources.bson_text import document_json
 from sync.sources.bson_types import MisfitError, column_types, converter
 from sync.sources.mysql_catalog import SourceColumn
+from sync.types import parse_type
+from sync.warehouses.db2 import types as db2_types
+from sync.warehouses.schema import ColumnSchema, TableName
 from tests.sync.bson_samples import SAMPLES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "types.md"
@@ -85,3 +88,20 @@ def test_a_type_of_postgresql_becomes_what_is_written() -> None:
         for source in named(row[0])
     }
     assert written == postgresql_types.NATURAL
+
+
+DB2 = [(named(source), named(native)[0]) for source, native, _ in rows_of("IBM Db2")]
+
+
+@pytest.mark.parametrize(("sources", "native"), DB2, ids=lambda value: str(value))
+def test_a_type_becomes_what_the_document_says_on_db2(sources: list[str], native: str) -> None:
+    native = native.replace("(4n)", f"({4 * int(MODIFIERS['n'])})")
+    for source in sources:
+        column = ColumnSchema("c", filled(source), True, False, None)
+        assert db2_types.TYPES.native_type(TableName("star", "t"), column) == filled(native)
+
+
+def test_every_type_of_db2_is_in_the_document() -> None:
+    assert {parse_type(filled(source)).base for sources, _ in DB2 for source in sources} == set(
+        db2_types.NATIVE
+    )

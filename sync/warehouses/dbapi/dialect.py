@@ -29,12 +29,16 @@ class Trouble(Enum):
 
 class Dialect(ABC):
     """A system behind DB-API 2.0. `placeholder` is what its driver's `paramstyle` has for a parameter, `?` or
-    `%s`; `portion` rows are inserted with one call."""
+    `%s`; `portion` rows are inserted with one call. `not_null_when_made` says that a table which is loaded
+    anew is made with NOT NULL, for adding that later costs a reorganization. Of a row in quarantine no more
+    than `longest_own_text` bytes of its reason and of its values are kept."""
 
     system: ClassVar[str]
     types: ClassVar[TypeMapper]
     placeholder: ClassVar[str] = "?"
     portion: ClassVar[int] = 2000
+    not_null_when_made: ClassVar[bool] = False
+    longest_own_text: ClassVar[int | None] = None
 
     @property
     @abstractmethod
@@ -121,8 +125,15 @@ class Dialect(ABC):
         """None where there is nothing to create. It may fail where the schema is there."""
         return f"CREATE SCHEMA {self.quote(schema)}"
 
-    def create_table(self, table: str, columns: Sequence[tuple[str, str]], key: Sequence[str] = ()) -> str:
-        listed = [f"{self.quote(name)} {type_}" + " NOT NULL" * (name in key) for name, type_ in columns]
+    def create_table(
+        self,
+        table: str,
+        columns: Sequence[tuple[str, str]],
+        key: Sequence[str] = (),
+        not_null: Sequence[str] = (),
+    ) -> str:
+        filled = {*key, *not_null}
+        listed = [f"{self.quote(name)} {type_}" + " NOT NULL" * (name in filled) for name, type_ in columns]
         if key:
             listed.append(f"PRIMARY KEY ({', '.join(map(self.quote, key))})")
         return f"CREATE TABLE {table} ({', '.join(listed)})"
@@ -133,8 +144,8 @@ class Dialect(ABC):
     def add_column(self, table: str, column: str, type_: str) -> str:
         return f"ALTER TABLE {table} ADD COLUMN {self.quote(column)} {type_}"
 
-    def drop_not_null(self, table: str, column: str) -> str:
-        return f"ALTER TABLE {table} ALTER COLUMN {self.quote(column)} DROP NOT NULL"
+    def drop_not_null(self, table: str, column: str) -> Sequence[str]:
+        return [f"ALTER TABLE {table} ALTER COLUMN {self.quote(column)} DROP NOT NULL"]
 
     def drop_constraint(self, table: str, constraint: str) -> str:
         return f"ALTER TABLE {table} DROP CONSTRAINT {self.quote(constraint)}"
@@ -162,6 +173,10 @@ class Dialect(ABC):
     def set_not_null(self, table: str, column: str) -> str:
         return f"ALTER TABLE {table} ALTER COLUMN {self.quote(column)} SET NOT NULL"
 
+    def staged(self, table: TableName, key: Sequence[str]) -> Sequence[str]:
+        """What makes the rows of a work table quick to find, once all are there."""
+        return []
+
     def create_index(self, table: TableName, index: Index) -> Sequence[str]:
         if index.columns is None:
             return []
@@ -180,6 +195,14 @@ class Dialect(ABC):
         if self.capabilities.materialized_views:
             return f"CREATE MATERIALIZED VIEW {name} AS {query}"
         return f"CREATE TABLE {name} AS {query} WITH NO DATA"
+
+    def drop_materialized(self, name: str) -> str:
+        return f"DROP {'MATERIALIZED VIEW' if self.capabilities.materialized_views else 'TABLE'} {name}"
+
+    @property
+    def is_materialized_empty(self) -> bool:
+        """Whether `create_materialized` leaves the rows to a refresh."""
+        return not self.capabilities.materialized_views
 
     def refresh_materialized(self, name: str, query: str) -> Sequence[str]:
         """The statements, one transaction, that compute it anew."""

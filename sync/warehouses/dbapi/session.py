@@ -83,9 +83,11 @@ class DbApiSession:
     def drop_views(self, known: Mapping[TableName, ViewState]) -> None:
         for name, view in sorted(known.items(), key=lambda item: item[1].is_materialized):
             if view.exists:
-                native = self._dialect.capabilities.materialized_views
-                kind = "VIEW" if not view.is_materialized else "MATERIALIZED VIEW" if native else "TABLE"
-                self._define(name, f"DROP {kind} {self._dialect.table(name)}")
+                table = self._dialect.table(name)
+                drop = (
+                    self._dialect.drop_materialized(table) if view.is_materialized else f"DROP VIEW {table}"
+                )
+                self._define(name, drop)
             with self._errors(name):
                 self._own.forget(name)
                 self._connection.commit()
@@ -118,7 +120,8 @@ class DbApiSession:
     def _alter(self, change: TableChange) -> None:
         name, table = change.schema.name, self._dialect.table(change.schema.name)
         for column in change.relaxed:
-            self._define(name, self._dialect.drop_not_null(table, column))
+            for statement in self._dialect.drop_not_null(table, column):
+                self._define(name, statement)
             self._remember(_with_nullable(self._schemas[name], column, nullable=True))
         for added in change.added:
             type_ = self._dialect.types.native_type(name, added)
@@ -151,7 +154,8 @@ class DbApiSession:
         """Let what was loaded take the table's place. Until the transaction of rows the table has no
         position, so that a pass which ends here is followed by one that loads it again."""
         schema, table = staged.schema, self._dialect.table(staged.schema.name)
-        self._own.store(schema.name, "table", None, 0, self._run_id, as_definition(_bare(schema)))
+        bare = _bare(schema, self._dialect.not_null_when_made)
+        self._own.store(schema.name, "table", None, 0, self._run_id, as_definition(bare))
         self._connection.commit()
         if self._dialect.exists(self._connection, table) is not None:
             self._own.run(f"DROP TABLE {table}")
@@ -159,7 +163,7 @@ class DbApiSession:
         self._own.run(self._dialect.rename_table(staged.work, schema.name.table))
         self._own.forget_work(staged.work)
         self._connection.commit()
-        self._schemas[schema.name] = _bare(schema)
+        self._schemas[schema.name] = bare
 
     def upsert(self, schema: TableSchema) -> tuple[int, int]:
         with self._errors(schema.name):
@@ -195,7 +199,7 @@ class DbApiSession:
             self._define(view.name, f"CREATE VIEW {name} AS {view.query}")
             return
         self._define(view.name, self._dialect.create_materialized(name, view.query))
-        if not self._dialect.capabilities.materialized_views:
+        if self._dialect.is_materialized_empty:
             self.refresh_view(view)
 
     def refresh_view(self, view: View) -> None:
@@ -251,9 +255,12 @@ class DbApiSession:
         return self._dialect.errors(f"production, {table}")
 
 
-def _bare(schema: TableSchema) -> TableSchema:
-    """A table that has its columns and nothing around them yet."""
-    columns = tuple(column._replace(nullable=True, comment=None) for column in schema.columns)
+def _bare(schema: TableSchema, has_not_null: bool) -> TableSchema:
+    """A table that has its columns, perhaps with NOT NULL, and nothing around them yet."""
+    columns = tuple(
+        column._replace(nullable=column.nullable if has_not_null else True, comment=None)
+        for column in schema.columns
+    )
     return TableSchema(schema.name, columns, key=())
 
 

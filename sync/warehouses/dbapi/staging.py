@@ -56,17 +56,20 @@ class StagedTable:
     def make(self) -> None:
         """Make the work tables."""
         if self._mode is LoadMode.LOAD:
-            self._make(self.work, self._columns)
+            filled = [column.name for column in self.schema.columns if not column.nullable]
+            self._make(self.work, self._columns, filled if self._dialect.not_null_when_made else ())
             return
         mark = self._dialect.types.short_text
         self._make(self.work, [*self._columns, (STATE, mark)])
         self._make(self._upserts, [*self._columns, (OPERATION, mark)])
         self._make(self._deletes, [(name, type_) for name, type_ in self._columns if name in self.schema.key])
 
-    def _make(self, table: TableName, columns: Sequence[tuple[str, str]]) -> None:
+    def _make(
+        self, table: TableName, columns: Sequence[tuple[str, str]], not_null: Sequence[str] = ()
+    ) -> None:
         self._own.note_work(table, self._lease.token)
         self._connection.commit()
-        self._own.run(self._dialect.create_table(self._dialect.table(table), columns))
+        self._own.run(self._dialect.create_table(self._dialect.table(table), columns, not_null=not_null))
         self._connection.commit()
 
     def receive(self, chunks: Chunks) -> int:
@@ -79,6 +82,10 @@ class StagedTable:
                 self._lease.check()
                 self._connection.commit()
                 received += len(portion)
+        if self._mode is not LoadMode.LOAD:
+            for statement in self._dialect.staged(self.work, self.schema.key):
+                self._own.run(statement)
+                self._connection.commit()
         return received
 
     def _insert(self, rows: Sequence[tuple[Row, str]]) -> None:

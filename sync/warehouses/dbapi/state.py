@@ -221,11 +221,15 @@ class OwnTables:
                 (
                     str(table),
                     json.dumps(rejection.key),
-                    rejection.reason,
-                    json.dumps(rejection.values),
+                    self._shortened(rejection.reason),
+                    self._shortened(json.dumps(rejection.values)),
                     batch,
                 ),
             )
+
+    def _shortened(self, text: str) -> str:
+        longest = self._dialect.longest_own_text
+        return text if longest is None else text.encode()[:longest].decode(errors="ignore")
 
     def note_work(self, table: TableName, token: int) -> None:
         """Remember a work table before it is made, so that whoever comes next can drop it."""

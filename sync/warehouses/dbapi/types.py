@@ -147,8 +147,7 @@ class TypeMapper:
     def binder(self, columns: Sequence[ColumnSchema]) -> Callable[[Row], list[Any]]:
         """What makes of a row's texts the values that the driver takes. It raises `Unfit`, naming the column,
         for one that the system cannot hold."""
-        bases = [parse_type(column.type).base for column in columns]
-        binds = [self.binds.get(base) or BINDS.get(base, str) for base in bases]
+        binds = [self.bind_of(parse_type(column.type)) for column in columns]
 
         def bind(row: Row) -> list[Any]:
             values: list[Any] = []
@@ -160,6 +159,10 @@ class TypeMapper:
             return values
 
         return bind
+
+    def bind_of(self, type_: PgType) -> Bind:
+        """What makes of a text the value of a type that the driver takes."""
+        return self.binds.get(type_.base) or BINDS.get(type_.base, str)
 
     def shower(self, columns: Sequence[ColumnSchema]) -> Callable[[Sequence[Any]], Row]:
         """What makes of the values that the driver gives a row's texts, as PostgreSQL writes them."""

@@ -1,0 +1,104 @@
+"""Apache Derby in Db2's place, reached by IBM's driver by way of `stack/drda.py`.
+
+It shows the driver's path over a real wire: connection, types, parameters, arrays, transactions, MERGE.
+What Db2 has and it has not is left out here and named in `Capabilities.unverified`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sync.errors import SyncError
+from sync.urls import parse
+from sync.warehouses.changes import Comment, Completion, NotNull, PrimaryKey
+from sync.warehouses.contract import Capabilities, Hashing
+from sync.warehouses.db2.connection import SERVER, connect
+from sync.warehouses.db2.dialect import Db2Dialect
+from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.schema import TableName, TableSchema
+
+# Derby knows no encrypted login, and the driver's chained arrays end it.
+SETTINGS = "AUTHENTICATION=SERVER;ArrayInputChain=0;"
+UNVERIFIED = (
+    "materialized query tables",
+    "keys that are not enforced",
+    "ORGANIZE BY, RUNSTATS and REORG",
+    "comments on tables and columns",
+    "grants to roles",
+)
+
+
+class DerbyDialect(Db2Dialect):
+    """Its clock is asked once a connection: Derby adds to a time only by a function that IBM's driver takes
+    for one of Db2's."""
+
+    enforcement = ""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._clock: tuple[Any, float] | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            transactional_ddl=False,
+            retypes_in_place=False,
+            enforces_keys=True,
+            materialized_views=False,
+            hashing=Hashing.NONE,
+            unverified=UNVERIFIED,
+        )
+
+    def connect(self) -> Any:
+        connection = connect(self._url, SETTINGS)
+        cursor = connection.cursor()
+        cursor.execute("SELECT CURRENT_TIMESTAMP FROM SYSIBM.SYSDUMMY1")
+        ((now,),) = cursor.fetchall()
+        cursor.close()
+        connection.rollback()
+        self._clock = now, time.monotonic()
+        return connection
+
+    def seconds_from_now(self, seconds: float) -> str:
+        if not seconds or self._clock is None:
+            return "CURRENT_TIMESTAMP"
+        asked, then = self._clock
+        return f"TIMESTAMP('{asked + timedelta(seconds=seconds + time.monotonic() - then)}')"
+
+    def role_exists(self, cursor: Any, role: str) -> bool:
+        return False
+
+    def complete(self, schema: TableSchema, step: Completion) -> Sequence[str]:
+        if isinstance(step, Comment):
+            return []
+        if isinstance(step, NotNull):
+            return [self.set_not_null(self.table(schema.name), step.column)]
+        if isinstance(step, PrimaryKey):
+            return Dialect.complete(self, schema, step)[-1:]
+        return super().complete(schema, step)
+
+    def drop_not_null(self, table: str, column: str) -> Sequence[str]:
+        return Dialect.drop_not_null(self, table, column)
+
+    def analyse(self, table: str) -> Sequence[str]:
+        return []
+
+    def create_materialized(self, name: str, query: str) -> str:
+        return Dialect.create_materialized(self, name, query)
+
+    def refresh_materialized(self, name: str, query: str) -> Sequence[str]:
+        return Dialect.refresh_materialized(self, name, query)
+
+    def grant(self, view: TableName, role: str) -> Sequence[str]:
+        return []
+
+
+def db2_dialect(url: str) -> Db2Dialect:
+    """Db2's dialect, or Derby's where the URL says `server=derby`. Raises `SyncError` for another server."""
+    server = parse(url).options.get(SERVER, "db2").lower()
+    if server not in ("db2", "derby"):
+        raise SyncError(f"{parse(url)}: {SERVER} is db2 or derby, not {server!r}")
+    return DerbyDialect(url) if server == "derby" else Db2Dialect(url)
