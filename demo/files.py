@@ -12,6 +12,7 @@ from pathlib import Path
 from demo.accesslog import accesslog_lines
 from demo.catalog import FIRST_PRODUCT, Catalog, make_catalog
 from demo.chance import generator
+from demo.charges import charge_files
 from demo.customers import customer_lines
 from demo.dump import dump_text
 from demo.market import (
@@ -23,6 +24,7 @@ from demo.market import (
     HISTORY_START,
     PRODUCTION_SYNCED,
 )
+from demo.order_lines import order_files
 from demo.sales import DayHistory, DaySales, current_sales, days, history_sales
 from demo.sales_history import sales_history_lines
 from demo.searches import search_lines
@@ -76,6 +78,8 @@ def _contents(seed: int, size: int) -> dict[str, Iterable[str]]:
         "oltpdata.csv": _sale_lines(sales(CURRENT_END)),
         "ecommerce.csv": _csv("day,month,quarter,year,category,item,price", sales_history_lines(seed, size)),
         "accesslog.txt": accesslog_lines(seed, size, catalog),
+        **order_files(seed, size),
+        **charge_files(seed, size),
         "sales.sql": dump_text(sales(DUMPED)),
         "sales.csv": _csv(
             "rowid,product_id,customer_id,price,quantity,timestamp",
@@ -133,6 +137,7 @@ def _inventory_lines(seed: int, catalog: Catalog) -> Iterator[str]:
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
     """Make `path` hold the pieces, in one step, and leave it alone if it does."""
+    path.parent.mkdir(exist_ok=True)
     written = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with written.open("w", encoding="utf-8", newline="\n") as file:

@@ -8,9 +8,11 @@ from pathlib import Path
 from landing.catalog import FIRST_FILE
 from landing.dump import SALES_DUMP
 from landing.files import ECOMMERCE, HISTORY_FILES, SALES_SEED, SHOP_FILES
+from landing.objects import ORDERS_SAMPLE
 
 NAMES = (
     SALES_DUMP,
+    ORDERS_SAMPLE,
     FIRST_FILE,
     *(spec.name for spec in (*SHOP_FILES, *HISTORY_FILES, ECOMMERCE, SALES_SEED)),
 )

@@ -22,17 +22,8 @@ LANDED = dg.AssetSelection.groups("landing")
 BESIDE_GROUPS = ("lake", "search", "forecast")
 BESIDE = dg.AssetSelection.groups(*BESIDE_GROUPS)
 UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
-FRESH_GROUPS = {
-    "raw",
-    "adopted",
-    "star",
-    "reports",
-    "sales",
-    "weblog",
-    "production",
-    "exports",
-    *BESIDE_GROUPS,
-}
+BUILT_GROUPS = ("raw", "adopted", "star", "reports", "sales", "orders", "weblog", "production", "exports")
+FRESH_GROUPS = {*BUILT_GROUPS, *BESIDE_GROUPS}
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from resources.files import FilesResource
 from resources.lake import LakeResource
 from resources.landing import LandingResource
 from resources.mongodb import MongoDBResource
@@ -36,10 +37,12 @@ from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
+from softcart_assets.file_tables import SOURCE
 from softcart_assets.forecast import build_forecast_assets
 from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.notebook import build_notebook_asset
+from softcart_assets.objects import build_object_assets
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
@@ -62,6 +65,11 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
         "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+        "files": FilesResource(
+            orders=_if_set("SOFTCART_ORDERS"),
+            charges=_if_set("SOFTCART_CHARGES"),
+            own=_if_set("SOFTCART_OBJECTS") or str(local_state() / "objects"),
+        ),
         "lake": LakeResource(root=_if_set("SOFTCART_LAKE") or str(local_state() / "lake")),
         "spark": SparkResource(
             master=_if_set("SOFTCART_SPARK_MASTER"),
@@ -113,7 +121,8 @@ def build_defs(
     if not is_target(os.environ.get("SOFTCART_PRODUCTION_URL") or "postgresql://"):
         tables, adopting = by_way_of_staging(tables), build_adoption_assets(tables, seeds=[SEED])
     assets = [
-        *build_landing_assets(tables),
+        *build_landing_assets([table for table in tables if table.source != SOURCE]),
+        *build_object_assets(tables),
         *build_raw_assets(tables, seeds=[SEED]),
         *adopting,
         *build_dbt_assets(project),

@@ -1,4 +1,5 @@
-"""The sensors that let production follow its sources: one a source, and one for staging behind them.
+"""The sensors that let production follow its sources: one a source, one for staging behind
+them, and one for new files.
 
 A tick asks where the source's log ends and compares that with the positions stored with the tables. Only when
 it has moved is the log read: what changed is requested together with all that is downstream of it; where
@@ -20,6 +21,7 @@ import dagster as dg
 from softcart_assets import health
 from softcart_assets.dbt.graph import Project
 from softcart_assets.dbt.warm import Keeper
+from softcart_assets.files_sensor import files_sensor
 from softcart_assets.look import Look
 from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable
@@ -57,6 +59,7 @@ def build_sensors(
     return [
         *(_source_sensor(source, followed, job) for source in by_source),
         staging_sensor(project, mirrored, job, followed),
+        *files_sensor(tables, job, followed),
     ]
 
 

@@ -49,29 +49,33 @@ def staging_sensor(
                 names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in there]
                 behind = behind_staging(PostgreSQLStaging(staging), warehouse, names)
                 keys |= {production_key(name) for name in behind}
-            return _request_behind(context, keys, memory, followed)
+            return request_behind(context, keys, memory, followed, STAGING, "production has what staging has")
 
         return alive(context, followed, (), look)
 
     return changes
 
 
-def _request_behind(
+def request_behind(
     context: dg.SensorEvaluationContext,
     keys: Collection[dg.AssetKey],
     memory: Memory,
     followed: Followed,
+    source: str,
+    otherwise: str,
 ) -> dg.SensorResult:
+    """Request these assets and what is downstream of them, as the sensor of `source`, unless a run is on its
+    way there or they wait since the last one failed; `otherwise` is said where there are none."""
     cursor = str(memory)
     if not keys:
-        return dg.SensorResult(skip_reason="production has what staging has", cursor=cursor)
-    request, instance = run_of(context, keys, {SOURCE_TAG: STAGING}), followed.instance.of(context)
+        return dg.SensorResult(skip_reason=otherwise, cursor=cursor)
+    request, instance = run_of(context, keys, {SOURCE_TAG: source}), followed.instance.of(context)
     with followed.board.deciding(instance) as may_request:
         if not may_request:
             return dg.SensorResult(skip_reason="a run was requested in this moment", cursor=cursor)
         if run_id := in_flight(instance, request.asset_selection or (), followed.whole_jobs):
             return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
-        held = held_back(instance, [STAGING], dict.fromkeys(keys))
+        held = held_back(instance, [source], dict.fromkeys(keys))
         if held := {key: each for key, each in held.items() if each.again > time.time()}:
             return dg.SensorResult(skip_reason=tried_again(instance, held), cursor=cursor)
         followed.requested(instance)

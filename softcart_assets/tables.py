@@ -1,9 +1,11 @@
 """What is synced: one declaration a table, and nothing else.
 
-To sync one more table, add one `Table` to `SHOP`, `CATALOG` or `SALES`; its asset, its table in the target,
-its checks and its metadata follow from it. What a declaration can say is in `sync/spec.py`.
+To sync one more table, add one `Table` to `SHOP`, `CATALOG` or `SALES` (what comes from files is in
+`file_tables.py`); its asset, its table in the target, its checks and its metadata follow from it. What a
+declaration can say is in `sync/spec.py`.
 """
 
+from softcart_assets.file_tables import FILES
 from sync.spec import Column, Deletes, Strategy, Table
 
 CREATED = Column("created_at", "timestamptz", "when the shop's server first stored the row")
@@ -117,4 +119,4 @@ SALES = Table(
     ),
 )
 
-TABLES = (*SHOP, *CATALOG, SALES)
+TABLES = (*SHOP, *CATALOG, SALES, *FILES)

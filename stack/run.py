@@ -27,7 +27,8 @@ from sync.systems import open_warehouse
 from sync.urls import DatabaseUrl, parse
 
 STAGES = (
-    *("landing", "raw", "adopted", "star", "lake", "search", "forecast", "reports", "sales", "weblog"),
+    *("landing", "raw", "adopted", "star", "lake", "search", "forecast", "reports", "sales", "orders"),
+    "weblog",
     *("production", "exports"),
 )
 NAMED = 3  # assets of a stage that did not run, above which their number has to do

@@ -153,6 +153,7 @@ def platform(
         "SOFTCART_PRODUCTION_URL": production,
         "SOFTCART_BI_URL": bi,
         "SOFTCART_WEBLOG": str(tmp_path / "weblog"),
+        "SOFTCART_OBJECTS": str(tmp_path / "objects"),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

@@ -17,7 +17,7 @@ HEAVY = (
     *("pyspark", "ibm_db", "dbt", "pandas", "sqlglot", "psutil", "pyarrow", "deltalake"),
     *("mlflow", "statsforecast", "scipy", "vl_convert"),
 )
-GROUPS = {"landing", "raw", "star", "reports", "sales", "production", "exports", "weblog"} | {
+GROUPS = {"landing", "raw", "star", "reports", "sales", "orders", "production", "exports", "weblog"} | {
     "lake",
     "search",
     "forecast",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from softcart_assets.dbt.graph import Model, Test
+from softcart_assets.dbt.graph import Column, Model, Test
 from softcart_assets.metadata import OWNER
 
 
@@ -21,12 +21,16 @@ def column_lineage(model: Model) -> dg.TableColumnLineage:
     """Where each column comes from: columns of other models and of the synced tables."""
     return dg.TableColumnLineage(
         {
-            column.name: [
-                dg.TableColumnDep(asset_key(schema, table), name) for schema, table, name in column.origins
-            ]
+            column.name: [dg.TableColumnDep(key, name) for key, name in _origins(column)]
             for column in model.columns
         }
     )
+
+
+def _origins(column: Column) -> list[tuple[dg.AssetKey, str]]:
+    """The columns of assets that it comes from: a table and its change log are one."""
+    found = ((asset_key(schema, table), name) for schema, table, name in column.origins)
+    return list(dict.fromkeys(found))
 
 
 def asset_spec(model: Model) -> dg.AssetSpec:

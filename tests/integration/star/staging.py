@@ -21,6 +21,7 @@ from lake.search.tables import RESULTS
 from softcart_assets.dbt.compiled import UNCHANGED
 from softcart_assets.dbt.graph import load_project
 from softcart_assets.dbt.runner import NodeResult, build
+from softcart_assets.file_tables import FILES
 from softcart_assets.tables import CATALOG, SHOP
 from sync import state
 from weblog.traffic import ensure_tables
@@ -39,7 +40,7 @@ LANDED = {
     ),
 }
 # No model can name a column of a table that leaves its columns to the source.
-DECLARED = [table for table in (*SHOP, *CATALOG) if table.columns]
+DECLARED = [table for table in (*SHOP, *CATALOG, *FILES) if table.columns]
 SYNCED = {
     table.name: ", ".join(
         [f'"{column.name}" {column.type}' for column in table.columns]
@@ -50,6 +51,7 @@ SYNCED = {
 COLUMNS = {**LANDED, **SYNCED}
 WITH_HISTORY = {table.name for table in DECLARED if table.history}
 KEYS = {name: columns.split()[0].strip('"') for name, columns in COLUMNS.items()}
+WHOLE_KEYS = {table.name: ", ".join(table.key) for table in DECLARED}
 
 # What Spark and the models compute, which nothing is put into here.
 COMPUTED = (*RESULTS, SALES_FORECAST)
@@ -61,7 +63,7 @@ SOUND = (
     "customer_versions_are_sound",
     "product_versions_are_sound",
 )
-SCHEMAS = ("raw", "history", "star", "reports", "sales", "weblog", "quarantine", "sync")
+SCHEMAS = ("raw", "history", "star", "reports", "sales", "orders", "weblog", "quarantine", "sync")
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # from when on the first version of a member is valid
 
@@ -88,7 +90,7 @@ class Staging:
         ensure_tables(self.connection)
         bookkeeping = "_batch bigint NOT NULL, _changed_at timestamptz NOT NULL, _deleted boolean NOT NULL"
         for name, columns in COLUMNS.items():
-            key = KEYS[name]
+            key = WHOLE_KEYS.get(name, KEYS[name])
             self.execute(f"CREATE TABLE raw.{name} ({columns}, {bookkeeping}, PRIMARY KEY ({key}))")
             self.execute(f"CREATE INDEX ON raw.{name} (_batch)")
             if name in WITH_HISTORY:

@@ -1,0 +1,14 @@
+with charge as (
+    select currency, status, amount
+    from {{ source('raw', 'charges') }}
+    where not _deleted
+)
+
+select
+    {{ surrogate_key(['currency', 'status']) }} as report_key,
+    currency,
+    status,
+    count(*) as charges,
+    coalesce(sum(amount), 0) as amount
+from charge
+group by currency, status

@@ -1,0 +1,2 @@
+{%- set never = "select null::text as member, null::timestamptz as deleted_at where false" -%}
+{{ unsound_versions(ref('dim_order_customer'), 'customer_key', 'customer_name', never) }}
