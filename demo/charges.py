@@ -22,7 +22,7 @@ def charge_files(seed: int, size: int) -> dict[str, Iterator[str]]:
     hours: list[list[str]] = [[] for _ in range(HOURS)]
     charge = FIRST_CHARGE
     for hour in range(HOURS):
-        for _ in range(int(rng.poisson(max(2, size // 2000)))):
+        for _ in range(1 + int(rng.poisson(max(2, size // 2000)))):
             moment = end - dt.timedelta(hours=HOURS - hour) + dt.timedelta(seconds=int(rng.integers(3600)))
             sale, cents = int(rng.integers(1, size + 1)), int(rng.integers(900, 25_000))
             currency = CURRENCIES[int(rng.choice(3, p=[0.6, 0.3, 0.1]))]

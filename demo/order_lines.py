@@ -64,7 +64,7 @@ def _rows(seed: int, size: int) -> Iterator[tuple[dt.date, dict[str, object]]]:
     length = (CURRENT_END - CURRENT_START).days
     customers = [_customer(rng, number, length) for number in range(max(8, size // 400))]
     products = [_product(rng, number, length) for number in range(max(10, size // 250))]
-    orders = max(10, size // 60)
+    orders = max(80, size // 60)
     for number, offset in enumerate(np.sort(rng.integers(length, size=orders)).tolist()):
         day = CURRENT_START + dt.timedelta(days=offset)
         customer = customers[int(rng.integers(len(customers)))]

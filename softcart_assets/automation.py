@@ -11,7 +11,7 @@ from datetime import timedelta
 import dagster as dg
 
 from softcart_assets.progress import LINES
-from softcart_assets.raw import SyncConfig, hop_name
+from softcart_assets.raw import SyncConfig, asset_key, hop_name
 from softcart_assets.seams import in_process
 from sync.passes import Compare
 from sync.spec import Table
@@ -21,6 +21,8 @@ LANDED = dg.AssetSelection.groups("landing")
 # What lies beside the way from the sources to production: only `refresh` comes to it.
 BESIDE_GROUPS = ("lake", "search", "forecast")
 BESIDE = dg.AssetSelection.groups(*BESIDE_GROUPS)
+HOURLY_SOURCES = {"mongodb", "files"}
+EXTRACTED = dg.AssetSelection.groups("extraction")  # by the day, in a job of its own
 UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
 BUILT_GROUPS = ("raw", "adopted", "star", "reports", "sales", "orders", "weblog", "production", "exports")
 FRESH_GROUPS = {*BUILT_GROUPS, *BESIDE_GROUPS}
@@ -35,7 +37,7 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 refresh = dg.define_asset_job(
     "refresh",
-    selection=dg.AssetSelection.all() - UPKEEP,
+    selection=dg.AssetSelection.all() - UPKEEP - EXTRACTED,
     config=LINES,
     executor_def=in_process,
     description="Everything: land files, sync, star, lake, searches, forecast, reports, production, exports.",
@@ -57,6 +59,23 @@ retrain = dg.define_asset_job(
     executor_def=in_process,
     description="Train a model on all finished months, and forecast by it if it passes its check.",
 )
+
+
+def hourly_selection(tables: Sequence[Table]) -> dg.AssetSelection:
+    """What comes from MongoDB and from files, and all behind it on the way to production."""
+    read = [asset_key(table) for table in tables if table.source in HOURLY_SOURCES]
+    return dg.AssetSelection.assets(*read).downstream() - dg.AssetSelection.groups("exports", *BESIDE_GROUPS)
+
+
+def every_hour() -> dg.ScheduleDefinition:
+    """The job `hourly`, five minutes past each hour."""
+    return dg.ScheduleDefinition(
+        name="hourly",
+        job_name="hourly",
+        cron_schedule="5 * * * *",
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        description="What is new in MongoDB and among the files, five minutes past each hour.",
+    )
 
 
 def compare_all(tables: Sequence[Table]) -> dg.RunConfig:

@@ -19,10 +19,13 @@ from softcart_assets import health
 from softcart_assets.adoption import build_adoption_assets, by_way_of_staging
 from softcart_assets.automation import (
     BESIDE,
+    EXTRACTED,
     LANDED,
     RECONCILE,
     compare_all,
     daily_refresh,
+    every_hour,
+    hourly_selection,
     lake_maintenance,
     monthly_training,
     refresh,
@@ -43,16 +46,18 @@ from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
 from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.objects import build_object_assets
+from softcart_assets.order_shop import build_extraction
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
-from softcart_assets.raw import asset_key, build_raw_assets
+from softcart_assets.raw import asset_key, build_raw_assets, described
 from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.seams import in_process
 from softcart_assets.search import build_search_assets
 from softcart_assets.sensors import build_sensors
 from softcart_assets.tables import TABLES
 from softcart_assets.weblog import build_weblog_assets
+from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.systems import is_target
 from sync.warehouses.schema import TableName
@@ -95,8 +100,31 @@ def _if_set(variable: str) -> dg.EnvVar | None:
     return dg.EnvVar(variable) if os.environ.get(variable) else None
 
 
-def mirrored(project: Project) -> list[MirroredTable]:
-    """The star and the reports, as production gets them."""
+def mirrored(project: Project, tables: Sequence[Table] = ()) -> list[MirroredTable]:
+    """The star, the orders and the reports, as production gets them, and the raw tables among `tables` that
+    SOFTCART_MIRRORED names.
+
+    Raises `SyncError` for a name there that no table has, or that a model has too.
+    """
+    raw = {table.qualified: table for table in tables if table.target == "staging"}
+    named = [name.strip() for name in os.environ.get("SOFTCART_MIRRORED", "").split(",") if name.strip()]
+    taken = {model.name for model in project.models}
+    for name in named:
+        if name not in raw or raw[name].name in taken:
+            fit = ", ".join(sorted(each for each, table in raw.items() if table.name not in taken))
+            raise SyncError(f"SOFTCART_MIRRORED names {name!r}; it takes raw tables: {fit}")
+    return [
+        *(
+            MirroredTable(
+                TableName(raw[name].schema, raw[name].name), described(raw[name]), raw[name].columns
+            )
+            for name in dict.fromkeys(named)
+        ),
+        *_models(project),
+    ]
+
+
+def _models(project: Project) -> list[MirroredTable]:
     return [
         MirroredTable(
             TableName(model.schema, model.name),
@@ -116,13 +144,15 @@ def build_defs(
     `tables` are the synced tables; `resource_overrides` replaces resources by name, as tests do.
     """
     project = load_project()
-    copied = mirrored(project)
+    extraction = build_extraction()
+    copied = mirrored(project, tables)
     declared, adopting = tables, list[dg.AssetsDefinition]()
     if not is_target(os.environ.get("SOFTCART_PRODUCTION_URL") or "postgresql://"):
         tables, adopting = by_way_of_staging(tables), build_adoption_assets(tables, seeds=[SEED])
     assets = [
         *build_landing_assets([table for table in tables if table.source != SOURCE]),
         *build_object_assets(tables),
+        *extraction.assets,
         *build_raw_assets(tables, seeds=[SEED]),
         *adopting,
         *build_dbt_assets(project),
@@ -145,12 +175,19 @@ def build_defs(
     reported = [*check_keys(tables), *health.check_keys(tables)]
     sync = dg.define_asset_job(
         "sync",
-        selection=dg.AssetSelection.all() - LANDED - BESIDE - dg.AssetSelection.checks(*reported),
+        selection=dg.AssetSelection.all() - LANDED - EXTRACTED - BESIDE - dg.AssetSelection.checks(*reported),
         config=LINES,
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
     )
-    jobs = [refresh, sync, weblog, reconcile]
+    hourly = dg.define_asset_job(
+        "hourly",
+        selection=hourly_selection(tables) - dg.AssetSelection.checks(*reported),
+        config=LINES,
+        executor_def=in_process,
+        description="What is new in MongoDB, by its log, and among the files, and the models built of it.",
+    )
+    jobs = [refresh, sync, hourly, weblog, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         asset_checks=[
@@ -158,16 +195,18 @@ def build_defs(
             *health.build_health_checks(tables),
             catalog_index_check(),
         ],
-        jobs=[*jobs, lake_maintenance, retrain],
+        jobs=[*jobs, lake_maintenance, retrain, *extraction.jobs],
         executor=in_process,
         schedules=[
             daily_refresh(),
+            every_hour(),
             weblog_daily(),
             weekly_reconciliation(),
             weekly_maintenance(),
             monthly_training(),
+            *extraction.schedules,
         ],
         sensors=build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
-        resources={**resources(), **(resource_overrides or {})},
+        resources={**resources(), **extraction.resources, **(resource_overrides or {})},
         loggers={"progress": progress},
     )

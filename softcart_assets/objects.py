@@ -15,6 +15,7 @@ from landing.objects import files_for, put
 from softcart_assets.failures import failure
 from softcart_assets.file_tables import SOURCE
 from softcart_assets.landing import source_spec
+from softcart_assets.order_shop import KEY, VARIABLE
 from softcart_assets.raw import source_key
 from sync.errors import SyncError
 from sync.spec import Table
@@ -26,14 +27,19 @@ def build_object_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | d
     """The places of the tables that are read from files; they need the resources `landing` and `files`."""
     read = [table for table in tables if table.source == SOURCE]
     own = [table for table in read if not os.environ.get(VARIABLES.get(table.database, ""))]
-    external = [source_spec(table) for table in read if table not in own]
+    external = [_spec(table) for table in read if table not in own]
     return [*external, *([_step(own)] if own else [])]
+
+
+def _spec(table: Table) -> dg.AssetSpec:
+    is_extracted = table.database == KEY.path[0] and bool(os.environ.get(VARIABLE))
+    return source_spec(table).replace_attributes(deps=[KEY] if is_extracted else [])
 
 
 def _step(tables: Sequence[Table]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="land_objects",
-        specs=[source_spec(table) for table in tables],
+        specs=[_spec(table) for table in tables],
         required_resource_keys={"landing", "files"},
         can_subset=True,
         pool="landing",

@@ -72,8 +72,9 @@ def test_what_the_data_says_against_itself_does_not_block_where_the_star_is_well
 ) -> None:
     warnings = [test.check for test in star.tests if not test.is_blocking]
     assert warnings == [
-        "calendar_contradictions", "product_ids_are_unique", "sales_are_within_the_calendar",
-        "sales_history_breaks", "sales_history_contradictions", "sales_history_gaps",
+        "calendar_contradictions", "order_contradictions", "product_ids_are_unique",
+        "sales_are_within_the_calendar", "sales_history_breaks", "sales_history_contradictions",
+        "sales_history_gaps",
     ]  # fmt: skip
 
 

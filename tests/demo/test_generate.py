@@ -51,7 +51,14 @@ def history(shop: Path) -> pd.DataFrame:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files_in(folder)
+    }
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
 def test_the_same_seed_and_size_give_the_same_bytes_in_another_interpreter(
@@ -76,11 +83,11 @@ def test_another_seed_gives_another_shop(tmp_path: Path) -> None:
 
 def test_a_file_that_would_not_change_is_left_untouched_and_nothing_else_stays_behind(tmp_path: Path) -> None:
     written = demo.generate(tmp_path, size=100)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in files_in(tmp_path)}
     assert set(before) == set(written)
     (tmp_path / "inventory.csv").write_text("spoilt")
     demo.generate(tmp_path, size=100)
-    after = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    after = {path: path.stat().st_mtime_ns for path in files_in(tmp_path)}
     changed = {path.name for path in before if before[path] != after[path]}
     assert after.keys() == before.keys()
     assert changed == {"inventory.csv"}

@@ -99,6 +99,15 @@ class Store:
         if not now.is_same(wanted):
             raise replaced(f"{self.url}/{wanted.name}")
 
+    def put(self, name: str, path: Path) -> None:
+        """Let an object of that name have a file's content; it appears whole or not at all."""
+        import obstore  # noqa: PLC0415
+
+        if not self.scheme:
+            Path(self.url).mkdir(parents=True, exist_ok=True)
+        with self._named(name):
+            obstore.put(self._store(), name, path)
+
     def _store(self) -> Any:
         if self._opened is None:
             from obstore import store  # noqa: PLC0415

@@ -1,5 +1,5 @@
 with charge as (
-    select currency, status, amount
+    select charge_id, currency, status, amount
     from {{ source('raw', 'charges') }}
     where not _deleted
 )
@@ -8,7 +8,7 @@ select
     {{ surrogate_key(['currency', 'status']) }} as report_key,
     currency,
     status,
-    count(*) as charges,
+    count(charge_id) as charges,
     coalesce(sum(amount), 0) as amount
 from charge
 group by currency, status
