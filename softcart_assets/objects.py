@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from landing.objects import files_for, put
+from landing.objects import files_for, lines_in, put
 from softcart_assets.failures import failure
 from softcart_assets.file_tables import SOURCE
 from softcart_assets.landing import source_spec
@@ -53,7 +53,12 @@ def _step(tables: Sequence[Table]) -> dg.AssetsDefinition:
                     written = put(files.items(), Path(place))
                     yield dg.MaterializeResult(
                         asset_key=source_key(table),
-                        metadata={"files": len(files), "written": written, "place": place},
+                        metadata={
+                            "dagster/row_count": sum(map(lines_in, files.values())),
+                            "files": len(files),
+                            "written": written,
+                            "place": place,
+                        },
                     )
         except SyncError as error:
             raise failure([error]) from error
