@@ -16,7 +16,8 @@ from pymongo import MongoClient
 
 from softcart_assets.requests import IN_FLIGHT
 from softcart_assets.tables import CATALOG
-from sync.connections import connect_mysql, connect_postgresql
+from sync.connections.mysql import connect_mysql
+from sync.connections.postgresql import connect_postgresql
 
 PATIENCE_SECONDS = 180.0
 ROLES = {

@@ -16,7 +16,8 @@ from pymysql.connections import Connection as MySQLConnection
 
 from softcart_assets.health import LOG_SOURCES
 from softcart_assets.requests import SOURCE_TAG
-from sync.connections import connect_mysql, connect_postgresql
+from sync.connections.mysql import connect_mysql
+from sync.connections.postgresql import connect_postgresql
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 300.0

@@ -17,7 +17,9 @@ from stack.cluster import Cluster
 from stack.home import Home
 from stack.packages import Toolbox
 from stack.postgres import PostgreSQL
-from sync.connections import connect_mongodb, connect_mysql, connect_postgresql
+from sync.connections.mongodb import connect_mongodb
+from sync.connections.mysql import connect_mysql
+from sync.connections.postgresql import connect_postgresql
 
 
 class Servers:

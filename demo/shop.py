@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from demo.assortment import Assortment
 from demo.orders import Orders
-from sync.connections import connect_mongodb, connect_mysql, mongodb_errors, mysql_errors
-from sync.urls import parse
+from sync.connections.mongodb import connect_mongodb, mongodb_errors
+from sync.connections.mysql import connect_mysql, mysql_errors
+from sync.connections.urls import parse
 
 EFFECTS = (
     "sales", "corrected", "cancelled", "refunded", "registered", "moved", "repriced", "renamed", "retired",

@@ -13,15 +13,18 @@ from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
 from exporting.storing import written
-from sync.sources.bson_text import document_json, double_text, id_text, timestamp_text
+from sync.sources.mongodb.bson_text import document_json, double_text, id_text, timestamp_text
 
 MISSING = object()
 _EXACT = 2**53  # up to which a double holds every whole number
 
 
 def export_documents(documents: Iterable[dict[str, Any]], fields: Sequence[str], path: Path) -> int:
-    """Write `fields` of the documents, as `sync.sources.bson_text.CODEC` decodes them, in their order, with
-    a header; returns how many there are. A field that is missing or null is an empty cell."""
+    """Write `fields` of the documents in their order, with a header; returns how many documents there are.
+
+    They come as `sync.sources.mongodb.bson_text.CODEC` decodes them. A field that is missing or null is an
+    empty cell.
+    """
     with written(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(fields)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.errors import ForecastError
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

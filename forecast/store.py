@@ -19,7 +19,7 @@ from forecast.intervals import LEVEL
 from forecast.model import Predicted
 from forecast.months import period
 from forecast.series import TOTAL, History, MonthlySales
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.errors import SyncError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from lake.delta import Origin, commit, open_table, snapshot_of
 from lake.location import Location
 from lake.rows import read
 from lake.spec import PERIOD, LakeTable
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.state import identity, lease
 
 if TYPE_CHECKING:

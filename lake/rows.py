@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 from lake.columns import LakeColumn, lake_schema, wire_schema
 from sync.copytext import Chunk
-from sync.sources.postgresql_copy import CopyOut
+from sync.sources.postgresql.copy import CopyOut
 
 if TYPE_CHECKING:
     import pyarrow as pa

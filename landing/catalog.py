@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as PostgresConnection
 from landing.land import land
 from landing.landing_file import find
 from landing.result import LandingError, LandingResult
-from sync.connections import mongodb_errors
+from sync.connections.mongodb import mongodb_errors
 
 if TYPE_CHECKING:
     from pymongo.database import Database

@@ -26,7 +26,7 @@ from landing.landing_file import Memory, check_text, check_unchanged, content_ha
 from landing.mysql import quoted, transaction
 from landing.mysql_memory import dropped_tables, ensure_memory, forget, remember, remembered
 from landing.result import CONFLICT_KEYS_LISTED, LandingError, LandingResult, Merged
-from sync.connections import mysql_errors
+from sync.connections.mysql import mysql_errors
 from sync.errors import TransientError
 
 SALES_DUMP = "sales.sql"

@@ -15,10 +15,10 @@ from landing.postgres import SCHEMA, ensure_memory, field_definitions, forget, i
 from landing.postgres_store import RawStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.spec import Column, Table
 from sync.state import prepare
-from sync.targets.postgresql_tables import plan_own
+from sync.targets.postgresql.tables import plan_own
 
 
 def ensure_history_tables(staging: Connection) -> None:

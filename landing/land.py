@@ -18,7 +18,7 @@ from landing.landing_file import Memory, check_unchanged, content_hash, reader_v
 from landing.lines import Line, Reader, Reject
 from landing.quarantine import RejectedLines, quarantined_lines
 from landing.result import LandingResult, Merged
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.state import lease, prepare
 
 Content = TypeVar("Content")

@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 from psycopg2 import sql
 
-from sync.connections import connect_postgresql, postgresql_errors
+from sync.connections.postgresql import connect_postgresql, postgresql_errors
+from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.sources.files.store import Store
 from sync.spec import Column
-from sync.urls import parse
 
 TABLE = "order_lines"
 UPDATED = "updated_at"

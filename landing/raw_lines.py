@@ -29,10 +29,10 @@ from landing.postgres import (
 from landing.postgres_store import PostgresStore
 from landing.result import LandingResult, Merged
 from landing.spec import FileSpec
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.spec import Column, Table
 from sync.state import next_batch, prepare
-from sync.targets.postgresql_tables import plan_own
+from sync.targets.postgresql.tables import plan_own
 
 OCCURRENCE = "occurrence"
 

@@ -26,10 +26,10 @@ from landing.postgres_store import PostgresStore
 from landing.result import LandingResult, Merged
 from landing.spec import Field, FileSpec
 from landing.values import Date
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.spec import Column, Table
 from sync.state import next_batch, prepare
-from sync.targets.postgresql_tables import plan_own
+from sync.targets.postgresql.tables import plan_own
 
 KEY = Column("sale_id", "bigint", "Number of the line, in the order in which lines were landed")
 DATED = replace(

@@ -17,7 +17,7 @@ from landing.postgres import ensure_memory, forget, is_missing
 from landing.postgres_store import SeedStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.warehouses.adopt import adopt
 from sync.warehouses.contract import Warehouse
 from sync.warehouses.postgresql.staging import PostgreSQLStaging

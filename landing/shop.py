@@ -20,7 +20,7 @@ from landing.mysql_store import KeyedStore, LineStore
 from landing.result import LandingError, LandingResult
 from landing.spec import FileSpec
 from landing.values import Integer, Money
-from sync.connections import mysql_errors
+from sync.connections.mysql import mysql_errors
 
 
 def ensure_shop(connection: Connection[Any]) -> None:

@@ -11,7 +11,8 @@ import dagster as dg
 from pydantic import Field
 from pymysql.connections import Connection
 
-from sync.connections import connect_mongodb, connect_mysql
+from sync.connections.mongodb import connect_mongodb
+from sync.connections.mysql import connect_mysql
 from sync.errors import SyncError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import dagster as dg
 from pydantic import Field
 
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 
 
 class MongoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import dagster as dg
 from pydantic import Field
 
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 
 
 class MySQLResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -9,8 +9,8 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
-from sync.connections import connect_to_write
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.connections.postgresql import connect_to_write
+from sync.targets.postgresql.target import PostgreSQLTarget
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
 

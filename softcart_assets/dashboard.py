@@ -15,7 +15,7 @@ from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from softcart_assets.production import MirroredTable
 from softcart_assets.raw import asset_key
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.errors import SyncError
 from sync.spec import Table
 from sync.warehouses.contract import Reader

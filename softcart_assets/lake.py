@@ -20,7 +20,7 @@ from softcart_assets.dbt.graph import Project
 from softcart_assets.failures import failure
 from softcart_assets.landing import HISTORY, SEARCHES
 from softcart_assets.metadata import OWNER, copied_columns, table_metadata
-from sync.connections import named
+from sync.connections.postgresql import named
 from sync.errors import SyncError
 from sync.spec import Column, Table
 

@@ -30,7 +30,7 @@ from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING, described, source_key
 from softcart_assets.search_results import ensure_results
 from softcart_assets.tables import SALES
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import SyncError
 from sync.spec import Column, Table
 

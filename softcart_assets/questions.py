@@ -39,7 +39,7 @@ def catalog_index_check() -> dg.AssetChecksDefinition:
         required_resource_keys={"mongodb"},
     )
     def questions_are_served_by_an_index(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from sync.connections import connect_mongodb, mongodb_errors  # noqa: PLC0415
+        from sync.connections.mongodb import connect_mongodb, mongodb_errors  # noqa: PLC0415
 
         try:
             with (

@@ -5,7 +5,7 @@ from lake.results import ResultSource
 from lake.search.tables import RESULTS
 from sync.engine import run_passes
 from sync.errors import SyncError
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 
 
 def ensure_results(target: PostgreSQLTarget, run_id: str) -> None:

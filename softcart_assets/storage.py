@@ -10,9 +10,9 @@ import os
 import sys
 from contextlib import closing
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import parse
 
 VARIABLE = "SOFTCART_DAGSTER_URL"
 LAST = "instigators"  # the last table that Dagster makes in an empty database

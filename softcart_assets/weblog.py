@@ -17,7 +17,7 @@ from softcart_assets.exports.files import exports_folder, file_metadata
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.raw import BOOKKEEPING
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.errors import SyncError
 from sync.spec import Column
 from weblog import addresses as addresses_of

@@ -16,10 +16,12 @@ from typing import Any
 
 from softcart_assets.failures import MAX_RETRIES, SECONDS_TO_WAIT
 from stack.server import Say
-from sync.connections import connect_mongodb, connect_mysql, connect_postgresql
+from sync.connections.mongodb import connect_mongodb
+from sync.connections.mysql import connect_mysql
+from sync.connections.postgresql import connect_postgresql
+from sync.connections.urls import parse
 from sync.errors import SyncError, TransientError
 from sync.systems import open_warehouse
-from sync.urls import parse
 
 # The variable that names each system; the keys are those of Dagster's resources, and its own storage.
 STORAGE = "storage"

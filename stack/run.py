@@ -21,10 +21,10 @@ from softcart_assets.progress import LINES, check_line, failure_reason, is_faile
 from softcart_assets.seams import keep_connections
 from stack.reachable import STORAGE, VARIABLES, broken
 from stack.stand_in import StandIn
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
+from sync.connections.urls import DatabaseUrl, parse
 from sync.errors import SyncError
 from sync.systems import open_warehouse
-from sync.urls import DatabaseUrl, parse
 
 STAGES = (
     *("landing", "raw", "adopted", "star", "lake", "search", "forecast", "reports", "sales", "orders"),

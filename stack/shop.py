@@ -8,7 +8,7 @@ from contextlib import closing
 
 from stack.home import CLONE
 from stack.server import Say
-from sync.connections import connect_mysql, mysql_errors
+from sync.connections.mysql import connect_mysql, mysql_errors
 
 SCRIPT = CLONE / "sql" / "mysql" / "shop.sql"
 TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS `?(\w+)`? \((.+?)\n\)", re.DOTALL)

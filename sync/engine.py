@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sync.connections import named
+from sync.connections.postgresql import named
 from sync.errors import SyncError
 from sync.follow import follow
 from sync.passes import Options, PassResult

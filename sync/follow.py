@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from sync.connections import named
+from sync.connections.postgresql import named
 from sync.errors import LeaseTaken, SyncError, TransientError, UnexpectedError
 from sync.log_reading import End, Failure, LogReading, Portion
 from sync.passes import Options, PassResult

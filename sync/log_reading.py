@@ -10,7 +10,7 @@ from typing import cast
 
 from sync.ahead import ahead
 from sync.completeness import read_whole
-from sync.connections import named
+from sync.connections.postgresql import named
 from sync.copytext import Chunk
 from sync.errors import SyncError
 from sync.first_load import log_position

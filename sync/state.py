@@ -17,8 +17,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from sync.connections.postgresql_pool import SHARED
 from sync.errors import LeaseLost, LeaseTaken, SyncError
-from sync.postgresql_pool import SHARED
 from sync.upgrades import UPGRADES
 
 LEASE_WAIT_SECONDS = 60.0

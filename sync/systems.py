@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sync.connections.urls import SYSTEMS as SCHEMES
+from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.sources.base import Source
 from sync.targets.base import Target
-from sync.urls import SYSTEMS as SCHEMES
-from sync.urls import parse
 from sync.warehouses.contract import Warehouse
 
 
 def _postgresql(url: str) -> Warehouse:
     from functools import partial  # noqa: PLC0415
 
-    from sync.connections import connect_to_write  # noqa: PLC0415
+    from sync.connections.postgresql import connect_to_write  # noqa: PLC0415
     from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse  # noqa: PLC0415
 
     return PostgreSQLWarehouse(partial(connect_to_write, url))
@@ -38,15 +38,15 @@ def open_source(url: str) -> Source:
     """The source of a URL; it connects when it is first used. Raises `SyncError` for an unknown scheme."""
     system = parse(url).system
     if system == "mysql":
-        from sync.sources.mysql import MySQLSource  # noqa: PLC0415  (a pass loads the drivers that it uses)
+        from sync.sources.mysql.source import MySQLSource  # noqa: PLC0415  (a pass loads the drivers that it uses)
 
         return MySQLSource(url)
     if system == "mongodb":
-        from sync.sources.mongodb import MongoDBSource  # noqa: PLC0415
+        from sync.sources.mongodb.source import MongoDBSource  # noqa: PLC0415
 
         return MongoDBSource(url)
     if system == "postgresql":
-        from sync.sources.postgresql import PostgreSQLSource  # noqa: PLC0415
+        from sync.sources.postgresql.source import PostgreSQLSource  # noqa: PLC0415
 
         return PostgreSQLSource(url)
     raise SyncError(f"{system} is a production warehouse and no source of the sync engine")
@@ -59,7 +59,7 @@ def open_target(url: str) -> Target:
     """
     system = parse(url).system
     if system in TARGETS:
-        from sync.targets.postgresql import PostgreSQLTarget  # noqa: PLC0415
+        from sync.targets.postgresql.target import PostgreSQLTarget  # noqa: PLC0415
 
         return PostgreSQLTarget(url)
     raise SyncError(f"{system} is no target of the sync engine yet; its target is postgresql://")

@@ -38,7 +38,7 @@ from stack.mariadb import MariaDB
 from stack.mysql import MySQL
 from stack.mysql_server import DATABASES, MySQLServer
 from stack.packages import Toolbox
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from tests.fresh import drop_spare_databases, fresh_database
 
 

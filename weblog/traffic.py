@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.spec import Column
 from sync.state import next_batch
 from weblog.parsing import MEMORY_LIMIT, UNKNOWN_DAY

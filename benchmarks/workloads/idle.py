@@ -28,7 +28,7 @@ class Idle(Workload):
             f'exec "$PYTHON" -m sync copy env:SOURCE_URL {tables} --to env:TARGET_URL --schema {SCHEMA}'
             f" --strategy watermark --cursor {CURSOR} --json"
         )
-        modules = "sync.cli.copy, sync.sources.mysql, sync.targets.postgresql"
+        modules = "sync.cli.copy, sync.sources.mysql.source, sync.targets.postgresql.target"
         remark = "Python and the modules that such a pass imports"
         start = Contender(START, f'exec "$PYTHON" -c "import {modules}"', "bench_idle", remark=remark)
         return start, Contender(OURS, copy, "bench_idle")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from psycopg2.extensions import connection as Connection
 
 from softcart_assets.dbt.graph import Project
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.warehouses.postgresql.audited import unaudited
 
 ADD_COLUMN = "ALTER TABLE sync.models ADD COLUMN IF NOT EXISTS audited_batch bigint"

@@ -23,7 +23,7 @@ from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 from softcart_assets.dbt.runner import NodeResult
 from softcart_assets.dbt.warm import build
-from sync.urls import parse
+from sync.connections.urls import parse
 
 UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do
 HELD = """

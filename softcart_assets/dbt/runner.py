@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import Any
 
 from softcart_assets.dbt.project import ROOT, content_hash, target_folder
-from sync.connections import connect_postgresql
-from sync.urls import DatabaseUrl, parse
+from sync.connections.postgresql import connect_postgresql
+from sync.connections.urls import DatabaseUrl, parse
 
 DEFAULT_TIMEZONE = "UTC"
 # A statement must see what others committed before it; and compiling a query takes longer than running it.

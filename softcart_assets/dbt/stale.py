@@ -8,7 +8,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from softcart_assets.dbt.graph import Model, Project
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.warehouses.postgresql.audited import unaudited
 
 NEWEST = "(SELECT coalesce(max(_batch), 0) FROM {})"

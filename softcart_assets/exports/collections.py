@@ -55,8 +55,8 @@ def build_collection_exports(
     def export_collections(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         # BSON takes a tenth of a second to import, which a process that only looks need not pay.
         from exporting.documents import export_documents  # noqa: PLC0415
-        from sync.connections import connect_mongodb, mongodb_errors  # noqa: PLC0415
-        from sync.sources.bson_text import CODEC  # noqa: PLC0415
+        from sync.connections.mongodb import connect_mongodb, mongodb_errors  # noqa: PLC0415
+        from sync.sources.mongodb.bson_text import CODEC  # noqa: PLC0415
 
         selected = [export for export in exports if export.key in context.selected_asset_keys]
         try:

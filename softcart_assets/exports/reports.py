@@ -22,7 +22,7 @@ from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
 from softcart_assets.exports.warehouse import view_as_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.errors import SyncError
 from sync.warehouses.postgresql.audited import refuse_unaudited
 from sync.warehouses.schema import TableName

@@ -13,7 +13,7 @@ from softcart_assets.exports.reports import LEVEL, UNKNOWN, Report, query
 from softcart_assets.exports.warehouse import view_rows
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.errors import SyncError
 from sync.warehouses.contract import Reader
 from sync.warehouses.schema import TableName

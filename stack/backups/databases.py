@@ -20,9 +20,9 @@ from pymongo.errors import PyMongoError
 from stack.home import StackError
 from stack.mariadb import MariaDB
 from stack.postgres import PostgreSQL
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import parse
 
 OWN_SCHEMAS = r"""
     SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1

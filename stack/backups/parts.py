@@ -7,7 +7,7 @@ from stack.cluster import Cluster
 from stack.environment import REGISTRY
 from stack.mariadb import MariaDB
 from stack.server import Say
-from sync.urls import parse
+from sync.connections.urls import parse
 
 # In this order: what follows another database is saved before it, so that after a restore it is behind that
 # and catches up, and never ahead.

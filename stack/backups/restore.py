@@ -11,7 +11,7 @@ from stack.backups.parts import parts_of
 from stack.cluster import Cluster
 from stack.home import StackError
 from stack.server import Say
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 
 # What stands behind staging keeps the last batch that it has seen. Batches later than the backup are drawn
 # again, so staging takes another identity, and whoever comes to it compares everything once.

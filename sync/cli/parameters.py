@@ -10,8 +10,8 @@ from urllib.parse import quote
 import click
 
 from sync.cli.secrets import remember
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import parse
 
 FROM_ENVIRONMENT = "env:"
 OWN_SCHEMAS = {"sync", "quarantine"}

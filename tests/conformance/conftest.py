@@ -9,7 +9,7 @@ import pytest
 
 from stack.cluster import Cluster
 from sync import state
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.conformance.kits import KITS, Kit
 from tests.conformance.shop import Shop
 from tests.fresh import fresh_database

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import execute_values
 
+from sync.connections.postgresql import postgresql_arguments
+from sync.connections.urls import parse
 from sync.types import PgType
-from sync.urls import parse, postgresql_arguments
 from sync.warehouses.contract import Capabilities, Hashing
 from sync.warehouses.dbapi.dialect import Dialect, Trouble
 from sync.warehouses.dbapi.types import TypeMapper, Unfit

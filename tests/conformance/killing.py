@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from threading import Event
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import TransientError
 from sync.warehouses.mirror import mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging

@@ -17,7 +17,7 @@ import psutil
 from stack.cluster import Cluster
 from stack.derby import Db2StandIn, Derby
 from stack.packages import Toolbox
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.systems import open_warehouse
 from sync.warehouses.contract import Row, Warehouse
 from sync.warehouses.db2.derby import db2_dialect

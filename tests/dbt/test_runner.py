@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from softcart_assets.dbt.runner import environment, profile_environment
-from sync.urls import parse
+from sync.connections.urls import parse
 
 URL = (
     "postgresql+psycopg2://us%40er:pass%2Fword@example.org:6543/stage?sslmode=verify-full&sslrootcert=/ca.pem"

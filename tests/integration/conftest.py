@@ -10,9 +10,9 @@ import pytest
 
 from stack.cluster import Cluster
 from stack.mariadb import MariaDB
-from sync.connections import connect_mysql
-from sync.sources.mysql import MySQLSource
-from sync.sources.postgresql import PostgreSQLSource
+from sync.connections.mysql import connect_mysql
+from sync.sources.mysql.source import MySQLSource
+from sync.sources.postgresql.source import PostgreSQLSource
 from tests.fresh import fresh_database
 from tests.integration import sales as sales_data
 from tests.integration.mysql_server import Server

@@ -26,11 +26,11 @@ PROCESSES.set_forkserver_preload(
     [
         "pytest",  # the main module, which each process imports
         "tests.integration.killing",
-        "sync.sources.mysql",
-        "sync.mysql_connection",
-        "sync.sources.mongodb",
+        "sync.sources.mysql.source",
+        "sync.connections.mysql_connection",
+        "sync.sources.mongodb.source",
         "pymongo",
-        "sync.targets.postgresql",
+        "sync.targets.postgresql.target",
     ]
 )
 TRANSIENT, FENCED = 75, 76

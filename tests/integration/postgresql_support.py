@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.sync_support import Pipeline
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pymysql
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.engine import run_pass
 from sync.passes import Options, PassResult
 from sync.sources.base import Source
 from sync.spec import Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 
 
 def query(url: str, statement: str) -> list[tuple[Any, ...]]:

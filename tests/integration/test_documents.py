@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.cli.command import Shop, execute
 from tests.integration.star.staging import Staging, day
 from tests.integration.sync_support import query

@@ -23,7 +23,7 @@ from pymongo.database import Database
 
 from demo import generate
 from stack.cluster import Cluster
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.declared import make_declared
 from tests.integration.recount import read_sales, total
 

@@ -20,7 +20,7 @@ from softcart_assets.file_tables import CHARGES
 from sync.engine import run_pass
 from sync.errors import SyncError
 from sync.sources.files.source import FileSource, Place
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.sync_support import query
 
 Charge = tuple[int, Decimal, str, datetime]

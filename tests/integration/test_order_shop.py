@@ -17,7 +17,7 @@ from sync.engine import run_pass
 from sync.errors import SyncError
 from sync.sources.files.source import FileSource, Place
 from sync.sources.files.store import Store
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import query
 

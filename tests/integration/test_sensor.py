@@ -19,11 +19,11 @@ from softcart_assets import health, sensors
 from softcart_assets import ticks as ticks_module
 from softcart_assets.code import LoadedCode
 from sync import probe
-from sync.connections import connect_postgresql
-from sync.sources.mysql import MySQLSource
+from sync.connections.postgresql import connect_postgresql
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
 from sync.state import lease
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.conftest import MySQLUrls
 from tests.integration.sensor_support import Ticks
 from tests.integration.sync_support import query

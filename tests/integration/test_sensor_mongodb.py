@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterInstance
 from pymongo.database import Database
 
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Table
 from tests.integration.sensor_support import Ticks
 from tests.integration.sync_support import query

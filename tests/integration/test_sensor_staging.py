@@ -16,7 +16,7 @@ from softcart_assets.dbt.graph import Model, Project
 from softcart_assets.production import MirroredTable
 from softcart_assets.sensors import build_sensors
 from sync import state
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import SyncError
 from sync.warehouses.mirror import mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging

@@ -11,7 +11,7 @@ import pytest
 from softcart_assets.build import build_defs
 from softcart_assets.raw import asset_key
 from softcart_assets.tables import TABLES
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.spec import Column, Strategy, Table
 
 SUPPLIERS = Table(

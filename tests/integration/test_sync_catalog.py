@@ -7,7 +7,7 @@ from contextlib import closing
 import pymysql
 import pytest
 
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Table
 from tests.conftest import MySQLUrls
 from tests.integration.sync_support import Pipeline, execute

@@ -12,8 +12,8 @@ import pytest
 from pymongo.database import Database
 
 from sync.errors import SyncError
-from sync.sources.mongodb import MongoDBSource
-from sync.sources.mysql import MySQLSource
+from sync.sources.mongodb.source import MongoDBSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, execute

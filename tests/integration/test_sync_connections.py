@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from sync.engine import run_pass
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.cli.command import Shop, execute
 from tests.integration.sync_support import query
 

@@ -11,7 +11,7 @@ import pymysql
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

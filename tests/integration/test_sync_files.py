@@ -23,7 +23,7 @@ from sync.sources.files.layout import Format, Layout
 from sync.sources.files.source import FileSource, Place
 from sync.sources.files.store import Store
 from sync.spec import OBJECT_COLUMNS, Column, Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.lake.conftest import lake_server
 from tests.integration.sync_support import query
 

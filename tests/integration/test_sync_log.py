@@ -15,10 +15,10 @@ from stack.mariadb import MariaDB
 from sync.engine import run_passes
 from sync.errors import SyncError, TransientError
 from sync.passes import Options, PassResult
-from sync.sources import mysql_session
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql import session as mysql_session
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.sync_support import Pipeline
 
 ORDERS = Table("orders", "mysql", "shop", key=("id",), strategy=Strategy.LOG, history=True)

@@ -11,7 +11,7 @@ from sync import log_reading
 from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import PassResult
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.sync_support import Pipeline
 from tests.integration.test_sync_log import LINES, ORDERS, assert_equal, both, pipeline, run
 

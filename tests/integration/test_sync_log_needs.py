@@ -14,9 +14,9 @@ from stack.cluster import Cluster
 from stack.home import Home
 from stack.mariadb import MariaDB
 from stack.server import Server
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
 from tests.conftest import empty_shop
 from tests.integration.cli.command import execute

@@ -17,7 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from sync.errors import SyncError
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Table
 from tests.integration.sync_support import Pipeline
 

@@ -10,9 +10,9 @@ import pytest
 from bson import Binary, Decimal128, ObjectId
 from pymongo.database import Database
 
-from sync.sources import mongodb
-from sync.sources.bson_text import CODEC, id_text
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb import source as mongodb
+from sync.sources.mongodb.bson_text import CODEC, id_text
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

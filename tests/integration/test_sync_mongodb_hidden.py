@@ -15,7 +15,7 @@ from bson.dbref import DBRef
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

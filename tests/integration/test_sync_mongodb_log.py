@@ -19,11 +19,12 @@ from sync import log_reading
 from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import Options, PassResult
-from sync.sources import change_stream, mongodb_sessions
-from sync.sources.bson_text import CODEC, id_text
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb import change_stream
+from sync.sources.mongodb import sessions as mongodb_sessions
+from sync.sources.mongodb.bson_text import CODEC, id_text
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.sync_support import Pipeline
 
 Catalog = Database[dict[str, Any]]
@@ -200,7 +201,7 @@ def test_ids_of_every_type_are_followed(pipeline: Pipeline, catalog: Catalog) ->
 def test_an_id_that_returns_as_an_equal_number_of_another_type_is_another_row(
     pipeline: Pipeline, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.sources.mongodb.PORTION", 1)
+    monkeypatch.setattr("sync.sources.mongodb.source.PORTION", 1)
     pipeline.run(BOOKS)
     for key in (1.0, Int64(1), Decimal128("1")):
         catalog.books.delete_one({"_id": 1})
@@ -252,8 +253,8 @@ def test_excluded_and_masked_fields_stay_out_of_what_the_log_brings(
 def test_a_long_reading_goes_on_at_later_moments_and_the_log_brings_the_rest(
     pipeline: Pipeline, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.sources.mongodb.BATCH_DOCUMENTS", 7)
-    monkeypatch.setattr("sync.sources.mongodb_rows.CHUNK_BYTES", 1)
+    monkeypatch.setattr("sync.sources.mongodb.source.BATCH_DOCUMENTS", 7)
+    monkeypatch.setattr("sync.sources.mongodb.rows.CHUNK_BYTES", 1)
     monkeypatch.setattr(mongodb_sessions, "RENEWAL_SECONDS", 0.0)
     catalog.books.delete_many({})
     catalog.books.insert_many([{"_id": key, "n": 0} for key in [*IDS, *range(100, 150)]])

@@ -18,7 +18,7 @@ from stack.cluster import Cluster
 from stack.mongodb import MongoDB
 from sync.errors import SyncError, TransientError
 from sync.passes import PassResult
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Table
 from tests.integration.sync_support import Pipeline
 from tests.integration.test_sync_mongodb_log import (

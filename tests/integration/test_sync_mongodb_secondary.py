@@ -19,7 +19,7 @@ from stack.cluster import Cluster
 from stack.home import Home
 from stack.mongodb import MongoDB
 from stack.server import NotReady
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

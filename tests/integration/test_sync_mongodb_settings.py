@@ -14,9 +14,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from stack.cluster import Cluster
-from sync.connections import connect_mongodb
+from sync.connections.mongodb import connect_mongodb
 from sync.errors import SyncError
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

@@ -12,7 +12,7 @@ import pytest
 from pymongo.database import Database
 
 from sync.passes import Compare
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

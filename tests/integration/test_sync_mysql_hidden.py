@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
 from tests.integration.mysql_server import Server
 from tests.integration.sync_support import Pipeline

@@ -9,7 +9,7 @@ import pytest
 
 from sync.errors import SyncError, TransientError
 from sync.passes import Compare
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Deletes, Strategy, Table
 from tests.integration.sales import SALES
 from tests.integration.sync_support import Pipeline, execute

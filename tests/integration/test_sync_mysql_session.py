@@ -8,14 +8,14 @@ from typing import Any
 import pymysql
 import pytest
 
+from sync.connections.mysql_connection import MySQLConnection
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.mysql_connection import MySQLConnection
-from sync.sources import mysql_reread
 from sync.sources.base import Touched
-from sync.sources.mysql import MySQLSource
-from sync.sources.mysql_session import UNLIMITED, connect
+from sync.sources.mysql import reread as mysql_reread
+from sync.sources.mysql.session import UNLIMITED, connect
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
-from sync.urls import parse
 from tests.integration.mysql_server import Server
 from tests.integration.sync_support import Pipeline, execute
 
@@ -105,7 +105,7 @@ def test_a_limit_that_a_session_cannot_lift_stops_the_pass_before_it_deletes(
     server.pipeline.run(item(strategy))
     server.run("UPDATE item SET v = v + 1")
     with monkeypatch.context() as patched, closing(MySQLSource(server.url)) as source:
-        patched.setattr("sync.sources.mysql.connect", limited)
+        patched.setattr("sync.sources.mysql.source.connect", limited)
         with pytest.raises(SyncError, match=r"raw\.item: .*(counts 1200|asked for by itself)"):
             Pipeline(source, server.pipeline.target_url).run(item(strategy))
     assert server.pipeline.query(LIVE) == [(KEYS, 0)]
@@ -116,7 +116,7 @@ def test_a_limit_that_a_session_cannot_lift_stops_the_pass_before_it_deletes(
 def test_a_first_load_that_was_cut_short_is_not_kept(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(server)
     with monkeypatch.context() as patched, closing(MySQLSource(server.url)) as source:
-        patched.setattr("sync.sources.mysql.connect", limited)
+        patched.setattr("sync.sources.mysql.source.connect", limited)
         with pytest.raises(SyncError, match="counts 1200"):
             Pipeline(source, server.pipeline.target_url).run(item(Strategy.LOG))
     server.pipeline.run(item(Strategy.LOG))
@@ -135,7 +135,7 @@ def test_a_server_that_keeps_a_variable_at_a_value_is_refused_by_name(
             return int(super().query(text, unbuffered))
 
     with server.set({"sql_select_limit": 7}), monkeypatch.context() as patched:
-        patched.setattr("sync.mysql_connection.MySQLConnection", Deaf)
+        patched.setattr("sync.connections.mysql_connection.MySQLConnection", Deaf)
         with pytest.raises(SyncError, match="the session's sql_select_limit is '7'"):
             connect(parse(server.url))
 

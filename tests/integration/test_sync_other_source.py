@@ -15,9 +15,9 @@ from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
 from sync.errors import SyncError
 from sync.passes import PassResult
-from sync.sources.mongodb import MongoDBSource
-from sync.sources.mysql import MySQLSource
-from sync.sources.postgresql import PostgreSQLSource
+from sync.sources.mongodb.source import MongoDBSource
+from sync.sources.mysql.source import MySQLSource
+from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Column, Strategy, Table
 from tests.conftest import MySQLUrls
 from tests.fresh import fresh_database

@@ -16,15 +16,15 @@ import pytest
 from resources.postgresql import PostgreSQLResource
 from resources.warehouse import WarehouseResource
 from stack.cluster import Cluster
-from sync import postgresql_pool
-from sync.connections import connect_postgresql
+from sync.connections import postgresql_pool
+from sync.connections.postgresql import connect_postgresql
 from sync.engine import run_pass
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
-from sync.sources.postgresql import PostgreSQLSource
+from sync.sources.mysql.source import MySQLSource
+from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Strategy, Table
 from sync.state import lease, prepare
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.pgbouncer import pgbouncer
 from tests.integration.sync_support import Pipeline, execute, query
 

@@ -13,7 +13,7 @@ import pytest
 
 from stack.cluster import Cluster
 from sync.errors import SyncError, TransientError, UnknownTableError
-from sync.sources.postgresql import PostgreSQLSource
+from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Column, Table
 from tests.integration.cli.command import TO, Command
 from tests.integration.killing import through

@@ -11,7 +11,7 @@ import pytest
 
 from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
-from sync.sources.postgresql import PostgreSQLSource
+from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Column, Table
 from tests.integration.postgresql_support import Databases
 

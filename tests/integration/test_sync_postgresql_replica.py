@@ -19,9 +19,9 @@ from psycopg2.extensions import connection as Connection
 from stack.cluster import Cluster
 from stack.home import Home
 from stack.postgres import PostgreSQL
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import SyncError
-from sync.sources.postgresql import PostgreSQLSource
+from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Strategy, Table
 from tests.fresh import fresh_database
 from tests.integration.sync_support import Pipeline, query

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from tests.integration.postgresql_support import Databases

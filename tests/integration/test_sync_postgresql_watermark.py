@@ -13,10 +13,10 @@ from psycopg2.extensions import connection as Connection
 
 from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import SyncError
 from sync.passes import Compare
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline

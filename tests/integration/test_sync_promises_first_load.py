@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pymysql
 
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy
 from tests.integration.killing import Victim, through
 from tests.integration.numbers import IN_MYSQL, MySQLNumbers

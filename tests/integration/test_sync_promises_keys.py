@@ -11,7 +11,7 @@ from bson import Binary, Decimal128, ObjectId
 from pymongo.database import Database
 
 from sync.passes import Compare
-from sync.sources.mongodb import MongoDBSource
+from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
 

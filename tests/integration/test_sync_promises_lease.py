@@ -15,13 +15,13 @@ import pytest
 
 from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.engine import run_pass
 from sync.errors import LeaseTaken
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy
 from sync.state import lease, prepare
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.killing import FENCED, TRANSIENT, Victim, through
 from tests.integration.numbers import MySQLNumbers, assert_equal_after_a_pass, following
 from tests.integration.sync_support import Pipeline

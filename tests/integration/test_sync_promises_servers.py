@@ -22,8 +22,8 @@ from stack.home import Home
 from stack.mariadb import MariaDB
 from stack.postgres import PostgreSQL
 from stack.server import Server
-from sync.connections import connect_mysql
-from sync.sources.postgresql import PostgreSQLSource
+from sync.connections.mysql import connect_mysql
+from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Strategy, Table
 from sync.systems import open_source
 from tests.conftest import empty_shop

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import LeaseLost, LeaseTaken, SyncError
 from sync.state import identity, lease, next_batch, prepare
 

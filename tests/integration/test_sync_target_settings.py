@@ -17,10 +17,10 @@ from resources.postgresql import PostgreSQLResource
 from softcart_assets.dbt.runner import profile_environment
 from stack.cluster import Cluster
 from stack.postgres import PostgreSQL
+from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.spec import Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
-from sync.urls import parse
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import Pipeline, execute, query
 

@@ -12,7 +12,7 @@ import pytest
 
 from stack.cluster import Cluster
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.mysql_values import EVERYWHERE, MARIADB, MYSQL, Values
 from tests.integration.sync_support import Pipeline, execute

@@ -15,9 +15,9 @@ from sync.cli.main import main
 from sync.copytext import Chunk
 from sync.engine import run_passes
 from sync.errors import SyncError, UnexpectedError
-from sync.sources.mysql_rows import RowReader
+from sync.sources.mysql.rows import RowReader
 from sync.spec import Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.sync_support import Pipeline, execute
 
 FULL = [Table(name, "mysql", "shop", ("id",)) for name in ("first", "broken", "last")]

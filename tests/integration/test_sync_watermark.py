@@ -13,7 +13,7 @@ import pytest
 from stack.cluster import Cluster
 from sync.errors import SyncError
 from sync.passes import Compare
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
 from tests.integration.sync_support import Pipeline
 

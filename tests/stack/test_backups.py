@@ -15,7 +15,7 @@ from stack.backups.databases import PostgreSQLDump
 from stack.backups.restore import find_backup, restore
 from stack.cluster import Cluster
 from stack.home import StackError
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from sync.engine import run_pass
 from sync.errors import SyncError
 from sync.passes import Options

@@ -8,7 +8,7 @@ from typing import Any
 import bson
 from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
-from sync.sources.bson_text import CODEC
+from sync.sources.mongodb.bson_text import CODEC
 
 _VALUES: dict[str, Any] = {
     "double": 5.0,

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync.copytext import NULL, escape
-from sync.sources.bson_fields import field_of, fields_of
-from sync.sources.bson_text import id_text
-from sync.sources.bson_types import MisfitError, converter
+from sync.sources.mongodb.bson_fields import field_of, fields_of
+from sync.sources.mongodb.bson_text import id_text
+from sync.sources.mongodb.bson_types import MisfitError, converter
 
 TYPES = [
     "text", "varchar(3)", "smallint", "integer", "bigint", "numeric", "numeric(5,2)", "numeric(2,2)",

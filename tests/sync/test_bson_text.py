@@ -7,7 +7,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.sources.bson_text import document_json, id_text, timestamp_text
+from sync.sources.mongodb.bson_text import document_json, id_text, timestamp_text
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-(1 << 63), (1 << 63) - 1), st.floats(allow_nan=False), st.text(),

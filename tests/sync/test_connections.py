@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from sync.connections import connect_mysql, mongodb_errors, mysql_errors
+from sync.connections.mongodb import mongodb_errors
+from sync.connections.mysql import connect_mysql, mysql_errors
 from sync.errors import SyncError, TransientError
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.systems import open_warehouse, warehouse_system
 from sync.types import parse_type
-from sync.urls import parse
 from sync.warehouses.changes import Comment, NotNull, PrimaryKey
 from sync.warehouses.db2.connection import connection_string
 from sync.warehouses.db2.derby import db2_dialect

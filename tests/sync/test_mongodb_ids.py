@@ -4,7 +4,7 @@ import bson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.sources.mongodb_ids import pieces, split
+from sync.sources.mongodb.ids import pieces, split
 
 batches = st.lists(st.text().map(lambda text: bson.encode({"_id": text})))
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.sources.mysql_wire import FULL_PACKET, _lacking, _split
+from sync.sources.mysql.wire import FULL_PACKET, _lacking, _split
 
 END = b"\xfe\x00\x00\x22\x00"
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sync.sources import mysql_types, postgresql_types
-from sync.sources.bson_text import document_json
-from sync.sources.bson_types import MisfitError, column_types, converter
-from sync.sources.mysql_catalog import SourceColumn
+from sync.sources.mongodb.bson_text import document_json
+from sync.sources.mongodb.bson_types import MisfitError, column_types, converter
+from sync.sources.mysql import types as mysql_types
+from sync.sources.mysql.catalog import SourceColumn
+from sync.sources.postgresql import types as postgresql_types
 from sync.types import parse_type
 from sync.warehouses.db2 import types as db2_types
 from sync.warehouses.schema import ColumnSchema, TableName

@@ -2,14 +2,11 @@ from urllib.parse import quote
 
 import pytest
 
+from sync.connections.mongodb import mongodb_arguments, refuse_unknown_options
+from sync.connections.mysql import mysql_arguments
+from sync.connections.postgresql import postgresql_arguments
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import (
-    mongodb_arguments,
-    mysql_arguments,
-    parse,
-    postgresql_arguments,
-    refuse_unknown_options,
-)
 
 
 @pytest.mark.parametrize(

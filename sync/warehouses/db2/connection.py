@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from sync.connections.urls import CONNECT_TIMEOUT_SECONDS, DatabaseUrl, parse
 from sync.errors import SyncError
-from sync.urls import CONNECT_TIMEOUT_SECONDS, DatabaseUrl, parse
 from sync.warehouses.dbapi.driver import load_driver
 
 DEFAULT_PORT = 50000

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import parse
 from sync.warehouses.changes import Comment, Completion, NotNull, PrimaryKey
 from sync.warehouses.contract import Capabilities, Hashing
 from sync.warehouses.db2.connection import SERVER, connect

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import parse
 from sync.warehouses.changes import Completion, NotNull, PrimaryKey
 from sync.warehouses.contract import Capabilities, Hashing
 from sync.warehouses.db2.connection import ORGANIZE, connect

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.copytext import escape, line
 from sync.state import is_prepared
 from sync.warehouses.contract import Chunks, Fingerprint, Hashing, Row

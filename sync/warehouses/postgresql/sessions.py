@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sync.connections import postgresql_errors
-from sync.targets import postgresql_sessions
+from sync.connections.postgresql import postgresql_errors
+from sync.targets.postgresql import sessions as postgresql_sessions
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from psycopg2 import sql
 
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.copytext import NULL, escape, line
 from sync.errors import SyncError
 from sync.types import CHARACTERS, parse_type
@@ -34,12 +34,12 @@ class PostgreSQLStaging:
         self._connection = connection
 
     @contextmanager
-    def snapshot(self) -> Iterator[PostgreSQLSnapshot]:
+    def snapshot(self) -> Iterator[StagingSnapshot]:
         with transaction(self._connection, "staging", snapshot=True) as cursor:
-            yield PostgreSQLSnapshot(cursor)
+            yield StagingSnapshot(cursor)
 
 
-class PostgreSQLSnapshot:
+class StagingSnapshot:
     """See `contract.Snapshot`."""
 
     def __init__(self, cursor: Cursor) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from sync import state
-from sync.connections import postgresql_errors
+from sync.connections.postgresql import postgresql_errors
 from sync.warehouses.changes import Completion, LoadMode, TableChange
 from sync.warehouses.contract import Audit, Capabilities, Hashing, Inspection, Selection, Snapshot, Staged
 from sync.warehouses.positions import MirrorState

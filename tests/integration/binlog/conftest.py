@@ -10,7 +10,7 @@ import pytest
 
 from stack.cluster import Cluster
 from stack.mariadb import MariaDB
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from tests.integration.binlog.log import Log
 
 GTID_MODES = ("OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON")  # one step at a time

@@ -8,13 +8,13 @@ from typing import Any
 
 import pymysql
 
-from sync.connections import connect_mysql
-from sync.sources.binlog.changes import Changes, read_changes
-from sync.sources.binlog.layout import Key
-from sync.sources.binlog.position import Position
-from sync.sources.binlog_position import open_snapshot
+from sync.connections.mysql import connect_mysql
+from sync.connections.urls import parse
+from sync.sources.mysql.binlog.changes import Changes, read_changes
+from sync.sources.mysql.binlog.layout import Key
+from sync.sources.mysql.binlog.position import BinlogPosition
+from sync.sources.mysql.log_position import open_snapshot
 from sync.spec import Table
-from sync.urls import parse
 
 NO_LIMIT = 1_000_000
 
@@ -69,25 +69,29 @@ class Log:
     def logs_cascades(self) -> bool:
         return ("innodb_native_foreign_keys", "OFF") in self.run("SHOW VARIABLES LIKE 'innodb_native%'")
 
-    def position(self) -> Position:
+    def position(self) -> BinlogPosition:
         connection = connect_mysql(self.url)
         try:
             text = open_snapshot(connection)
         finally:
             connection.close()
         assert text
-        return self.quiet(Position.parse(text))
+        return self.quiet(BinlogPosition.parse(text))
 
-    def quiet(self, position: Position) -> Position:
+    def quiet(self, position: BinlogPosition) -> BinlogPosition:
         """A position when nothing was on its way to the log: no tail has to be read again."""
         return position if self.has_gtids else replace(position, tail=position.offset)
 
     def read(
-        self, start: Position, *tables: Table, bound: Position | None = None, limit: int = NO_LIMIT
+        self,
+        start: BinlogPosition,
+        *tables: Table,
+        bound: BinlogPosition | None = None,
+        limit: int = NO_LIMIT,
     ) -> Changes:
         return read_changes(parse(self.url), tables, start, bound or self.position(), limit)
 
-    def keys(self, start: Position, table: Table) -> set[Key]:
+    def keys(self, start: BinlogPosition, table: Table) -> set[Key]:
         """The keys that the log names from a position to its end."""
         changes = self.read(start, table)
         assert changes.complete

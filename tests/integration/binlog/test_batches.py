@@ -10,12 +10,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from sync.engine import run_passes
 from sync.errors import SyncError
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.binlog.log import Log
 from tests.integration.stress import BATCHES
 from tests.integration.sync_support import Pipeline

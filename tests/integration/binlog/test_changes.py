@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from sync.errors import TransientError
-from sync.sources.binlog import changes as reading
-from sync.sources.binlog.statements import Kind
+from sync.sources.mysql.binlog import changes as reading
+from sync.sources.mysql.binlog.statements import Kind
 from tests.integration.binlog.log import Log, table
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from sync import first_load
 from sync.passes import PassResult
-from sync.sources import mysql_portions
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql import portions as mysql_portions
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.binlog.log import Log
 from tests.integration.sync_support import Pipeline

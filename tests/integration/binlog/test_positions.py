@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.sources.binlog import tables
-from sync.sources.binlog.changes import read_changes
-from sync.sources.binlog.position import Position, earliest
-from sync.sources.mysql import MySQLSource
-from sync.urls import parse
+from sync.sources.mysql.binlog import tables
+from sync.sources.mysql.binlog.changes import read_changes
+from sync.sources.mysql.binlog.position import BinlogPosition, earliest
+from sync.sources.mysql.source import MySQLSource
 from tests.integration.binlog.log import NO_LIMIT, Log, table
 
 ITEM = table("item")
@@ -27,7 +27,7 @@ def followed(log: Log) -> Log:
     return log
 
 
-def after_a_read(log: Log) -> Position:
+def after_a_read(log: Log) -> BinlogPosition:
     """A position that a reader stored: its file, offset and GTIDs belong together."""
     start = log.position()
     log.run("INSERT INTO item VALUES (2)")
@@ -38,9 +38,9 @@ def after_a_read(log: Log) -> Position:
 
 def test_a_position_survives_as_text(followed: Log) -> None:
     position = after_a_read(followed)
-    assert Position.parse(str(position)) == position
+    assert BinlogPosition.parse(str(position)) == position
     with pytest.raises(SyncError, match=r"is no binlog position.*Reload the table"):
-        Position.parse('{"file": 1}')
+        BinlogPosition.parse('{"file": 1}')
 
 
 def test_a_purged_position_is_refused_with_the_way_out(followed: Log) -> None:
@@ -62,16 +62,16 @@ def test_a_file_without_new_transactions_may_be_purged_where_there_are_gtids(fol
             followed.read(start, ITEM)
 
 
-def of_a_snapshot(log: Log) -> Position:
+def of_a_snapshot(log: Log) -> BinlogPosition:
     source = MySQLSource(log.url)
     with closing(source), source.snapshot() as snapshot:
         assert snapshot.log_start
-        return Position.parse(snapshot.log_start)
+        return BinlogPosition.parse(snapshot.log_start)
 
 
 @pytest.mark.parametrize("taken", [after_a_read, of_a_snapshot])
 def test_a_log_that_was_begun_anew_is_refused_even_where_its_numbers_are_the_same(
-    followed: Log, taken: Callable[[Log], Position]
+    followed: Log, taken: Callable[[Log], BinlogPosition]
 ) -> None:
     followed.begin_log_anew()
     followed.run("INSERT INTO item VALUES (3)", "DELETE FROM item WHERE id > 1")

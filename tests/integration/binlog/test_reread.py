@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from sync.sources import mysql_reread
 from sync.sources.base import Touched
-from sync.sources.binlog.values import Value
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql import reread as mysql_reread
+from sync.sources.mysql.binlog.values import Value
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Table
 from tests.integration.binlog.log import Log
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.binlog.statements import Kind
+from sync.sources.mysql.binlog.statements import Kind
 from tests.integration.binlog.log import Log, table
 
 ITEM = table("item")

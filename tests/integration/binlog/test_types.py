@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.binlog.values import Value, literal
+from sync.sources.mysql.binlog.values import Value, literal
 from tests.integration.binlog.log import Log, table
 
 KEYS: dict[str, list[str]] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from threading import Event, Thread
 
-from sync.connections import connect_mysql
-from sync.sources.binlog.changes import read_changes
-from sync.sources.binlog.position import Position
-from sync.sources.binlog_position import open_snapshot
-from sync.urls import parse
+from sync.connections.mysql import connect_mysql
+from sync.connections.urls import parse
+from sync.sources.mysql.binlog.changes import read_changes
+from sync.sources.mysql.binlog.position import BinlogPosition
+from sync.sources.mysql.log_position import open_snapshot
 from tests.integration.binlog.log import NO_LIMIT, Log, table
 
 ITEM = table("item")
@@ -26,10 +26,10 @@ def write(url: str, writer: int, done: Event) -> None:
             cursor.execute("DELETE FROM item WHERE id = %s", (number - 160,))
 
 
-def follow(log: Log, rows: dict[int, int], start: Position) -> tuple[Position, dict[int, int]]:
+def follow(log: Log, rows: dict[int, int], start: BinlogPosition) -> tuple[BinlogPosition, dict[int, int]]:
     """Bring `rows` up to a snapshot by its changes; returns also what the whole snapshot holds."""
     with closing(connect_mysql(log.url)) as connection, connection.cursor() as cursor:
-        bound = Position.parse(open_snapshot(connection) or "")
+        bound = BinlogPosition.parse(open_snapshot(connection) or "")
         changes = read_changes(parse(log.url), [ITEM], start, bound, NO_LIMIT)
         keys = [key for (key,) in changes.keys[ITEM]]
         if keys:

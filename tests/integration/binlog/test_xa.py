@@ -7,11 +7,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from sync.errors import SyncError
 from sync.passes import PassResult
-from sync.sources.binlog.statements import Kind
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.binlog.statements import Kind
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
 from tests.integration.binlog.log import Log, table
 from tests.integration.sync_support import Pipeline

@@ -8,9 +8,9 @@ from typing import Any
 from pymongo.database import Database
 
 from sync.engine import run_pass
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Column, Deletes, Table
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.cli.command import TO, Command, Shop, execute
 from tests.integration.sync_support import query
 

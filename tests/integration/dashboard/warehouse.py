@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg2.extras import execute_values
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 
 TABLES = {
     "bi.sales": "date date, year integer, month integer, amount numeric(22,2)",

@@ -15,9 +15,9 @@ import pytest
 from pymysql.constants import CLIENT
 
 from exporting.dump import SCRIPT, NoToolError, dump_sales, rows_in
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql, mysql_arguments
+from sync.connections.urls import parse
 from sync.errors import SyncError
-from sync.urls import mysql_arguments, parse
 from tests.integration.sync_support import execute
 
 Shop = pymysql.Connection

@@ -23,7 +23,7 @@ from resources.spark import SparkResource
 from softcart_assets.forecast import build_forecast_assets
 from softcart_assets.forecast import common as forecast_assets
 from sync import state
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.forecast.histories import FIRST, all_days
 
 TABLES = """

@@ -17,7 +17,7 @@ from lake.location import Location
 from lake.spec import LakeTable
 from stack.cluster import Cluster
 from stack.lake import KINDS, variables
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.state import prepare
 
 Rows = list[tuple[Any, ...]]

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from psycopg2.extensions import connection as PostgresConnection
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 
 
 @pytest.fixture

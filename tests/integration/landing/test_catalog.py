@@ -18,7 +18,8 @@ from pymongo.errors import WriteError
 from landing.catalog import ensure_catalog, land_catalog
 from landing.result import LandingError, LandingResult
 from stack.cluster import Cluster
-from sync.connections import connect_mongodb, connect_postgresql
+from sync.connections.mongodb import connect_mongodb
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.integration.landing.reading import quarantine, rows
 

@@ -10,7 +10,7 @@ import pytest
 
 from landing.dump import restore_dump
 from landing.result import LandingError, LandingResult
-from sync.connections import connect_mysql
+from sync.connections.mysql import connect_mysql
 from sync.errors import SyncError
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.integration.landing.reading import rows

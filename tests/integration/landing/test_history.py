@@ -15,7 +15,7 @@ from landing.history import land_history
 from landing.result import LandingResult
 from landing.seed import seed_production
 from landing.spec import FileSpec
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.integration.landing.reading import quarantine, rows
 

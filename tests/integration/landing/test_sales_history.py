@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as PostgresConnection
 
 from landing.result import LandingError, LandingResult
 from landing.sales_history import land_sales_history
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.integration.landing.reading import quarantine, rows
 

@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as PostgresConnection
 from landing.files import SEARCH_TERMS
 from landing.result import LandingResult
 from landing.search_terms import land_search_terms
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.integration.landing.reading import quarantine, rows
 

@@ -17,7 +17,8 @@ from landing.mysql_store import LineStore
 from landing.result import LandingError, LandingResult
 from landing.shop import ensure_shop, land_csv
 from landing.spec import FileSpec
-from sync.connections import connect_mysql, connect_postgresql
+from sync.connections.mysql import connect_mysql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.integration.landing.reading import quarantine, rows
 

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from sync import state
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse

@@ -15,7 +15,7 @@ import pytest
 
 from softcart_assets.production import SQL
 from stack.cluster import Cluster
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.mirror.hsqldb import Hsqldb, hsqldb, insert
 
 REPORTS = sorted((SQL / "db2" / "reports").glob("*.sql"))

@@ -11,14 +11,14 @@ from contextlib import closing
 
 import pytest
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import TransientError
 from sync.warehouses.changes import LoadMode
 from tests.integration.mirror.small_star import SmallStar, read
 
 PASS = """
 import sys
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.warehouses.mirror import mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse

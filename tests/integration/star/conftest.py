@@ -9,7 +9,7 @@ import pytest
 
 from softcart_assets.dbt import compiled, runner, warm
 from stack.cluster import Cluster
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.fresh import fresh_database
 from tests.integration.star.staging import Staging
 

@@ -17,7 +17,7 @@ from resources.files import LAYOUTS
 from softcart_assets.file_tables import ORDER_LINES
 from sync.engine import run_pass
 from sync.sources.files.source import FileSource, Place
-from sync.targets.postgresql import PostgreSQLTarget
+from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.star.staging import BEGINNING, Staging
 
 MODELS = ("invoices", "items", "dim_order_customer", "dim_order_product", "fact_order_lines")

@@ -21,7 +21,7 @@ from softcart_assets.dbt.graph import load_project
 from softcart_assets.exports.reports import build_report_exports
 from softcart_assets.production import build_production_assets
 from softcart_assets.sensors import build_sensors
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from tests.integration.sensor_support import Ticks
 from tests.integration.star.staging import Staging, day
 

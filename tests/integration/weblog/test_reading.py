@@ -12,7 +12,7 @@ import duckdb
 import psycopg2
 import pytest
 
-from sync.connections import connect_postgresql
+from sync.connections.postgresql import connect_postgresql
 from sync.errors import SyncError
 from tests.integration.landing.killing import Fuse, killed_again_and_again
 from tests.weblog.lines import COMPUTER, PHONE, ROBOT, line

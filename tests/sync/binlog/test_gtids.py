@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import SyncError
-from sync.sources.binlog.gtids import MariaDBGtids, MySQLGtids
+from sync.sources.mysql.binlog.gtids import MariaDBGtids, MySQLGtids
 
 A, B = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "00000000-0000-0000-0000-000000000001"
 

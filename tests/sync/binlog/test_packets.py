@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.sources.binlog.packets import FULL_PACKET, events
+from sync.sources.mysql.binlog.packets import FULL_PACKET, events
 
 END = b"\xfe\x00\x00\x02\x00"
 

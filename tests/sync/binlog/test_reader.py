@@ -7,19 +7,19 @@ import zlib
 import pytest
 
 from sync.errors import SyncError
-from sync.sources.binlog.events import HEADER, Event, Type
-from sync.sources.binlog.position import Position, earliest
-from sync.sources.binlog.progress import Progress
-from sync.sources.binlog.reader import LogReader
-from sync.sources.binlog.server import Server
-from sync.sources.binlog.tables import FollowedTables
+from sync.sources.mysql.binlog.events import HEADER, Event, Type
+from sync.sources.mysql.binlog.position import BinlogPosition, earliest
+from sync.sources.mysql.binlog.progress import Progress
+from sync.sources.mysql.binlog.reader import LogReader
+from sync.sources.mysql.binlog.server import Server
+from sync.sources.mysql.binlog.tables import FollowedTables
 
 MARIADB = Server(
     mariadb=True, identity="m", gtids="0-1-5", in_flight=0, names_columns=True, logs_cascades=False,
     fold_names=False,
 )  # fmt: skip
-START = Position("binlog.000001", 1000, "0-1-5", "m")
-FAR = Position("binlog.000009", 4, "0-1-99", "m")
+START = BinlogPosition("binlog.000001", 1000, "0-1-5", "m")
+FAR = BinlogPosition("binlog.000009", 4, "0-1-99", "m")
 
 
 def reader() -> LogReader:
@@ -71,7 +71,7 @@ def test_a_heartbeat_is_not_part_of_the_log() -> None:
     waiting.take(event(Type.HEARTBEAT, b"binlog.000001", 1000))
     waiting.take(gtid(6, 1042))
     waiting.take(event(Type.XID, bytes(8), 1073))
-    assert waiting.progress.position == Position("binlog.000001", 1073, "0-1-6", "m")
+    assert waiting.progress.position == BinlogPosition("binlog.000001", 1073, "0-1-6", "m")
 
 
 def test_a_transaction_may_end_beyond_four_gibibytes_of_its_file() -> None:
@@ -84,11 +84,14 @@ def test_a_transaction_may_end_beyond_four_gibibytes_of_its_file() -> None:
 
 
 def test_a_read_serves_positions_of_several_tables_from_the_earliest() -> None:
-    one, two = Position("b.000002", 50, "0-1-7", "m"), Position("b.000010", 4, "0-1-9", "m")
+    one, two = BinlogPosition("b.000002", 50, "0-1-7", "m"), BinlogPosition("b.000010", 4, "0-1-9", "m")
     assert earliest([two, one]) == one
     mysql = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
-    read, status = Position("b.000001", 90, f"{mysql}:1-8", "s"), Position("b.000001", 99, f"{mysql}:1-6:8")
-    assert earliest([read, status]) == Position("b.000001", 90, f"{mysql}:1-6:8")
-    failed_over = Position("c.000001", 4, "0-2-9,5-1-1", "n")
+    read, status = (
+        BinlogPosition("b.000001", 90, f"{mysql}:1-8", "s"),
+        BinlogPosition("b.000001", 99, f"{mysql}:1-6:8"),
+    )
+    assert earliest([read, status]) == BinlogPosition("b.000001", 90, f"{mysql}:1-6:8")
+    failed_over = BinlogPosition("c.000001", 4, "0-2-9,5-1-1", "n")
     assert earliest([one, failed_over]).gtids == "0-1-7"
     assert earliest([one, failed_over]).server == ""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.errors import SyncError
-from sync.sources.binlog.rows import Change, compile_rows, present_columns
-from sync.sources.binlog.table_map import Physical
+from sync.sources.mysql.binlog.rows import Change, compile_rows, present_columns
+from sync.sources.mysql.binlog.table_map import Physical
 
 Row = dict[int, bytes | None]  # stored values by column, with their lengths; None is NULL
 

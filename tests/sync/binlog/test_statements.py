@@ -2,8 +2,8 @@
 
 import pytest
 
-from sync.sources.binlog.queries import Query
-from sync.sources.binlog.statements import Kind, effects, reorders
+from sync.sources.mysql.binlog.queries import Query
+from sync.sources.mysql.binlog.statements import Kind, effects, reorders
 
 NOTHING: list[tuple[Kind, str, str | None]] = []
 EFFECTS = {

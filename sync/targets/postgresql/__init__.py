@@ -1,0 +1,1 @@
+"""PostgreSQL as a target: the only one that the engine writes to itself."""
