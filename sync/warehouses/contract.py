@@ -263,7 +263,9 @@ class Reader(Protocol):
 class Warehouse(Protocol):
     """A production warehouse; it connects when it is first used."""
 
-    system: str
+    @property
+    def system(self) -> str:
+        """Its name in the scheme of a URL."""
 
     @property
     def capabilities(self) -> Capabilities: ...
