@@ -24,7 +24,7 @@ test: setup lint ## lint, types and the tests, on servers of their own
 	@$(python) -m pytest --numprocesses 2 --dist worksteal -m "not extended"
 
 test-all: setup lint ## with what needs Maven Central or Go, and races at full length: at most an hour
-	@SOFTCART_STRESS=long $(python) -m pytest --numprocesses 2 --dist worksteal
+	@SOFTCART_STRESS=long $(python) -m pytest --timeout 1800 --numprocesses 2 --dist worksteal
 
 lint: setup ## ruff and mypy
 	@$(python) -m ruff check .
