@@ -16,10 +16,10 @@ from softcart_assets.memory import Memory
 from softcart_assets.raw import asset_key
 from softcart_assets.staging_sensor import request_behind
 from softcart_assets.ticks import Followed, Tick, alive
-from sync.objects import read_objects
 from sync.sources.files.source import FileSource
 from sync.spec import Table
 from sync.state import prepare
+from sync.targets.postgresql.known_objects import read_objects
 
 FILES_INTERVAL_SECONDS = 30
 NAMED = 3

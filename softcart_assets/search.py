@@ -29,7 +29,8 @@ from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import PassResult
 from sync.spec import Strategy, Table
-from sync.state import TableState, identity
+from sync.state import identity
+from sync.table_state import TableState
 
 GROUP = "search"
 STEP = "analyse_search_terms"

@@ -6,7 +6,7 @@ from sync.declaration import from_json
 from sync.errors import RELOAD, SyncError, UnknownTableError
 from sync.sources.base import Description, Source
 from sync.spec import Deletes, Table
-from sync.state import TableState
+from sync.table_state import TableState
 
 
 class Origin:

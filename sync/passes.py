@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sync.spec import Column, Strategy
-from sync.state import LEASE_WAIT_SECONDS
+from sync.table_state import LEASE_WAIT_SECONDS
 from sync.targets.base import Differing
 
 

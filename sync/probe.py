@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sync.errors import LeaseTaken, SyncError, TransientError
 from sync.sources.base import LogEnd, LogSource
 from sync.spec import Strategy, Table
-from sync.state import TableState
+from sync.table_state import TableState
 from sync.targets.base import Target
 
 LIMIT_KEYS = 1000

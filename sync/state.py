@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
-from datetime import datetime
 from uuid import UUID
 
 import psycopg2.errors
@@ -19,36 +18,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from sync.connections.postgresql_pool import SHARED
 from sync.errors import LeaseLost, LeaseTaken, SyncError
+from sync.table_state import LEASE_WAIT_SECONDS, TableState
 from sync.upgrades import UPGRADES
 
-LEASE_WAIT_SECONDS = 60.0
+STATE_COLUMNS = tuple(field.name for field in fields(TableState))
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('softcart state', 0))"
-
-
-@dataclass(frozen=True)
-class TableState:
-    """Where a table's last pass ended, and what it did. `source` names where its rows come from, without any
-    password; `retry` asks the next pass to read again what is in quarantine; `declaration` is the table's, as
-    JSON; `key_is_unique` says whether the source vouched for its key."""
-
-    source: str
-    strategy: str
-    position: str | None
-    batch: int | None
-    run_id: str
-    rows: int
-    quarantined: int
-    synced_at: datetime
-    columns: list[str] | None = None
-    retry: bool = False
-    compared_at: datetime | None = None
-    read: int | None = None
-    inserted: int | None = None
-    updated: int | None = None
-    deleted: int | None = None
-    seconds: float | None = None
-    declaration: str | None = None
-    key_is_unique: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -141,9 +115,6 @@ def next_batch(cursor: Cursor) -> int:
     """Draw a batch number; every other writer waits from here to this transaction's end, so draw it late."""
     cursor.execute("SELECT sync.next_batch()")
     return int(str(_value(cursor)))
-
-
-STATE_COLUMNS = tuple(field.name for field in fields(TableState))
 
 
 def read_state(cursor: Cursor, schema: str, name: str) -> TableState | None:

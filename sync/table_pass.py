@@ -17,7 +17,7 @@ from sync.origin import Origin
 from sync.passes import Compare, Options, PassResult
 from sync.sources.base import ObjectSnapshot, Snapshot, Source
 from sync.spec import Deletes, Strategy, Table
-from sync.state import TableState
+from sync.table_state import TableState
 from sync.targets.base import Applied, Extent, KeptLoad, Load, Moment, refuse_share
 from sync.watermark import WatermarkReading
 

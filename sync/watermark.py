@@ -21,7 +21,7 @@ from decimal import Decimal
 from sync.errors import SyncError
 from sync.sources.base import EARLIEST, Bound, Snapshot
 from sync.spec import Column, Strategy, Table
-from sync.state import TableState
+from sync.table_state import TableState
 from sync.types import parse_type
 
 TIMES = {"timestamptz", "timestamp", "date"}

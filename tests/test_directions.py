@@ -73,9 +73,7 @@ def test_a_package_imports_only_what_stands_below_it() -> None:
 
 @pytest.mark.parametrize("driver", sorted(DRIVERS))
 def test_the_engine_meets_a_driver_only_in_the_packages_of_its_system(driver: str) -> None:
-    others = {
-        "psycopg2": ("sync/warehouses/postgresql/", "sync/state.py", "sync/trial.py", "sync/objects.py")
-    }
+    others = {"psycopg2": ("sync/warehouses/postgresql/", "sync/state.py")}
     allowed = DRIVERS[driver] + others.get(driver, ())
     wrong = [
         f"{name}:{line}"

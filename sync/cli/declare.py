@@ -11,7 +11,7 @@ from sync.cli.parameters import TableName
 from sync.errors import SyncError, UnknownTableError
 from sync.sources.base import Source
 from sync.spec import SpecError, Strategy, Table
-from sync.state import TableState
+from sync.table_state import TableState
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import click
 from sync.cli.main import Command
 from sync.cli.parameters import json_option, target_option
 from sync.cli.rendering import as_json, columns, duration, position_text, position_value, say
-from sync.state import TableState
 from sync.systems import open_target
+from sync.table_state import TableState
 
 HEADINGS = ("table", "source", "strategy", "position", "lag", "rows", "quarantined", "last pass")
 

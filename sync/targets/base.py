@@ -14,7 +14,7 @@ from sync.errors import SyncError
 from sync.objects import ObjectsRead, SourceObject
 from sync.sources.base import Description
 from sync.spec import Column, Table
-from sync.state import LEASE_WAIT_SECONDS, TableState
+from sync.table_state import LEASE_WAIT_SECONDS, TableState
 
 
 class Extent(Enum):

@@ -10,7 +10,7 @@ from psycopg2 import sql
 from sync.declaration import from_json
 from sync.errors import SyncError
 from sync.spec import Column, Table
-from sync.state import TableState
+from sync.table_state import TableState
 from sync.targets.postgresql.catalog import ExistingColumn
 from sync.targets.postgresql.names import identifier, stored_name
 from sync.targets.postgresql.plan import Plan

@@ -39,18 +39,18 @@ MARK = "Rows of a first load that has not come to its end"
 
 class FirstLoad:
     """A complete reading of the source into a table that is not there yet; used as `OwnTable` is. The
-    rejected rows lie in a table beside it, which `work` then names. One on `trial` has names of its own, for
-    another that was cut off is not to be touched."""
+    rejected rows lie in a table beside it, which `work` then names. That of a dry run has names of its own,
+    since another that was cut off is not to be touched."""
 
     def __init__(
-        self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables, trial: bool = False
+        self, cursor: Cursor, table: Table, columns: Sequence[Column], work: WorkTables, dry_run: bool = False
     ) -> None:
         self._cursor = cursor
-        self._trial = trial
+        self._dry_run = dry_run
         self.table = table
         self.columns = columns
         changed = change_time(table, columns)
-        prefix = "_trial" if trial else ""
+        prefix = "_trial" if dry_run else ""
         loading, rejected, fitting = (
             f"{prefix}_{use}_{table.name}" for use in ("loading", "rejected", "fitting")
         )
@@ -129,7 +129,7 @@ class FirstLoad:
         for name in (self.loading, self.rejected):
             if self._is_ours(name):
                 self._sql.run("DROP TABLE {ours}", ours=name)
-        if not self._trial:
+        if not self._dry_run:
             self._sql.run(
                 "DELETE FROM sync.checkpoints"
                 " WHERE (table_schema, table_name) = ({schema_name}, {table_name})"

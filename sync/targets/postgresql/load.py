@@ -13,10 +13,11 @@ from psycopg2.extensions import connection as Connection
 from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.errors import SyncError
-from sync.objects import SourceObject, read_objects, write_objects
+from sync.objects import SourceObject
 from sync.sources.base import Description
 from sync.spec import Column, Strategy, Table
-from sync.state import Lease, TableState, read_state, write_state
+from sync.state import Lease, read_state, write_state
+from sync.table_state import TableState
 from sync.targets.base import Applied, Extent, Moment, Shape, refuse_share
 from sync.targets.postgresql import quarantine
 from sync.targets.postgresql.adopt import AdoptingMerge, shared_columns
@@ -26,6 +27,7 @@ from sync.targets.postgresql.comparison import Comparison
 from sync.targets.postgresql.drift import reads_anew
 from sync.targets.postgresql.encoding import storable
 from sync.targets.postgresql.first import FirstLoad
+from sync.targets.postgresql.known_objects import read_objects, write_objects
 from sync.targets.postgresql.names import WorkTables
 from sync.targets.postgresql.newest import Newest
 from sync.targets.postgresql.plan import Plan
@@ -41,10 +43,10 @@ class PostgreSQLLoad:
     """One pass into one table; see `targets.base.Load`."""
 
     def __init__(
-        self, connection: Connection, table: Table, held: Lease, number: int, trial: bool = False
+        self, connection: Connection, table: Table, held: Lease, number: int, dry_run: bool = False
     ) -> None:
         self._connection = connection
-        self._trial = trial
+        self._dry_run = dry_run
         self._cursor = connection.cursor()
         self._table = replace(table, description=storable(connection, table.description))
         self._lease = held
@@ -92,8 +94,8 @@ class PostgreSQLLoad:
         return is_empty(cursor, table.schema, table.name)
 
     def _first_load(self, columns: tuple[Column, ...]) -> FirstLoad:
-        first = FirstLoad(self._cursor, self._table, columns, self._work, self._trial)
-        if self._table.strategy is Strategy.LOG and not self._trial:
+        first = FirstLoad(self._cursor, self._table, columns, self._work, self._dry_run)
+        if self._table.strategy is Strategy.LOG and not self._dry_run:
             self.kept = PostgreSQLKeptLoad(self._connection, first, self._lease, self._work)
         if self.kept is None or self.kept.checkpoint is None:
             first.prepare()

@@ -10,7 +10,8 @@ from psycopg2.extensions import cursor as Cursor
 from sync.declaration import from_json
 from sync.errors import SyncError
 from sync.spec import Column, Table
-from sync.state import TableState, missing_schemas
+from sync.state import missing_schemas
+from sync.table_state import TableState
 from sync.targets.postgresql.catalog import (
     ExistingColumn,
     existing_columns,

@@ -8,23 +8,16 @@ from contextlib import ExitStack, contextmanager
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from sync import trial
 from sync.connections.postgresql import postgresql_errors
 from sync.connections.urls import parse
 from sync.errors import SyncError, TransientError
 from sync.spec import Table
-from sync.state import (
-    LEASE_WAIT_SECONDS,
-    TableState,
-    is_prepared,
-    lease,
-    prepare,
-    read_states,
-    retry_rejected,
-)
+from sync.state import is_prepared, lease, prepare, read_states, retry_rejected
+from sync.table_state import LEASE_WAIT_SECONDS, TableState
 from sync.targets.base import Applied, Extent, Load, Moment, RejectedRow
 from sync.targets.postgresql import quarantine
 from sync.targets.postgresql.catalog import is_empty, is_table
+from sync.targets.postgresql.dry_run import Before, forget_leases, look, withdraw
 from sync.targets.postgresql.load import PostgreSQLLoad
 from sync.targets.postgresql.names import stored_name
 from sync.targets.postgresql.sessions import Sessions
@@ -62,7 +55,7 @@ class PostgreSQLTarget:
             ExitStack() as held,
         ):
             if dry_run:
-                before = trial.look(connection, {stored_name(table.schema) for table in tables})
+                before = look(connection, {stored_name(table.schema) for table in tables})
                 held.callback(self._withdraw, connection, before)
             if not self._prepared:
                 prepare(connection, schemas=())
@@ -85,10 +78,10 @@ class PostgreSQLTarget:
     def _discard(self, connection: Connection, loads: Sequence[PostgreSQLLoad]) -> None:
         for load in loads:
             load.discard()
-        trial.forget_leases(connection, [load.name for load in loads])
+        forget_leases(connection, [load.name for load in loads])
 
-    def _withdraw(self, connection: Connection, before: trial.Before) -> None:
-        trial.withdraw(connection, before)
+    def _withdraw(self, connection: Connection, before: Before) -> None:
+        withdraw(connection, before)
         self._prepared = False
 
     def states(self) -> dict[tuple[str, str], TableState]:

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from sync.errors import LeaseLost, LeaseTaken
-from sync.state import LEASE_WAIT_SECONDS
+from sync.table_state import LEASE_WAIT_SECONDS
 from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.state import LEASE, OwnTables
 

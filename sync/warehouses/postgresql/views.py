@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from sync import state
+from sync.table_state import TableState
 from sync.warehouses.postgresql.catalog import column_list, identifier
 from sync.warehouses.schema import TableName
 from sync.warehouses.views import View, ViewState
@@ -90,7 +91,7 @@ def grant(cursor: Cursor, view: View, role: str) -> None:
 
 
 def store(cursor: Cursor, view: View, inputs: str, rows: int, run_id: str) -> None:
-    stored = state.TableState(
+    stored = TableState(
         source="production",
         strategy=STRATEGY,
         position=json.dumps({"version": view.version, "inputs": inputs}),

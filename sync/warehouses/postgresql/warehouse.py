@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from sync import state
 from sync.connections.postgresql import postgresql_errors
+from sync.table_state import LEASE_WAIT_SECONDS, TableState
 from sync.warehouses.changes import Completion, LoadMode, TableChange
 from sync.warehouses.contract import Audit, Capabilities, Hashing, Inspection, Selection, Snapshot, Staged
 from sync.warehouses.positions import MirrorState
@@ -94,7 +95,7 @@ class PostgreSQLSession:
         with transaction(self._connection, "production") as cursor:
             self._lease.check(cursor)
             # Somebody's long query must not keep a change of a table's schema waiting without end.
-            wait = f"{state.LEASE_WAIT_SECONDS:g}s"
+            wait = f"{LEASE_WAIT_SECONDS:g}s"
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
             self._cursor = cursor
             yield
@@ -142,7 +143,7 @@ class PostgreSQLSession:
             )
 
     def store(self, table: TableName, mirrored: MirrorState) -> None:
-        stored = state.TableState(
+        stored = TableState(
             source="staging",
             strategy=STRATEGY,
             position=str(mirrored.position),
