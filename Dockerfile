@@ -13,7 +13,7 @@ RUN uv/bin/uv venv --quiet --no-project --python "$(command -v python)" venv \
     && uv/bin/uv pip install --quiet --no-cache --python venv/bin/python -r source/pyproject.toml \
     --extra kubernetes --constraints source/requirements.lock --build-constraints source/setup.lock
 COPY . source/
-RUN uv/bin/uv pip install --quiet --no-cache --python venv/bin/python --no-deps --no-build-isolation-package softcart \
+RUN uv/bin/uv pip install --quiet --no-cache --python venv/bin/python --no-deps \
     --build-constraints source/stack/setup.lock ./source
 COPY deploy/dagster.yaml dagster/
 COPY deploy/docker/workspace.yaml ./

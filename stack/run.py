@@ -244,7 +244,8 @@ def show_places(console: Console, stand_in: StandIn | None) -> None:
     for name, label in SYSTEMS.items():
         if url := url_of(name):
             console.print(f"{label:<11} {url}", highlight=False)
-    exports = Path(os.environ.get("SOFTCART_EXPORTS", "exports")).resolve()
+    exports = os.environ.get("SOFTCART_EXPORTS") or "exports"
+    exports = exports if "://" in exports else str(Path(exports).resolve())
     console.print(f"{'exports':<11} {exports}", highlight=False)
     for line in stand_in.missing if stand_in else ():
         console.print(line, highlight=False, soft_wrap=True)

@@ -7,16 +7,32 @@ import os
 from pathlib import Path
 from typing import Any
 
+from exporting.publishing import publish
+from sync.object_store import Place
+
 GROUP = "exports"
+VARIABLE = "SOFTCART_EXPORTS"
+
+
+def bucket() -> Place | None:
+    """The bucket that SOFTCART_EXPORTS names; None where it is a folder. Raises `SyncError` for neither."""
+    said = os.environ.get(VARIABLE) or "exports"
+    place = Place.parse(said, VARIABLE)
+    return None if place.scheme == "file" else place
 
 
 def exports_folder() -> Path:
-    """SOFTCART_EXPORTS, or `exports` in the working folder."""
-    return Path(os.environ.get("SOFTCART_EXPORTS") or "exports")
+    """Where exports are written: SOFTCART_EXPORTS, or `exports` in the working folder. Those for a bucket are
+    written below SOFTCART_HOME, from where `file_metadata` brings each of them there."""
+    if bucket():
+        return Path(os.environ.get("SOFTCART_HOME") or ".softcart") / "exports"
+    return Path(os.environ.get(VARIABLE) or "exports")
 
 
 def file_metadata(path: Path) -> dict[str, Any]:
-    """Place, size and hash of a file."""
+    """Place, size and hash of a file, which is brought to the bucket where there is one."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"dagster/uri": path.resolve().as_uri(), "bytes": path.stat().st_size, "sha256": digest}
+    place = bucket()
+    url = publish(path, exports_folder(), place) if place else path.resolve().as_uri()
+    return {"dagster/uri": url, "bytes": path.stat().st_size, "sha256": digest}
