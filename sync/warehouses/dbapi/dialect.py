@@ -104,6 +104,10 @@ class Dialect(ABC):
         """Whether there is a role that views can be granted to."""
         return False
 
+    def spoken(self, query: str) -> str:
+        """A query of the platform's files, as the system has it."""
+        return query
+
     # Names and literals.
 
     def quote(self, name: str) -> str:

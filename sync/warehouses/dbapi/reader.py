@@ -105,7 +105,7 @@ class DbApiReader:
     def query(self, statement: str) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         with self._dialect.errors("production"):
             cursor = self._connection.cursor()
-            cursor.execute(statement)
+            cursor.execute(self._dialect.spoken(statement))
             names = tuple(column[0] for column in cursor.description)
             rows = [tuple(row) for row in cursor.fetchall()]
             cursor.close()

@@ -196,15 +196,17 @@ class DbApiSession:
         with self._errors(view.name):
             self._own.create_schema(view.name.schema)
         if not view.key:
-            self._define(view.name, f"CREATE VIEW {name} AS {view.query}")
+            self._define(view.name, f"CREATE VIEW {name} AS {self._dialect.spoken(view.query)}")
             return
-        self._define(view.name, self._dialect.create_materialized(name, view.query))
+        query = self._dialect.spoken(view.query)
+        self._define(view.name, self._dialect.create_materialized(name, query))
         if self._dialect.is_materialized_empty:
             self.refresh_view(view)
 
     def refresh_view(self, view: View) -> None:
         with self._errors(view.name):
-            for statement in self._dialect.refresh_materialized(self._dialect.table(view.name), view.query):
+            table, query = self._dialect.table(view.name), self._dialect.spoken(view.query)
+            for statement in self._dialect.refresh_materialized(table, query):
                 self._own.run(statement)
             self._connection.commit()
 
