@@ -30,6 +30,8 @@ TRANSIENT_CODES = {-911, -913, -964, -30081, -30080, -1224, -1229, -1035, -1476,
 TRANSIENT_STATES = ("08", "40", "57")
 # The server refuses a row: its values (22), a constraint or a key (23), what is too long together (54).
 VALUE_STATES = ("22", "23", "54010")
+# A name that is taken, a primary key where there is one; the last two are Derby's.
+THERE = {"42710", "42889", "X0Y32", "X0Y58"}
 # Nothing that waiting or another row will change, although its state begins like those above.
 PERMANENT_CODES = {-30061, -30082, -1060, -1403}  # no such database; wrong password or no right to connect
 
@@ -85,6 +87,10 @@ class Db2Dialect(Dialect):
         if number in TRANSIENT_CODES or (state and state[1].startswith(TRANSIENT_STATES)):
             return Trouble.TRANSIENT
         return Trouble.PERMANENT
+
+    def is_there(self, error: Exception) -> bool:
+        state = _STATE.search(str(error))
+        return state is not None and state[1] in THERE
 
     def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:
         columns = super().exists(connection, table)

@@ -57,6 +57,10 @@ class Dialect(ABC):
     def trouble(self, error: Exception) -> Trouble:
         """What one of them means, by its code."""
 
+    def is_there(self, error: Exception) -> bool:
+        """Whether an error means that a key, an index or the like exists already."""
+        return False
+
     @contextmanager
     def errors(self, where: str) -> Iterator[None]:
         """Turn the driver's errors into ours; `where` begins the message."""

@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Any
 
-from sync.errors import LeaseLost, LeaseTaken
+from sync.errors import LeaseLost, LeaseTaken, TransientError
 from sync.table_state import LEASE_WAIT_SECONDS
 from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.state import LEASE, OwnTables
@@ -24,6 +24,7 @@ class RowLease:
         self._seconds = seconds
         self._holder = str(uuid.uuid4())
         self.token = 0
+        self._prolonged: object = None
 
     def take(self, wait_seconds: float = LEASE_WAIT_SECONDS) -> None:
         """Raise the token where nobody holds the lease, or where its holder's time has passed. Raises
@@ -54,6 +55,20 @@ class RowLease:
         self._update("", f"{self._column('token')} = {self.token}")
         if self._read() != (self.token, self._holder):
             raise LeaseLost("production: a newer pass has taken over; this one wrote nothing")
+        self._prolonged = self._expiry()
+
+    def confirm(self) -> None:
+        """See that this is still the transaction of the last `check`. Raises `TransientError` where the
+        driver has connected anew by itself, as IBM's does, and what was written before is gone."""
+        if self._expiry() != self._prolonged:
+            raise TransientError("production: the connection was lost; nothing was committed")
+
+    def _expiry(self) -> object:
+        ((expires_at,),) = self._own.rows(
+            f"SELECT {self._column('expires_at')} FROM {self._own.name('leases')}"
+            f" WHERE {self._column('name')} = '{LEASE}'"
+        )
+        return expires_at
 
     def leave(self) -> None:
         self._own.run(

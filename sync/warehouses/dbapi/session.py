@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from sync.errors import SyncError
-from sync.warehouses.changes import Comment, Completion, LoadMode, NotNull, PrimaryKey, TableChange
+from sync.warehouses.changes import Completion, LoadMode, TableChange
 from sync.warehouses.contract import Audit, Inspection, Selection, Snapshot, Staged
 from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.known import bare, completed, with_nullable
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.staging import StagedTable
 from sync.warehouses.dbapi.state import OwnTables, Rejection, as_definition
 from sync.warehouses.positions import MirrorState
-from sync.warehouses.schema import ForeignKey, Index, Schemas, TableName, TableSchema
+from sync.warehouses.schema import Schemas, TableName, TableSchema
 from sync.warehouses.views import View, ViewState
 
 
@@ -73,6 +74,7 @@ class DbApiSession:
                 self._in_transaction = True
                 self._lease.check()
                 yield
+                self._lease.confirm()
                 self._connection.commit()
             except BaseException:
                 self._connection.rollback()
@@ -122,7 +124,7 @@ class DbApiSession:
         for column in change.relaxed:
             for statement in self._dialect.drop_not_null(table, column):
                 self._define(name, statement)
-            self._remember(_with_nullable(self._schemas[name], column, nullable=True))
+            self._remember(with_nullable(self._schemas[name], column, nullable=True))
         for added in change.added:
             type_ = self._dialect.types.native_type(name, added)
             self._define(name, self._dialect.add_column(table, added.name, type_))
@@ -154,8 +156,8 @@ class DbApiSession:
         """Let what was loaded take the table's place. Until the transaction of rows the table has no
         position, so that a pass which ends here is followed by one that loads it again."""
         schema, table = staged.schema, self._dialect.table(staged.schema.name)
-        bare = _bare(schema, self._dialect.not_null_when_made)
-        self._own.store(schema.name, "table", None, 0, self._run_id, as_definition(bare))
+        loaded = bare(schema, self._dialect.not_null_when_made)
+        self._own.store(schema.name, "table", None, 0, self._run_id, as_definition(loaded))
         self._connection.commit()
         if self._dialect.exists(self._connection, table) is not None:
             self._own.run(f"DROP TABLE {table}")
@@ -163,7 +165,7 @@ class DbApiSession:
         self._own.run(self._dialect.rename_table(staged.work, schema.name.table))
         self._own.forget_work(staged.work)
         self._connection.commit()
-        self._schemas[schema.name] = bare
+        self._schemas[schema.name] = loaded
 
     def upsert(self, schema: TableSchema) -> tuple[int, int]:
         with self._errors(schema.name):
@@ -176,6 +178,8 @@ class DbApiSession:
     def audit(self, schema: TableSchema, mode: LoadMode) -> Audit:
         with self._errors(schema.name):
             wrong = 0 if mode is LoadMode.LOAD else self._staged[schema.name].wrong()
+            if wrong:
+                self._lease.confirm()
             return Audit(wrong, None if mode is LoadMode.CHANGES else self.count(schema.name))
 
     def store(self, table: TableName, state: MirrorState) -> None:
@@ -188,8 +192,8 @@ class DbApiSession:
     def complete(self, steps: Sequence[tuple[TableName, Completion]]) -> None:
         for name, step in steps:
             for statement in self._dialect.complete(self._schemas[name], step):
-                self._define(name, statement)
-            self._remember(_completed(self._schemas[name], step))
+                self._define(name, statement, again=True)
+            self._remember(completed(self._schemas[name], step))
 
     def create_view(self, view: View) -> None:
         name = self._dialect.table(view.name)
@@ -239,10 +243,16 @@ class DbApiSession:
                 if token <= self._lease.token:
                     self._own.drop_work(table)
 
-    def _define(self, name: TableName, statement: str) -> None:
+    def _define(self, name: TableName, statement: str, again: bool = False) -> None:
+        """Run a definition; `again`: one that a pass which was killed may have run already."""
         with self._errors(name):
-            self._own.run(statement)
-            self._connection.commit()
+            try:
+                self._own.run(statement)
+                self._connection.commit()
+            except self._dialect.driver_error as error:
+                if not (again and self._dialect.is_there(error)):
+                    raise
+                self._connection.rollback()
 
     def _remember(self, schema: TableSchema) -> None:
         """Keep what a table is like by now, beside where it stands."""
@@ -255,41 +265,3 @@ class DbApiSession:
 
     def _errors(self, table: TableName) -> Any:
         return self._dialect.errors(f"production, {table}")
-
-
-def _bare(schema: TableSchema, has_not_null: bool) -> TableSchema:
-    """A table that has its columns, perhaps with NOT NULL, and nothing around them yet."""
-    columns = tuple(
-        column._replace(nullable=column.nullable if has_not_null else True, comment=None)
-        for column in schema.columns
-    )
-    return TableSchema(schema.name, columns, key=())
-
-
-def _with_nullable(schema: TableSchema, name: str, nullable: bool) -> TableSchema:
-    columns = (
-        column._replace(nullable=nullable) if column.name == name else column for column in schema.columns
-    )
-    return replace(schema, columns=tuple(columns))
-
-
-def _completed(schema: TableSchema, step: Completion) -> TableSchema:
-    if isinstance(step, PrimaryKey):
-        return replace(schema, key=step.columns)
-    if isinstance(step, NotNull):
-        return _with_nullable(schema, step.column, nullable=False)
-    if isinstance(step, Index):
-        return replace(schema, indexes=(*schema.indexes, step))
-    if isinstance(step, ForeignKey):
-        return replace(schema, foreign_keys=(*schema.foreign_keys, step))
-    return _commented(schema, step)
-
-
-def _commented(schema: TableSchema, step: Comment) -> TableSchema:
-    if step.column is None:
-        return replace(schema, comment=step.text)
-    columns = (
-        column._replace(comment=step.text) if column.name == step.column else column
-        for column in schema.columns
-    )
-    return replace(schema, columns=tuple(columns))

@@ -252,9 +252,13 @@ class OwnTables:
         ]
 
     def drop_work(self, table: TableName) -> None:
-        """Drop a work table, which may not have been made, and forget it; commits."""
-        if self._dialect.exists(self._connection, self._dialect.table(table)) is not None:
-            self.run(f"DROP TABLE {self._dialect.table(table)}")
+        """Drop a work table, which may not have been made or was dropped by another pass, and forget it;
+        commits."""
+        name = self._dialect.table(table)
+        if self._dialect.exists(self._connection, name) is not None:
+            error = self._try(f"DROP TABLE {name}")
+            if error and self._dialect.exists(self._connection, name) is not None:
+                raise error
         self.forget_work(table)
         self._connection.commit()
 
