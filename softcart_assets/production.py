@@ -85,22 +85,26 @@ def warehouse_kind() -> str:
 
 def production_views(tables: Sequence[MirroredTable], warehouse: Warehouse) -> list[View]:
     """The views of production: the totals, those for readers in `sql/<system>/production/bi`, and one for
-    readers over each report."""
-    folder, quote = SQL / warehouse.system / "production", warehouse.quote
+    readers over each report. PostgreSQL's queries are those of a system that has none of its own."""
+    system, quote = warehouse.system, warehouse.quote
     reports = [table for table in tables if table.name.schema in ("reports", "sales")]
+    for_readers = sorted(path.stem for path in (SQL / "postgresql" / "production" / "bi").glob("*.sql"))
     return [
-        _view(folder, TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
-        *(_view(folder, TableName("bi", path.stem)) for path in sorted((folder / "bi").glob("*.sql"))),
+        _view(system, TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
+        *(_view(system, TableName("bi", name)) for name in for_readers),
         _over(TOTALS, list(TOTALS_COLUMNS), TOTALS_DESCRIPTION, quote),
         *(_over(report.name, report.business_columns, report.description, quote) for report in reports),
     ]
 
 
 def _view(
-    folder: Path, name: TableName, inputs: tuple[TableName, ...] = (), key: tuple[str, ...] = ()
+    system: str, name: TableName, inputs: tuple[TableName, ...] = (), key: tuple[str, ...] = ()
 ) -> View:
     """A view from its file, whose first line is a comment that says what it shows."""
-    comment, query = (folder / name.schema / f"{name.table}.sql").read_text().split("\n", maxsplit=1)
+    own, usual = (
+        SQL / folder / "production" / name.schema / f"{name.table}.sql" for folder in (system, "postgresql")
+    )
+    comment, query = (own if own.exists() else usual).read_text().split("\n", maxsplit=1)
     return View(name, query.strip(), comment.removeprefix("--").strip(), inputs, key)
 
 

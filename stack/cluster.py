@@ -45,7 +45,8 @@ class Cluster:
         self.ports = Ports(home)
         self._environment = environment
         self._all: list[Server] = [MariaDB(home), MongoDB(home), PostgreSQL(home)]
-        self._optional = [*lake.all_servers(home), *production.all_servers(home)]
+        optional = [*lake.all_servers(home), *production.all_servers(home)]
+        self._optional = list({server.name: server for server in optional}.values())
 
     @property
     def stand_in(self) -> StandIn | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from stack.derby import Db2StandIn
 from stack.home import Home, StackError
+from stack.redshift import RedshiftStandIn
 from stack.server import Server
 from stack.stand_in import PostgreSQLStandIn, StandIn
 
@@ -19,7 +20,9 @@ REMEMBERED = "production"
 
 
 # The first one is what production is where nobody says anything.
-STAND_INS: dict[str, StandIn] = {stand_in.name: stand_in for stand_in in (PostgreSQLStandIn(), Db2StandIn())}
+STAND_INS: dict[str, StandIn] = {
+    stand_in.name: stand_in for stand_in in (PostgreSQLStandIn(), Db2StandIn(), RedshiftStandIn())
+}
 
 
 def all_servers(home: Home) -> list[Server]:

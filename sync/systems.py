@@ -28,8 +28,18 @@ def _db2(url: str) -> Warehouse:
     return DbApiWarehouse(db2_dialect(url))
 
 
+def _redshift(url: str) -> Warehouse:
+    from sync.warehouses.redshift.warehouse import open_redshift  # noqa: PLC0415
+
+    return open_redshift(url)
+
+
 # By the scheme of SOFTCART_PRODUCTION_URL: what makes the warehouse of a URL.
-WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {"postgresql": _postgresql, "db2": _db2}
+WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {
+    "postgresql": _postgresql,
+    "db2": _db2,
+    "redshift": _redshift,
+}
 # Into which tables of a source are synced straight; any other warehouse gets them by way of staging.
 TARGETS = frozenset({"postgresql"})
 

@@ -20,6 +20,7 @@ SYSTEMS = {
     "mongodb": "mongodb",
     "mongodb+srv": "mongodb",
     "db2": "db2",
+    "redshift": "redshift",
     "postgresql": "postgresql",
     "postgres": "postgresql",
 }

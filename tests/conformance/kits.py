@@ -23,9 +23,12 @@ from sync.warehouses.contract import Row, Warehouse
 from sync.warehouses.db2.derby import db2_dialect
 from sync.warehouses.dbapi.warehouse import DbApiWarehouse
 from sync.warehouses.mirror import Publication
+from sync.warehouses.redshift.dialect import RedshiftDialect
+from sync.warehouses.redshift.warehouse import open_redshift
 from sync.warehouses.schema import TableName
 from sync.warehouses.views import View
 from tests.conformance.generic import ByValueDialect, GenericDialect
+from tests.conformance.redshift import served_redshift
 from tests.fresh import fresh_database
 
 LEASE_SECONDS = 2.0  # a holder that was killed must not keep a test waiting
@@ -235,10 +238,51 @@ class Db2Kit(Kit):
                 process.send_signal(signal.SIGHUP)
 
 
+class RedshiftKit(Kit):
+    """PostgreSQL behind the stand-in's proxy, or the cluster that SOFTCART_TEST_REDSHIFT_URL names, whose
+    database the tests empty; SOFTCART_STAGE and the role are the environment's then."""
+
+    quick: ClassVar[Collection[str] | None] = {"test_rows", "test_redshift"}
+    unfit: ClassVar[Mapping[str, str]] = {
+        "valid_from": "'infinity'",
+        "born": "'0044-03-15 BC'",
+    }
+
+    @classmethod
+    @contextmanager
+    def server(cls, stack: Cluster, urls: Mapping[str, str]) -> Iterator[str]:
+        with served_redshift(stack, urls) as url:
+            yield url
+
+    def open(self) -> Warehouse:
+        return open_redshift(self.url, LEASE_SECONDS)
+
+    def clear(self) -> None:
+        for schema in SCHEMAS.split(", "):
+            self.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(RedshiftDialect(self.url).connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            rows = cursor.fetchall() if cursor.description else []
+            connection.commit()
+            return rows
+
+    def cut(self) -> None:
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    def refuses(self, type_: str) -> bool:
+        return type_ == "bytea"
+
+
 # By name: what makes a kit of the URL of its server.
 KITS: dict[str, type[Kit]] = {
     "postgresql": PostgreSQLKit,
     "generic": GenericKit,
     "by_value": ByValueKit,
     "db2": Db2Kit,
+    "redshift": RedshiftKit,
 }

@@ -8,6 +8,7 @@ from tests.conformance.kits import KITS
 from tests.conformance.shop import COUNTRY, CUSTOMER, FACT, TABLES, Shop, counts, of
 
 UNFIT = [(name, column, value) for name, kit in KITS.items() for column, value in kit.unfit.items()]
+GOOD = {"valid_from": "'2020-01-01 00:00+00'", "email": "'c1@example.org'", "born": "'1990-02-01'"}
 QUARANTINED = """SELECT "table_name", "key", "reason" FROM "quarantine"."rejected_rows" ORDER BY 1, 2"""
 
 pytestmark = pytest.mark.parametrize(
@@ -47,8 +48,7 @@ def test_a_version_that_cannot_be_held_waits_and_the_one_before_stands(
     # It is tried again, though its batch is not new any more.
     shop.change("UPDATE star.dim_country SET country = 'X', _batch = {batch} WHERE country_key = 1")
     assert of(shop.mirror(), CUSTOMER).rejected == 1
-    good = "'2020-01-01 00:00+00'" if column == "valid_from" else "'c1@example.org'"
-    spoil(shop, column, good)
+    spoil(shop, column, GOOD[column])
     assert counts(shop.mirror(), CUSTOMER) == (0, 1, 0)
     assert quarantined(shop) == {}
     assert shop.is_equal()
@@ -66,8 +66,7 @@ def test_children_wait_with_their_parent_and_come_with_it(shop: Shop, column: st
     shop.change("INSERT INTO star.fact_sales VALUES ('late', 1, 'c1', 1, NULL, {batch})")
     assert counts(shop.mirror(), FACT) == (0, 0, 0)
     assert len(quarantined(shop)) == 12
-    good = "'2020-01-01 00:00+00'" if column == "valid_from" else "'c1@example.org'"
-    spoil(shop, column, good)
+    spoil(shop, column, GOOD[column])
     result = shop.mirror()
     assert (counts(result, CUSTOMER), counts(result, FACT)) == ((1, 0, 0), (11, 0, 0))
     assert quarantined(shop) == {}

@@ -17,6 +17,8 @@ from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, T
 
 # Stands for a parameter in the base's SQL: no name and no literal can contain it.
 PARAMETER = "\0"
+# The column of the rows to merge that says what becomes of each, and its values.
+OPERATION, INSERT, UPDATE = "_operation", "I", "U"
 
 
 class Trouble(Enum):
@@ -89,6 +91,10 @@ class Dialect(ABC):
         if self.placeholder == "%s":
             statement = statement.replace("%", "%%")
         return statement.replace(PARAMETER, self.placeholder)
+
+    def lock(self, table: str) -> str | None:
+        """The statement with which a transaction of the lease's begins, None where its UPDATE does."""
+        return None
 
     def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:
         """The columns of a table or view, None where there is none."""
@@ -234,7 +240,7 @@ class Dialect(ABC):
         )
 
     def merge(self, table: str, source: str, columns: Sequence[str], key: Sequence[str]) -> str:
-        """Write the rows of `source`, all of which are new or differ."""
+        """Write the rows of `source`, all of which are new or differ; `OPERATION` there says which."""
         matches = " AND ".join(f"t.{self.quote(name)} = i.{self.quote(name)}" for name in key)
         others = [name for name in columns if name not in key]
         updates = ", ".join(f"{self.quote(name)} = i.{self.quote(name)}" for name in others)

@@ -78,6 +78,8 @@ class RowLease:
         self._connection.commit()
 
     def _update(self, assignments: str, condition: str) -> None:
+        if lock := self._dialect.lock(self._own.name("leases")):
+            self._own.run(lock)
         self._own.run(
             f"UPDATE {self._own.name('leases')} SET {assignments}"
             f" {self._column('expires_at')} = {self._dialect.seconds_from_now(self._seconds)}"

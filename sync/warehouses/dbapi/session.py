@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -43,13 +43,20 @@ class DbApiSession:
     """See `contract.Session`."""
 
     def __init__(
-        self, dialect: Dialect, connection: Any, own: OwnTables, lease: RowLease, run_id: str
+        self,
+        dialect: Dialect,
+        connection: Any,
+        own: OwnTables,
+        lease: RowLease,
+        run_id: str,
+        staged_table: Callable[..., StagedTable] = StagedTable,
     ) -> None:
         self._dialect = dialect
         self._connection = connection
         self._own = own
         self._lease = lease
         self._run_id = run_id
+        self._staged_table = staged_table
         self._schemas: dict[TableName, TableSchema] = {}  # of the tables as they are by now
         self._staged: dict[TableName, StagedTable] = {}
         self._rejected: Mapping[TableName, tuple[Any, ...]] = {}
@@ -134,7 +141,7 @@ class DbApiSession:
 
     def stage(self, snapshot: Snapshot, selection: Selection, mode: LoadMode) -> Staged:
         schema = selection.schema
-        staged = StagedTable(
+        staged = self._staged_table(
             self._dialect, self._connection, self._own, self._lease, schema, mode, len(self._staged)
         )
         self._staged[schema.name] = staged

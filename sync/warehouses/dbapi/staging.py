@@ -8,7 +8,7 @@ from typing import Any
 from sync.errors import SyncError
 from sync.warehouses.changes import LoadMode
 from sync.warehouses.contract import Chunks, Row
-from sync.warehouses.dbapi.dialect import PARAMETER, Dialect, Trouble
+from sync.warehouses.dbapi.dialect import INSERT, OPERATION, PARAMETER, UPDATE, Dialect, Trouble
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.dbapi.types import Unfit
@@ -16,8 +16,7 @@ from sync.warehouses.schema import ForeignKey, TableName, TableSchema
 
 # Marks of a staged row: it is there, it is gone from staging, or the warehouse refused its values.
 LIVE, DELETED, REFUSED = "L", "D", "R"
-STATE, OPERATION = "_state", "_operation"
-INSERT, UPDATE = "I", "U"
+STATE = "_state"
 # More than these are no rows that are odd but a table that does not fit.
 MOST_REJECTED = 10_000
 
@@ -78,7 +77,7 @@ class StagedTable:
         for chunk in chunks:
             for start in range(0, len(chunk), self._dialect.portion):
                 portion = chunk[start : start + self._dialect.portion]
-                self._insert([(row[:width], _mark(row, width)) for row in portion])
+                self._insert([(row[:width], mark_of(row, width)) for row in portion])
                 self._lease.check()
                 self._connection.commit()
                 received += len(portion)
@@ -90,14 +89,18 @@ class StagedTable:
 
     def _insert(self, rows: Sequence[tuple[Row, str]]) -> None:
         """Insert rows, and find those among them that the warehouse cannot hold."""
+        if fit := self._fitting(rows):
+            self._insert_fit(fit)
+
+    def _fitting(self, rows: Sequence[tuple[Row, str]]) -> list[tuple[Row, str, list[Any]]]:
+        """The rows with their values as the driver takes them; rejects those that have none."""
         fit: list[tuple[Row, str, list[Any]]] = []
         for row, mark in rows:
             try:
                 fit.append((row, mark, self._bind(self._key_alone(row) if mark == DELETED else row)))
             except Unfit as error:
                 self._reject(row, mark, str(error))
-        if fit:
-            self._insert_fit(fit)
+        return fit
 
     def _insert_fit(self, rows: Sequence[tuple[Row, str, list[Any]]]) -> None:
         loads = self._mode is LoadMode.LOAD
@@ -246,6 +249,6 @@ class StagedTable:
         )
 
 
-def _mark(row: Row, width: int) -> str:
+def mark_of(row: Row, width: int) -> str:
     """The last value of a change says whether the row is deleted."""
     return DELETED if row[width:] == ("true",) else LIVE

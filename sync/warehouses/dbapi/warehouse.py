@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.reader import DbApiReader
 from sync.warehouses.dbapi.session import DbApiSession, inspect
+from sync.warehouses.dbapi.staging import StagedTable
 from sync.warehouses.dbapi.state import OwnTables
 from sync.warehouses.schema import Schemas
 
@@ -20,11 +21,18 @@ LEASE_SECONDS = 45.0
 
 
 class DbApiWarehouse:
-    """See `contract.Warehouse`. A connection on which something failed is not used again."""
+    """See `contract.Warehouse`. A connection on which something failed is not used again. `staged_table`
+    makes what brings a table's rows beside it, where that is not by INSERT."""
 
-    def __init__(self, dialect: Dialect, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        lease_seconds: float = LEASE_SECONDS,
+        staged_table: Callable[..., StagedTable] = StagedTable,
+    ) -> None:
         self._dialect = dialect
         self._lease_seconds = lease_seconds
+        self._staged_table = staged_table
         self._opened: Any = None
 
     @property
@@ -51,7 +59,7 @@ class DbApiWarehouse:
             lease = RowLease(own, self._dialect, connection, self._lease_seconds)
             lease.take()
             try:
-                session = DbApiSession(self._dialect, connection, own, lease, run_id)
+                session = DbApiSession(self._dialect, connection, own, lease, run_id, self._staged_table)
                 session.finish()
                 yield session
                 session.finish()

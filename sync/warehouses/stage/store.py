@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 VARIABLE, HOURS_VARIABLE = "SOFTCART_STAGE", "SOFTCART_STAGE_HOURS"
 HOURS = 24
+UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")  # what a loader might spell in another way
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class ObjectStage:
 
     def upload(self, table: TableName, token: int, format_: Format, file_bytes: int = FILE_BYTES) -> Upload:
         """A new attempt to load a table."""
-        folder = f"{self.place.path}/{table}/{token}-{uuid.uuid4().hex}"
+        name = UNUSUAL.sub("_", str(table))
+        folder = f"{self.place.path}/{name}/{token}-{uuid.uuid4().hex}"
         return Upload(self.place, self._filesystem, folder, format_, file_bytes)
 
     def read(self, file: StageFile) -> Any:
