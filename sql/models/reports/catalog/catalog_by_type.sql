@@ -4,6 +4,6 @@ select
     {{ surrogate_key(['type']) }} as report_key,
     type,
     count(id) as documents,
-    trim_scale(round(avg(screen_size), 2)) as average_screen_size
+    round(avg(screen_size), 2)::double precision as average_screen_size
 from screen
 group by type
