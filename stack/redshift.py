@@ -23,7 +23,8 @@ from stack.server import READY_SECONDS, NotReady, Server
 from stack.stand_in import StandIn
 
 DATABASE, OWNER = "redshift", "softcart"
-# Redshift's functions that PostgreSQL lacks.
+# Redshift's functions that PostgreSQL lacks, and its list of lines that a COPY refused, which an error's code
+# tells here.
 FUNCTIONS = """
 CREATE OR REPLACE FUNCTION public.getdate() RETURNS timestamp LANGUAGE sql STABLE
     AS $$ SELECT (clock_timestamp() AT TIME ZONE 'UTC')::timestamp(0) $$;
@@ -33,6 +34,7 @@ CREATE OR REPLACE FUNCTION public.datediff(part text, one timestamp, other times
     LANGUAGE sql IMMUTABLE AS $$ SELECT (extract(epoch FROM other - one) * 1000000)::bigint $$;
 CREATE OR REPLACE FUNCTION public.json_serialize_to_varbyte(document jsonb) RETURNS bytea
     LANGUAGE sql IMMUTABLE AS $$ SELECT convert_to(document::text, 'UTF8') $$;
+CREATE TABLE IF NOT EXISTS public.sys_load_error_detail (session_id integer, start_time timestamp);
 """
 
 
@@ -84,9 +86,10 @@ class RedshiftProxy(Server):
 
 
 def prepare(connection: Connection) -> None:
-    """Give a database the functions that PostgreSQL lacks, by its owner's connection in autocommit mode."""
+    """Give a database what PostgreSQL lacks of Redshift, by a connection in autocommit mode."""
     with connection.cursor() as cursor:
         cursor.execute(FUNCTIONS)
+        cursor.execute(f"GRANT SELECT ON public.sys_load_error_detail TO {OWNER}")
 
 
 class RedshiftStandIn(StandIn):

@@ -59,6 +59,10 @@ class Proxy:
         """An error, by its code and message, to answer a statement with; a test has some."""
         return None
 
+    def answered(self, statement: str) -> bool:
+        """Whether the client hears what came of a statement; a test cuts its connection instead."""
+        return True
+
     def files(self, files: list[str]) -> list[str]:
         """The files that a COPY takes; a test has it take fewer."""
         return files
@@ -80,6 +84,7 @@ class _Session:
         self._client, self._to_client = reader, writer
         self._s3 = s3
         self._load: Load | None = None
+        self._hangs_up = False
 
     async def run(self, server_port: int) -> None:
         startup = await self._startup()
@@ -118,6 +123,7 @@ class _Session:
             await self._to_server.drain()
 
     async def _rewritten(self, statement: str) -> bytes:
+        self._hangs_up = not self._proxy.answered(statement)
         if error := self._proxy.refusal(statement):
             return _failing(*error)
         if match := COPY.match(statement):
@@ -142,6 +148,8 @@ class _Session:
     async def _from_server(self) -> None:
         while True:
             kind, body = await _message(self._server)
+            if self._hangs_up:
+                return
             if kind == b"G" and self._load:  # PostgreSQL waits for rows, of which the client knows nothing
                 await self._feed(self._load)
                 self._load = None

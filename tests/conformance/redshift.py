@@ -26,10 +26,44 @@ OWN = "SOFTCART_TEST_REDSHIFT_URL"
 LAYOUT = Path(__file__).with_name("redshift_layout.json")
 
 
+class FaultyProxy(Proxy):
+    """The proxy, with its statements noted, and the faults that a test asks for, each of which happens
+    once."""
+
+    def __init__(self, server_port: int, s3: str) -> None:
+        super().__init__(server_port, s3)
+        self.statements: list[str] = []
+        self.fails: tuple[str, str, str] | None = None  # a statement that begins so, and the error
+        self.halves_files = False
+        self.loses_commit_after: str | None = None  # a statement that has this in it
+
+    def refusal(self, statement: str) -> tuple[str, str] | None:
+        self.statements.append(statement)
+        if self.fails is None or not statement.startswith(self.fails[0]):
+            return None
+        (_, code, message), self.fails = self.fails, None
+        return code, message
+
+    def answered(self, statement: str) -> bool:
+        if self.loses_commit_after is None or statement != "COMMIT":
+            return True
+        if not any(self.loses_commit_after in before for before in self.statements):
+            return True
+        self.loses_commit_after = None
+        return False
+
+    def files(self, files: list[str]) -> list[str]:
+        taken = files[: len(files) // 2] if self.halves_files else files
+        self.halves_files = False
+        return taken
+
+
+# By the port on which each serves.
+PROXIES: dict[int, FaultyProxy] = {}
+
+
 @contextmanager
-def served_redshift(
-    stack: Cluster, urls: Mapping[str, str], proxy_class: type[Proxy] = Proxy
-) -> Iterator[str]:
+def served_redshift(stack: Cluster, urls: Mapping[str, str]) -> Iterator[str]:
     """The URL of an empty warehouse, with its settings in `os.environ`."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(LAYOUT_VARIABLE, str(LAYOUT))
@@ -43,12 +77,12 @@ def served_redshift(
         stage = f"s3://{STAGE_BUCKET}/{uuid4().hex}"
         for name, value in {**KEYS, "AWS_ENDPOINT_URL": s3, "SOFTCART_STAGE": stage}.items():
             environment.setenv(name, value)
-        with _proxied(stack, urls, proxy_class(ports["postgres"], s3)) as url:
+        with _proxied(stack, urls, FaultyProxy(ports["postgres"], s3)) as url:
             yield url
 
 
 @contextmanager
-def _proxied(stack: Cluster, urls: Mapping[str, str], proxy: Proxy) -> Iterator[str]:
+def _proxied(stack: Cluster, urls: Mapping[str, str], proxy: FaultyProxy) -> Iterator[str]:
     with fresh_database(stack, urls["SOFTCART_PRODUCTION_URL"]) as url, serving(proxy) as port:
         with closing(connect_postgresql(url)) as connection:
             prepare(connection)
@@ -57,15 +91,18 @@ def _proxied(stack: Cluster, urls: Mapping[str, str], proxy: Proxy) -> Iterator[
 
 
 @contextmanager
-def serving(proxy: Proxy) -> Iterator[int]:
+def serving(proxy: FaultyProxy) -> Iterator[int]:
     """Serve in a thread; yields the port."""
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(proxy.serve(0))
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    port = int(server.sockets[0].getsockname()[1])
+    PROXIES[port] = proxy
     try:
-        yield int(server.sockets[0].getsockname()[1])
+        yield port
     finally:
+        del PROXIES[port]
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()

@@ -8,7 +8,7 @@ from tests.conformance.kits import KITS
 from tests.conformance.shop import COUNTRY, CUSTOMER, FACT, TABLES, Shop, counts, of
 
 UNFIT = [(name, column, value) for name, kit in KITS.items() for column, value in kit.unfit.items()]
-GOOD = {"valid_from": "'2020-01-01 00:00+00'", "email": "'c1@example.org'", "born": "'1990-02-01'"}
+GOOD = {"valid_from": "'2020-01-01 00:00+00'", "email": "'c1@example.org'", "born": "'1990-03-01'"}
 QUARANTINED = """SELECT "table_name", "key", "reason" FROM "quarantine"."rejected_rows" ORDER BY 1, 2"""
 
 pytestmark = pytest.mark.parametrize(

@@ -27,7 +27,9 @@ FORMAT = CsvGz(NULL)
 LEASE_SECONDS = 10.0  # between two prolongations while files are written: each costs a commit
 PORTION = 20_000  # rows among which one is looked for that was refused
 # Where the server says which line of which file it refused; a COPY's error has the same code as any other.
-REFUSALS = "SELECT COUNT(*) FROM stl_load_errors WHERE session = pg_backend_pid() AND starttime >= {0}"
+REFUSALS = (
+    "SELECT COUNT(*) FROM sys_load_error_detail WHERE session_id = pg_backend_pid() AND start_time >= {0}"
+)
 
 
 class FiledTable(StagedTable):

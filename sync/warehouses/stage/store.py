@@ -18,7 +18,7 @@ from sync.object_store import Place
 from sync.warehouses.schema import TableName
 from sync.warehouses.stage.formats import Format
 from sync.warehouses.stage.manifest import Manifest, StageFile
-from sync.warehouses.stage.upload import FILE_BYTES, Upload
+from sync.warehouses.stage.upload import Upload
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -58,7 +58,7 @@ class ObjectStage:
     def _filesystem(self) -> FileSystem:
         return self.place.filesystem()
 
-    def upload(self, table: TableName, token: int, format_: Format, file_bytes: int = FILE_BYTES) -> Upload:
+    def upload(self, table: TableName, token: int, format_: Format, file_bytes: int | None = None) -> Upload:
         """A new attempt to load a table."""
         name = UNUSUAL.sub("_", str(table))
         folder = f"{self.place.path}/{name}/{token}-{uuid.uuid4().hex}"

@@ -23,13 +23,18 @@ class Upload:
     """
 
     def __init__(
-        self, place: Place, filesystem: FileSystem, folder: str, format_: Format, file_bytes: int = FILE_BYTES
+        self,
+        place: Place,
+        filesystem: FileSystem,
+        folder: str,
+        format_: Format,
+        file_bytes: int | None = None,
     ) -> None:
         self._place = place
         self._filesystem = filesystem
         self._folder = folder
         self._format = format_
-        self._file_bytes = file_bytes
+        self._file_bytes = file_bytes or FILE_BYTES
         self._files: list[StageFile] = []
         self._stream: Any = None
         self._encoder: Encoder | None = None
