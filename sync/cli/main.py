@@ -15,7 +15,7 @@ from sync.errors import SyncError, UnexpectedError
 
 logging.getLogger("sync").addHandler(logging.NullHandler())  # here --debug shows the tracebacks
 
-COMMANDS = ("copy", "verify", "status", "quarantine")
+COMMANDS = ("copy", "verify", "status", "quarantine", "upkeep")
 
 
 class Commands(click.Group):

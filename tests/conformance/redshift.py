@@ -103,6 +103,15 @@ def serving(proxy: FaultyProxy) -> Iterator[int]:
         yield port
     finally:
         del PROXIES[port]
+        asyncio.run_coroutine_threadsafe(_stopped(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        server.close()
+        loop.close()
+
+
+async def _stopped(server: asyncio.Server) -> None:
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -61,5 +61,10 @@ def maintain(url: str, tables: Sequence[TableName]) -> None:
         connection.autocommit = True  # VACUUM is no part of a transaction
         with connection.cursor() as cursor:
             for name in tables:
-                cursor.execute(f"VACUUM {dialect.table(name)}")
-                cursor.execute(f"ANALYZE {dialect.table(name)}")
+                for statement in upkeep(dialect, name):
+                    cursor.execute(statement)
+
+
+def upkeep(dialect: RedshiftDialect, name: TableName) -> list[str]:
+    """What `maintain` does to a table."""
+    return [f"{command} {dialect.table(name)}" for command in ("VACUUM", "ANALYZE")]
