@@ -49,7 +49,7 @@ class S3(Server):
         for name in (BUCKET, STAGE_BUCKET):
             bucket = urllib.request.Request(f"http://127.0.0.1:{port}/{name}", method="PUT")
             try:
-                urllib.request.urlopen(bucket, timeout=10).close()
+                urllib.request.urlopen(bucket, timeout=60).close()
             except urllib.error.HTTPError as error:
                 if error.code != 409:  # it is there
                     raise StackError(f"{self.title} does not make the bucket {name}: {error}") from error

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import execute_values, register_default_jsonb
 
-from sync.connections.urls import DatabaseUrl, parse, postgresql_arguments
+from sync.connections.postgresql import postgresql_arguments
+from sync.connections.urls import DatabaseUrl, parse
 from sync.errors import SyncError
 from sync.warehouses.changes import Comment, Completion
 from sync.warehouses.contract import Capabilities, Hashing
