@@ -108,9 +108,9 @@ def weekly_maintenance() -> dg.ScheduleDefinition:
 
 weblog = dg.define_asset_job(
     "weblog",
-    selection=dg.AssetSelection.groups("weblog").downstream(),
+    selection=dg.AssetSelection.groups("weblog").downstream() - UPKEEP,
     executor_def=in_process,
-    description="What is new in the web log, to its archive, reports, production and exports.",
+    description="What is new in the web log, to its archive, the lake, reports, production and exports.",
 )
 
 

@@ -23,6 +23,7 @@ from softcart_assets.metadata import OWNER, copied_columns, table_metadata
 from sync.connections.postgresql import named
 from sync.errors import SyncError
 from sync.spec import Column, Table
+from weblog.lake import TABLE as WEBLOG
 
 GROUP = "lake"
 MAINTENANCE = dg.AssetKey([GROUP, "maintenance"])
@@ -83,7 +84,7 @@ def build_lake_assets(tables: Sequence[Table], project: Project) -> list[dg.Asse
             _build_step(schema, {table: declared[table] for table in part})
             for schema, part in [(schema, list(part)) for schema, part in by_schema]
         ),
-        _build_maintenance(list(declared)),
+        _build_maintenance([*declared, WEBLOG]),
     ]
 
 

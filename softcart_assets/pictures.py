@@ -1,4 +1,4 @@
-"""A small chart and the first rows of a report, as Markdown that Dagster's UI shows beside an asset.
+"""A small chart and the first rows of a table, as Markdown that Dagster's UI shows beside an asset.
 
 A chart is drawn once for the same figures and kept, since drawing costs a third of a second and the figures
 are mostly those of the last run.
@@ -32,6 +32,14 @@ _MARKUP = frozenset("\\`*_[]<>|&#~!")
 
 
 @dataclass(frozen=True)
+class Picture:
+    """How figures are drawn: as a line along time, or as bars."""
+
+    title: str
+    is_time: bool = False
+
+
+@dataclass(frozen=True)
 class Chart:
     """The sum of `y` by `x`, which are expressions over the report's columns: a line along time, or the
     longest bars.
@@ -44,6 +52,10 @@ class Chart:
     y: str
     is_time: bool = False
     where: str = "true"
+
+    @property
+    def picture(self) -> Picture:
+        return Picture(self.title, self.is_time)
 
 
 _MONTH = "make_date(year, month, 1)"
@@ -58,6 +70,9 @@ CHARTS = {
     "sales_rollup": Chart("Sales by year", "year::text", "total_sales", where="level = 'year'"),
     "sales_cube": Chart("Average sale by country", "country", "average_sales", where="level = 'country'"),
     "stock": Chart("Products below their reorder level", "category", "below_reorder_level::integer"),
+    "hours": Chart("Requests by hour", "day + make_interval(hours => hour)", "requests", is_time=True),
+    "pages": Chart("Pages by requests of people", "page", "requests"),
+    "referers": Chart("Referers by requests of people", "referer", "requests"),
     "web_traffic": Chart("Requests by hour", "day + make_interval(hours => hour)", "requests", is_time=True),
     "web_pages": Chart("Pages by requests of people", "page", "requests"),
     "web_referers": Chart("Referers by requests of people", "referer", "requests"),
@@ -79,11 +94,24 @@ def pictures(connection: Connection, schema: str, name: str, columns: Sequence[s
                 shown, table, shown, sql.Literal(FIRST_ROWS)
             )
         )
-        found = {"first_rows": dg.MetadataValue.md(markdown(columns, cursor.fetchall()))}
-        if chart := CHARTS.get(name):
-            cursor.execute(_points(table, chart))
-            if points := cursor.fetchall():
-                found["chart"] = dg.MetadataValue.md(_image(chart, points))
+        rows = cursor.fetchall()
+        chart = CHARTS.get(name)
+        if chart is None:
+            return pictured(columns, rows)
+        cursor.execute(_points(table, chart))
+        return pictured(columns, rows, chart.picture, cursor.fetchall())
+
+
+def pictured(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    picture: Picture | None = None,
+    points: Sequence[tuple[str, float]] = (),
+) -> dict[str, Any]:
+    """Metadata with these rows, and with a chart of the points where there are any."""
+    found = {"first_rows": dg.MetadataValue.md(markdown(columns, rows))}
+    if picture and points:
+        found["chart"] = dg.MetadataValue.md(_image(picture, points))
     return found
 
 
@@ -110,7 +138,7 @@ def _points(table: sql.Identifier, chart: Chart) -> sql.Composable:
     ).format(table)
 
 
-def _image(chart: Chart, points: Sequence[tuple[str, float]]) -> str:
+def _image(chart: Picture, points: Sequence[tuple[str, float]]) -> str:
     spec = json.dumps(_specification(chart, points), sort_keys=True)
     home = Path(os.environ.get("SOFTCART_HOME") or ".softcart")
     path = home / "pictures" / f"{hashlib.sha256(spec.encode()).hexdigest()}.png"
@@ -122,7 +150,7 @@ def _image(chart: Chart, points: Sequence[tuple[str, float]]) -> str:
     return f"![{chart.title}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
 
 
-def _specification(chart: Chart, points: Sequence[tuple[str, float]]) -> dict[str, Any]:
+def _specification(chart: Picture, points: Sequence[tuple[str, float]]) -> dict[str, Any]:
     """The chart in Vega-Lite."""
     value = {"field": "y", "type": "quantitative", "title": None, "axis": {"format": "~s", "tickCount": 4}}
     if chart.is_time:

@@ -18,7 +18,7 @@ PRODUCT = {
         *("resources", "weblog", "forecast", "landing", "exporting", "lake", "dashboard", "sync"),
     },
     "resources": {"landing", "lake", "sync"},
-    "weblog": {"exporting", "sync"},
+    "weblog": {"exporting", "lake", "sync"},
     "forecast": {"lake", "sync"},
     "landing": {"sync"},
     "exporting": {"sync"},

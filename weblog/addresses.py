@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import tarfile
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from weblog.state import Commit, Part, State, gone, read_new
 
 READER = "addresses"
 NAMED = 20
+FIRST = 8
 MEMBER = "transformed_data.txt"
 ADDRESS = re.compile(rb"[0-9A-Za-z:][0-9A-Za-z.:_%-]*")
 """An IPv4 or IPv6 address, or the name of a client that the server has looked up."""
@@ -75,6 +77,40 @@ def banned_addresses(setting: str) -> tuple[str, ...]:
     return found
 
 
+@dataclass(frozen=True)
+class Summary:
+    """How many addresses there are, the first of them, and those that come most often."""
+
+    lines: int
+    first: list[str]
+    most: list[tuple[str, int]]
+
+
+def summary(chunks: Iterable[bytes], most: int) -> Summary:
+    """What the addresses, one a line, look like; memory holds each address that differs once."""
+    found: Counter[bytes] = Counter()
+    first: list[str] = []
+    for chunk in chunks:
+        lines = chunk.split(b"\n")
+        lines.pop()
+        first += [line.decode() for line in lines[: FIRST - len(first)]]
+        found.update(lines)
+    # Of two that are there as often the first in byte order.
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:most]
+    return Summary(found.total(), first, [(address.decode(), lines) for address, lines in ordered])
+
+
+def chunks_of(path: Path) -> Iterator[bytes]:
+    """A file of whole lines in chunks of whole lines."""
+    with path.open("rb") as file:
+        rest = b""
+        while read := file.read(CHUNK_BYTES):
+            content = rest + read
+            whole = content.rfind(b"\n") + 1
+            yield content[:whole]
+            rest = content[whole:]
+
+
 class Addresses:
     """The addresses of the log, kept in `folder`: a file for each part that was read."""
 
@@ -101,13 +137,7 @@ class Addresses:
         gone."""
         for part in self._state.parts():
             try:
-                with self._file(part).open("rb") as file:
-                    rest = b""
-                    while read := file.read(CHUNK_BYTES):
-                        content = rest + read
-                        whole = content.rfind(b"\n") + 1
-                        yield content[:whole]
-                        rest = content[whole:]
+                yield from chunks_of(self._file(part))
             except FileNotFoundError as error:
                 raise gone(str(error.filename), READER) from None
 

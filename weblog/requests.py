@@ -130,6 +130,25 @@ class Requests:
         names = [f"{part.name}.parquet" for part in self._state.parts()]
         return [folder / name for name in names for folder in days if (folder / name).exists()]
 
+    def first(self, rows: int) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The names of the columns, and the first lines of the log in them."""
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        if not (files := self.parquet()):
+            return [column.name for column in COLUMNS], []
+        batch = next(pq.ParquetFile(files[0]).iter_batches(rows))
+        return batch.schema.names, list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+    def lines_by_day(self) -> dict[str, int]:
+        """How many lines each day has, by the files' own metadata."""
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        found: dict[str, int] = {}
+        for path in self.parquet():
+            day = path.parent.name.removeprefix("day=")
+            found[day] = found.get(day, 0) + pq.read_metadata(path).num_rows
+        return dict(sorted(found.items()))
+
     def pages(self) -> Iterator[bytes]:
         """The content of `weblog_html.csv`. Raises `SyncError` where a part's file is gone."""
         yield PAGES_HEADER
