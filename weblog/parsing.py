@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from weblog.devices import device_class
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 UNKNOWN_DAY = "unknown"
 MEMORY_LIMIT = "256MB"
-# What stands for an empty line, so that the lines keep their numbers; no log has it, since controls are
-# escaped.
-_BLANK = "\x02"
-_SEPARATOR = "\x01"
+LINE_FEED = 10
+_FEED = chr(LINE_FEED)
 _CONTROLS = bytes(sorted({*range(32)} - {9, 10}))
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
 
@@ -27,17 +26,15 @@ _CLIENT = "[0-9A-Za-z:][0-9A-Za-z.:_%-]*"
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINE = (
     rf"^({_CLIENT}) (\S+) (.*?) \[([^\]]+)\] "
-    rf'{_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: [^"\s]\S*| "(?:[^"\\]|\\.)*")*)?[ \t]*$'
+    rf'{_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: [^"\s]\S*| "(?:[^"\\]|\\.)*")*)?\s*$'
 )
 _FIELDS = ["address", "ident", "username", "time", "request", "status", "bytes", "referer", "agent"]
 # Nearly all lines have no escaped quote and no blank where none is due. Split at quotes and blanks, they
-# cost a third of what a match with its groups does.
-_PLAIN = (
-    rf'^{_CLIENT} [^ ]+ [^ "\[]+ \[[^\]" ]+ [^\]" ]+\] "[^"\\]*" \d\d\d (?:\d+|-)(?: "[^"\\]*" "[^"\\]*")?$'
-)
+# cost a third of what a match with its groups does; what stands before the request and behind it tells them.
+_PLAIN = rf"^{_CLIENT} [^ ]+ [^ \[]+ \[[^\] ]+ [^\] ]+\]  \d\d\d (?:\d+|-) $"
 _REQUEST = r"^([A-Za-z][A-Za-z_-]*) (.*?)(?: (HTTP/\S+))?$"
 # What a malformed line may still tell.
-_ADDRESS = rf"^({_CLIENT})(?: |$)"
+_ADDRESS = rf"^({_CLIENT})[ \n]"
 _TIME = r"^\S+ [^\[]*\[([^\]]+)\]"
 _LOCAL_TIME = "%d/%b/%Y:%H:%M:%S"
 
@@ -45,11 +42,25 @@ _LOCAL_TIME = "%d/%b/%Y:%H:%M:%S"
 def parse_lines(chunks: Iterator[bytes], first_line: int, work: Path) -> Parsed:
     """Match the lines of `chunks`, the first of which is number `first_line`; `work` is a folder for what
     does not stay. To be used in a `with` block."""
-    lines = work / "lines"
-    with lines.open("wb") as out:
-        for chunk in chunks:
-            out.write(_as_text(chunk))
-    return Parsed(lines, first_line, work)
+    import pyarrow as pa  # noqa: PLC0415
+
+    schema = pa.schema([("line", pa.int64()), ("text", pa.string())])
+    return Parsed(pa.RecordBatchReader.from_batches(schema, _batches(chunks, first_line, schema)), work)
+
+
+def _batches(chunks: Iterator[bytes], first_line: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The lines with their numbers, each text with its line feed, so that a chunk is taken as it is."""
+    import numpy as np  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+
+    for chunk in chunks:
+        text = _as_text(chunk)
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == LINE_FEED) + 1
+        offsets = np.concatenate(([0], ends)).astype(np.int32)
+        numbers = np.arange(first_line, first_line + len(ends))
+        texts = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+        yield pa.RecordBatch.from_arrays([pa.array(numbers), texts], schema=schema)
+        first_line += len(ends)
 
 
 def _as_text(chunk: bytes) -> bytes:
@@ -61,15 +72,13 @@ def _as_text(chunk: bytes) -> bytes:
         chunk = _CONTROL.sub(lambda match: b"\\x%02x" % match[0][0], chunk)
     if not chunk.isascii():
         chunk = chunk.decode("utf-8", "backslashreplace").encode()
-    if chunk.startswith(b"\n") or b"\n\n" in chunk:
-        chunk = b"\n".join(line or _BLANK.encode() for line in chunk[:-1].split(b"\n")) + b"\n"
     return chunk
 
 
 class Parsed:
     """The lines of a part in a database of their own, which is gone when the block ends."""
 
-    def __init__(self, lines: Path, first_line: int, work: Path) -> None:
+    def __init__(self, lines: pa.RecordBatchReader, work: Path) -> None:
         import duckdb
 
         self._work = work
@@ -77,7 +86,8 @@ class Parsed:
             config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(work), "threads": "2"}
         )
         self.database.execute("SET enable_progress_bar = false")
-        self.database.execute(_PARSE, {"path": str(lines), "before": first_line - 1})
+        self.database.register("lines", lines)
+        self.database.execute(_PARSE)
         self._classify()
 
     def __enter__(self) -> Parsed:
@@ -106,7 +116,7 @@ class Parsed:
         return {str(date) if date else UNKNOWN_DAY: lines for date, lines in found}
 
     def write_day(self, day: str, path: Path) -> None:
-        """The lines of a day as a Parquet file, in the log's order."""
+        """The lines of a day as a Parquet file; their numbers tell the order."""
         date = None if day == UNKNOWN_DAY else day
         self.database.execute(_WRITE, {"date": date, "path": str(path)})
 
@@ -125,21 +135,16 @@ class Parsed:
 
 _PARSE = f"""
 CREATE TABLE parsed AS
-WITH lines AS (
-    SELECT $before + row_number() OVER () AS line, text
-    FROM read_csv(
-        $path, columns = {{'text': 'VARCHAR'}}, auto_detect = false, header = false, delim = '{_SEPARATOR}',
-        quote = '', escape = '', strict_mode = false, max_line_size = {8 << 20}
-    )
-), cut AS (
+WITH cut AS (
     SELECT
         *,
-        regexp_matches(text, '{_PLAIN}') AS is_plain,
         string_split(text, '"') AS quoted,
         string_split(quoted[1], ' ') AS before,
-        string_split(quoted[3], ' ') AS behind
+        string_split(quoted[3], ' ') AS behind,
+        len(quoted) = 7 AND quoted[5] = ' ' AND quoted[7] = '{_FEED}' AND NOT contains(text, '\\')
+            AND regexp_matches(quoted[1] || quoted[3], '{_PLAIN}') AS is_plain
     FROM lines
-    WHERE text <> '{_BLANK}'
+    WHERE text <> '{_FEED}'
 ), matched AS (
     SELECT
         line,
@@ -199,7 +204,7 @@ SELECT
         WHEN NOT fits THEN 'it is not in the combined or common log format'
         WHEN time IS NULL THEN 'its time ' || time_text || ' is none'
     END AS malformed,
-    CASE WHEN malformed IS NOT NULL THEN text END AS raw
+    CASE WHEN malformed IS NOT NULL THEN rtrim(text, '{_FEED}') END AS raw
 FROM told
 """
 _WRITE = """
@@ -209,7 +214,7 @@ COPY (
         agent, CASE WHEN status IS NOT NULL THEN coalesce(device, 'unknown') END AS device, malformed, raw
     FROM parsed LEFT JOIN devices USING (agent)
     WHERE date IS NOT DISTINCT FROM $date
-) TO $path (FORMAT parquet, COMPRESSION zstd)
+) TO $path (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)
 """
 _PAGES = """
 COPY (
