@@ -130,6 +130,7 @@ def _models(project: Project) -> list[MirroredTable]:
             TableName(model.schema, model.name),
             model.description,
             tuple(Column(column.name, column.type, column.description) for column in model.columns),
+            model.part,
         )
         for model in project.models
     ]

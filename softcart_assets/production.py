@@ -1,9 +1,12 @@
 """The production warehouse: the star and the reports, mirrored from staging, and the views over them.
 
-All tables are one step, since they move in one transaction: a subset would break references between them.
-Whichever of them a run selects, all are mirrored and compared; the run shows those that it selected. A run
-that selects checks alone compares and writes nothing. How rows move and are compared is `sync/warehouses`;
-here is what Dagster shows of it.
+The star and the reports on it are one step, since they move in one transaction: a subset would break
+references between them. Whichever of them a run selects, all are mirrored and compared; the run shows those
+that it selected. A run that selects checks alone compares and writes nothing. Reports that dbt builds in a
+step of their own (those on what Spark found, and on the forecast) are mirrored by a step of their own as
+well, behind the first one: where Spark fails, the sales reach production all the same.
+
+How rows move and are compared is `sync/warehouses`; here is what Dagster shows of it.
 """
 
 import os
@@ -46,12 +49,14 @@ TOTALS_COLUMNS = {
 class MirroredTable:
     """A table of the star or a report: its name in staging and production, and what its model says of it.
 
-    `columns` may contain staging's own ones, which begin with an underscore and stay there.
+    `columns` may contain staging's own ones, which begin with an underscore and stay there. `part` is the
+    part of the graph whose step mirrors it; the star's is empty.
     """
 
     name: TableName
     description: str
     columns: tuple[Column, ...]
+    part: str = ""
 
     @property
     def key(self) -> dg.AssetKey:
@@ -115,15 +120,28 @@ def _over(name: TableName, columns: Sequence[Column], comment: str, quote: Calla
 
 
 def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDefinition]:
-    """The step that mirrors `tables`, with an asset and a blocking check for each and for the totals.
+    """The steps that mirror `tables`, with an asset and a blocking check for each and for the totals.
 
-    It needs the resources `staging` and `production`. The check compares every row, also when nothing is new.
+    They need the resources `staging` and `production`. The check compares every row, also when nothing is
+    new.
     """
-    specs = [*(_table_spec(table) for table in tables), _totals_spec()]
-    names = [table.name for table in tables]
+    return [_build_step(tables, part) for part in sorted({"", *(table.part for table in tables)})]
+
+
+def step_name(part: str) -> str:
+    """The op that mirrors the tables of a part of the graph."""
+    return f"mirror_{part}_to_production" if part else STEP
+
+
+def _build_step(tables: Sequence[MirroredTable], part: str) -> dg.AssetsDefinition:
+    own = [table for table in tables if table.part == part]
+    others = {TableName("bi", table.name.table) for table in tables if table.part not in ("", part)}
+    # The views may read the star, so each step brings it along; mostly it is there by then.
+    names = [table.name for table in tables if table.part in ("", part)]
+    specs = [_table_spec(table) for table in own] + ([] if part else [_totals_spec()])
 
     @dg.multi_asset(
-        name=STEP,
+        name=step_name(part),
         specs=specs,
         check_specs=[
             dg.AssetCheckSpec(
@@ -155,18 +173,20 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
                         warehouse,
                         names,
                         context.run.run_id,
-                        Publication(views, READERS),
+                        Publication([view for view in views if view.name not in others], READERS, others),
                         config.compare,
                     )
                     figures = _figures(result)
                     for note in result.notes:
                         context.log.warning(note)
-                totals = next(view for view in views if view.name == TOTALS)
-                comparisons = [*verify(staging, warehouse, names), verify_view(warehouse, totals)]
+                comparisons = verify(staging, warehouse, [table.name for table in own])
+                if not part:
+                    totals = next(view for view in views if view.name == TOTALS)
+                    comparisons = [*comparisons, verify_view(warehouse, totals)]
         except SyncError as error:
             raise failure([error]) from error
         for spec, comparison in zip(specs, comparisons, strict=True):
-            check = _check(comparison)
+            check = _check(comparison, step_name(part))
             checked = dg.AssetCheckKey(spec.key, RECONCILIATION) in context.selected_asset_check_keys
             if spec.key in context.selected_asset_keys:
                 yield _materialized(spec, figures[spec.key], [check] if checked else [])
@@ -175,7 +195,7 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
             elif not comparison.equal:
                 context.log.warning(check.description)
 
-    return [mirror_to_production]
+    return mirror_to_production
 
 
 def _table_spec(table: MirroredTable) -> dg.AssetSpec:
@@ -248,11 +268,11 @@ def _materialized(
     return dg.MaterializeResult(asset_key=spec.key, metadata={**lineage, **figures}, check_results=checks)
 
 
-def _check(comparison: TableComparison) -> dg.AssetCheckResult:
+def _check(comparison: TableComparison, step: str) -> dg.AssetCheckResult:
     key = production_key(comparison.table)
     description = str(comparison)
     if not comparison.equal and not comparison.obstacle:
-        description += f". To repair it: {repair_command(key, STEP, {'compare': True})}"
+        description += f". To repair it: {repair_command(key, step, {'compare': True})}"
     return dg.AssetCheckResult(
         check_name=RECONCILIATION,
         asset_key=key,

@@ -61,6 +61,11 @@ class Model:
     order_by: tuple[str, ...]
     step: str
 
+    @property
+    def part(self) -> str:
+        """The part of the graph that its step is for: `search` for `dbt_search`, empty for the star's."""
+        return self.step.removeprefix(OP).lstrip("_")
+
 
 @dataclass(frozen=True)
 class Test:

@@ -35,7 +35,8 @@ UNKNOWN = "Unknown"
 class Report:
     """A table, what it is exported from, and how its file looks.
 
-    `source` is the name of the resource that has the table `schema.name`, `upstream` its asset.
+    `source` is the name of the resource that has the table `schema.name`, `upstream` its asset, `part` the
+    part of the graph whose step exports it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Report:
     group_columns: tuple[str, ...]
     has_tombstones: bool
     order_by: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def key(self) -> dg.AssetKey:
@@ -95,6 +97,7 @@ def staging_reports(project: Project) -> list[Report]:
             group_columns=model.group_columns,
             has_tombstones=True,
             order_by=model.order_by,
+            part=model.part,
         )
         for model in project.models
         if model.group_columns
@@ -102,16 +105,23 @@ def staging_reports(project: Project) -> list[Report]:
 
 
 def build_report_exports(project: Project) -> list[dg.AssetsDefinition]:
-    """An asset for every file; those of one database are one step and show it at one moment."""
+    """An asset for every file; those of one database and one part of the graph are one step and show it at
+    one moment."""
+    reports = staging_reports(project)
     return [
-        _build_exports("staging", staging_reports(project), _from_staging),
+        *(
+            _build_exports("staging", [each for each in reports if each.part == part], _from_staging)
+            for part in sorted({report.part for report in reports})
+        ),
         _build_exports("production", [TOTALS], _from_production),
     ]
 
 
 def _build_exports(source: str, reports: Sequence[Report], export_from: Export) -> dg.AssetsDefinition:
+    part = f"{reports[0].part}_" if reports[0].part else ""
+
     @dg.multi_asset(
-        name=f"export_from_{source}",
+        name=f"export_{part}from_{source}",
         specs=[_asset_spec(report) for report in reports],
         required_resource_keys={source},
         can_subset=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sync.errors import SyncError
 from sync.warehouses import views as view_plans
@@ -19,10 +19,14 @@ from sync.warehouses.views import View, ViewResult, ViewState
 @dataclass(frozen=True)
 class Publication:
     """What production offers its readers: the views over its tables, and the role that may read the plain
-    ones; a role that the warehouse does not have gets nothing."""
+    ones; a role that the warehouse does not have gets nothing.
+
+    `elsewhere` are the views that other passes look after: this one leaves them as they are.
+    """
 
     views: Sequence[View] = ()
     role: str | None = None
+    elsewhere: Collection[TableName] = ()
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,8 @@ class _Pass:
         inspection = self._session.inspect(schemas, self._publication.role)
         plan = _plan(inspection, schemas, positions, self._warehouse, self._publication, self._compare)
         disrupted = any(change.disrupts_views for change in plan.changes)
-        if disrupted or not view_plans.same_definitions(self._publication.views, inspection.views):
-            self._session.drop_views(inspection.views)
+        if disrupted or not view_plans.same_definitions(self._publication.views, plan.known_views):
+            self._session.drop_views(plan.inspection.views)
             plan.known_views = {}
         self._session.migrate(plan.changes)
         for table in plan.work:
@@ -239,6 +243,8 @@ def _plan(
     if any(position.staging == inspection.identity for position in positions.values()):
         # Mirrored into itself, staging would lose its tombstones.
         raise SyncError("staging and production are one database: give production a URL of its own")
+    own = {name: view for name, view in inspection.views.items() if name not in publication.elsewhere}
+    inspection = replace(inspection, views=own)
     changes = table_changes(schemas, inspection.actual, warehouse.capabilities.retypes_in_place)
     plan = _Plan(inspection, publication, schemas, positions, changes, known_views=inspection.views)
     for change in changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,48 @@ def test_a_table_that_was_not_built_yet_fails_the_step_by_name(bare: SmallStar) 
     assert "is not in staging: build it before it is mirrored" in str(
         failure.step_failure_data.user_failure_data
     )
+
+
+def test_reports_of_another_step_that_failed_keep_nothing_else_from_production(
+    warehouse: SmallStar,
+) -> None:
+    tables = [replace(table, part="search" if table == TABLES[-1] else "") for table in TABLES]
+    last = tables[-1].name
+    view = f"bi.{last.table}"
+
+    @dg.asset(key=[*last])
+    def analysed() -> None:
+        if is_broken:
+            raise ValueError("Spark is not there")
+
+    def build() -> dg.ExecuteInProcessResult:
+        staging, production = warehouse.urls
+        return dg.materialize(
+            [*build_production_assets(tables), analysed],
+            resources={
+                "staging": PostgreSQLResource(url=staging),
+                "production": WarehouseResource(url=production),
+            },
+            raise_on_error=False,
+        )
+
+    is_broken = True
+    warehouse.change(f"ALTER TABLE {last} RENAME TO not_yet")
+    first = build()
+    assert not first.success
+    assert figures(first, FACT)["dagster/row_count"] == 10
+    assert warehouse.rows(f"SELECT to_regclass('{last}'), to_regclass('{view}')") == [(None, None)]
+    is_broken = False
+    warehouse.change(f"ALTER TABLE {last.schema}.not_yet RENAME TO {last.table}")
+    assert build().success
+    assert warehouse.rows(f"SELECT count(*) FROM {view}") == [(0,)]
+    made = warehouse.rows(f"SELECT '{view}'::regclass::oid, 'bi.sales'::regclass::oid")
+    is_broken = True
+    warehouse.change("UPDATE star.fact_sales SET amount = 1, _batch = {batch} WHERE sale_key = 4")
+    third = build()
+    assert not third.success
+    assert figures(third, FACT)["updated"] == 1
+    assert warehouse.rows(f"SELECT '{view}'::regclass::oid, 'bi.sales'::regclass::oid") == made
 
 
 def test_readers_see_sales_with_their_dimensions_and_no_personal_data(warehouse: SmallStar) -> None:
