@@ -21,12 +21,12 @@ from lake.bulk import DRIVER, bulk_folder, empty, lines_in, read_by_spark
 from lake.location import Location
 from resources.spark import SparkResource
 from sync.bulk_load import keep_first_load
+from sync.connections.urls import parse
 from sync.engine import run_pass
 from sync.first_load import log_position
-from sync.sources.mysql import MySQLSource
+from sync.sources.mysql.source import MySQLSource
 from sync.spec import Strategy, Table
-from sync.targets.postgresql import PostgreSQLTarget
-from sync.urls import parse
+from sync.targets.postgresql.target import PostgreSQLTarget
 
 DATABASE = "bench_bulk"
 LINES = Table(TABLE, "mysql", "shop", strategy=Strategy.LOG, key=(KEY,))

@@ -36,6 +36,7 @@ from softcart_assets.automation import (
     weekly_reconciliation,
     with_freshness,
 )
+from softcart_assets.bulk import build_bulk_load
 from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
@@ -196,7 +197,7 @@ def build_defs(
             *health.build_health_checks(tables),
             catalog_index_check(),
         ],
-        jobs=[*jobs, lake_maintenance, retrain, *extraction.jobs],
+        jobs=[*jobs, lake_maintenance, retrain, build_bulk_load(tables), *extraction.jobs],
         executor=in_process,
         schedules=[
             daily_refresh(),

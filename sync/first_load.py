@@ -59,6 +59,15 @@ class FirstReading:
                     self._refuse_incomplete(snapshot)
                     return snapshot
 
+    def keep(self, chunks: Iterator[Chunk], position: str) -> None:
+        """Stage a whole reading that was made elsewhere, the log having stood at `position` before it began,
+        for the next pass to go on with; what an earlier one kept is thrown away."""
+        self.kept.begin()
+        with self.kept.portion():
+            for chunk in chunks:
+                self._stage(chunk)
+            self.kept.save(Checkpoint(self._form, position, None, self.rows, self.rejected))
+
     def _refuse_incomplete(self, snapshot: Snapshot) -> None:
         """Raises `SyncError`, and keeps nothing, where other rows are kept than the snapshot has."""
         try:

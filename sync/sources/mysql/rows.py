@@ -82,16 +82,22 @@ class RowReader:
 
         Raises PyMySQL's errors, and `SyncError` for a row that cannot be had whole.
         """
+        yield from self.chunks_of(self._lines())
+
+    def chunks_of(self, lines: Iterator[list[bytes]]) -> Iterator[Chunk]:
+        """The same of lines that were had otherwise; those that are too long for one are read here."""
         with SpooledTemporaryFile(CHUNK_BYTES) as oversize:
             # No variable of a loop: it would hold a row, which may be long, while the next one is read.
-            yield from map(self._chunk, _gathered(self._lines()), repeat(oversize))
+            yield from map(self._chunk, _gathered(lines), repeat(oversize))
             oversize.seek(0)
             yield from map(self._chunk, _gathered(self._oversize(oversize)), repeat(oversize))
 
     def _lines(self) -> Iterator[list[bytes]]:
-        return stream_column(self._connection, f"SELECT {self._line()} FROM {self._from}")
+        return stream_column(self._connection, f"SELECT {self.line} FROM {self._from}")
 
-    def _line(self) -> str:
+    @property
+    def line(self) -> str:
+        """The expression of a row's line."""
         fields = r", '\t', ".join(each.field for each in self._expressions)
         return rf"COALESCE(CONCAT({fields}, '\n'), CONCAT({OVERFLOW_SQL}, {self._predicate()}))"
 

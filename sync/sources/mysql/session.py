@@ -107,6 +107,17 @@ def connect(
     return connection
 
 
+# What a session of another driver needs beside the values above: no end to its statements.
+UNTIMED = ("max_execution_time", "max_statement_time", "net_write_timeout", "wait_timeout")
+
+
+def session_values(connection: pymysql.Connection[Any]) -> dict[str, str]:
+    """The settings that make another session read the same rows: those of `connection` that the server has.
+    The character set is the driver's affair, which reads bytes."""
+    names = [name for name in REQUIRED if "character_set" not in name and "isolation" not in name]
+    return _values(connection, [*names, *UNTIMED])
+
+
 def _set(connection: pymysql.Connection[Any], settings: Mapping[str, str]) -> None:
     """Set them all at once, or each by itself where one cannot be set."""
     assignments = ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())

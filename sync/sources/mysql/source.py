@@ -33,13 +33,14 @@ from sync.sources.mysql.catalog import (
     read_table,
     unique_keys,
 )
+from sync.sources.mysql.lines import Lines, lines_of
 from sync.sources.mysql.log import touched_since
 from sync.sources.mysql.log_position import binlog_position, log_retention, open_snapshot
 from sync.sources.mysql.portions import INDEX, Order
 from sync.sources.mysql.replication import refuse_unlogged_replica, replication, shown_at
 from sync.sources.mysql.reread import Reread
 from sync.sources.mysql.rows import RowReader, cursor_condition, render
-from sync.sources.mysql.session import connect
+from sync.sources.mysql.session import connect, session_values
 from sync.sources.mysql.types import natural_type, zero_date
 from sync.sources.mysql.virtual import refuse_session_values
 from sync.spec import Column, Strategy, Table
@@ -252,6 +253,23 @@ class MySQLSnapshot:
     def _marks(self, order: Order, table: Table, after: str | None) -> Iterator[str]:
         with mysql_errors(table.qualified), closing(connect(self._url, autocommit=True)) as connection:
             yield from order.marks(connection, after)
+
+    def lines(self, table: Table, columns: Sequence[Column], part_rows: int) -> Lines:
+        """How others read the table as the engine does, in parts of about `part_rows` rows."""
+        with mysql_errors(table.qualified):
+            source = read_table(self._connection, table)
+            session = session_values(self._connection)
+            return lines_of(self._connection, source, table, columns, session, part_rows)
+
+    def chunks_of(
+        self, table: Table, columns: Sequence[Column], lines: Iterator[list[bytes]]
+    ) -> Iterator[Chunk]:
+        """What they have read, as a reading of the engine's."""
+        with mysql_errors(table.qualified):
+            source = read_table(self._connection, table)
+            self.read_out = False
+            yield from RowReader(self._connection, source, table, columns).chunks_of(lines)
+            self.read_out = True
 
     def read(self, table: Table, columns: Sequence[Column], since: str | None = None) -> Iterator[Chunk]:
         with mysql_errors(table.qualified):
