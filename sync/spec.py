@@ -180,7 +180,7 @@ class Table:
             raise SpecError(f"table {self.name}: a row that is appended has the key object_name, object_line")
         lacking = {OBJECT_NAME, OBJECT_LINE, OBJECT_TIME}.difference(names)
         if self.strategy is Strategy.LATEST and (lacking or not self.key):
-            raise SpecError(f"table {self.name}: the latest row is found by a key and {sorted(lacking)}")
+            raise SpecError(f"table {self.name}: the latest row takes a key, and the columns OBJECT_COLUMNS")
         if self.deleted_by and (self.strategy is not Strategy.LATEST or self.deleted_by not in names):
             raise SpecError(f"table {self.name}: deleted_by is a column of a table with strategy latest")
 

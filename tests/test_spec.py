@@ -22,6 +22,9 @@ def make(**overrides: object) -> Table:
         ({"zero_date": "NULL"}, "zero_date is 'null' or a date"),
         ({"zero_date": "null", "columns": (Column("id", "date"),)}, "declare zero_date with those"),
         ({"columns": (Column("id", "date", zero_date="null"),)}, "key column 'id' takes no NULL"),
+        ({"strategy": Strategy.APPEND}, "has the key object_name, object_line"),
+        ({"strategy": Strategy.LATEST}, "takes a key, and the columns OBJECT_COLUMNS"),
+        ({"deleted_by": "gone"}, "deleted_by is a column of a table with strategy latest"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused_when_it_is_made(

@@ -32,7 +32,7 @@ from sync.systems import open_source, open_target
 @schema_option
 @click.option(
     "--strategy",
-    type=click.Choice([each.value for each in Strategy]),
+    type=click.Choice([Strategy.FULL.value, Strategy.WATERMARK.value, Strategy.LOG.value]),
     help="How to find what changed: full reads everything, watermark what lies above a cursor, log follows"
     " the source's log. As last time where it is not given; full at first, since it needs nothing of the"
     " table and sees deletes too.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +18,15 @@ from demo.market import CURRENT_END
 from resources.files import LAYOUTS
 from softcart_assets.build import build_defs
 from softcart_assets.file_tables import CHARGES
+from sync.connections.postgresql import connect_postgresql
 from sync.engine import run_pass
 from sync.errors import SyncError
 from sync.sources.files.source import FileSource, Place
+from sync.systems import open_warehouse
 from sync.targets.postgresql.target import PostgreSQLTarget
+from sync.warehouses.mirror import mirror
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
+from sync.warehouses.schema import TableName
 from tests.integration.sync_support import query
 
 Charge = tuple[int, Decimal, str, datetime]
@@ -77,6 +83,19 @@ def test_a_raw_table_is_mirrored_where_the_setting_names_it(monkeypatch: pytest.
     monkeypatch.setenv("SOFTCART_MIRRORED", "raw.charge")
     with pytest.raises(SyncError, match=r"names 'raw\.charge'; it takes raw tables: .*raw\.charges"):
         build_defs()
+
+
+def test_a_raw_table_reaches_production_with_its_rows(staging: str, production: str, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text(
+        "charge_id,sale,amount,currency,status,updated_at\n1,2,9.50,EUR,paid,2026-01-01T00:00:00+00:00\n"
+    )
+    source = FileSource({"charges": Place(str(tmp_path), LAYOUTS["charges"])})
+    run_pass(CHARGES, source, PostgreSQLTarget(staging), "test")
+    name = TableName(CHARGES.schema, CHARGES.name)
+    with closing(connect_postgresql(staging)) as connection, closing(open_warehouse(production)) as warehouse:
+        mirror(PostgreSQLStaging(connection), warehouse, [name], "test")
+    held = query(production, "SELECT charge_id, amount, status, object_name FROM raw.charges")
+    assert held == [(1, Decimal("9.50"), "paid", "1.csv")]
 
 
 def keys_of() -> set[Any]:
