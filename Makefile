@@ -1,14 +1,14 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency erd grafana backup restore audit dependencies lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency erd grafana snowflake-setup backup restore audit dependencies lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
 python := "$$SOFTCART_HOME/venv/bin/python"
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## make the environment and fetch the servers' binaries, below SOFTCART_HOME
 	@$(PYTHON) -m stack.bootstrap
@@ -78,6 +78,9 @@ audit: setup ## look for secrets, and for what is careless in the image and the 
 
 dependencies: setup ## ask PyPI for known vulnerabilities of the pinned packages
 	@$(python) -m stack audit --dependencies
+
+snowflake-setup: setup ## print the SQL that prepares a Snowflake account: roles, stage, pipe, tasks
+	@$(python) -m stack.snowflake_setup
 
 lock: setup ## resolve the pinned packages anew
 	@$(PYTHON) -m stack.bootstrap lock

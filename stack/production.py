@@ -13,6 +13,7 @@ from stack.derby import Db2StandIn
 from stack.home import Home, StackError
 from stack.redshift import RedshiftStandIn
 from stack.server import Server
+from stack.snowflake import SnowflakeStandIn
 from stack.stand_in import PostgreSQLStandIn, StandIn
 
 CHOICE = "PRODUCTION"
@@ -20,9 +21,8 @@ REMEMBERED = "production"
 
 
 # The first one is what production is where nobody says anything.
-STAND_INS: dict[str, StandIn] = {
-    stand_in.name: stand_in for stand_in in (PostgreSQLStandIn(), Db2StandIn(), RedshiftStandIn())
-}
+_ALL: tuple[StandIn, ...] = (PostgreSQLStandIn(), Db2StandIn(), RedshiftStandIn(), SnowflakeStandIn())
+STAND_INS = {stand_in.name: stand_in for stand_in in _ALL}
 
 
 def all_servers(home: Home) -> list[Server]:

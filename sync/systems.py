@@ -34,11 +34,19 @@ def _redshift(url: str) -> Warehouse:
     return open_redshift(url)
 
 
+def _snowflake(url: str) -> Warehouse:
+    from sync.warehouses.dbapi.warehouse import DbApiWarehouse  # noqa: PLC0415
+    from sync.warehouses.snowflake.dialect import SnowflakeDialect  # noqa: PLC0415
+
+    return DbApiWarehouse(SnowflakeDialect(url))
+
+
 # By the scheme of SOFTCART_PRODUCTION_URL: what makes the warehouse of a URL.
 WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {
     "postgresql": _postgresql,
     "db2": _db2,
     "redshift": _redshift,
+    "snowflake": _snowflake,
 }
 # Into which tables of a source are synced straight; any other warehouse gets them by way of staging.
 TARGETS = frozenset({"postgresql"})

@@ -23,6 +23,7 @@ SYSTEMS = {
     "redshift": "redshift",
     "postgresql": "postgresql",
     "postgres": "postgresql",
+    "snowflake": "snowflake",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -13,10 +14,12 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import psutil
+import snowflake.connector
 
 from stack.cluster import Cluster
 from stack.derby import Db2StandIn, Derby
 from stack.packages import Toolbox
+from stack.snowflake import SnowflakeStandIn
 from sync.connections.postgresql import connect_postgresql
 from sync.systems import open_warehouse
 from sync.warehouses.contract import Row, Warehouse
@@ -26,6 +29,8 @@ from sync.warehouses.mirror import Publication
 from sync.warehouses.redshift.dialect import RedshiftDialect
 from sync.warehouses.redshift.warehouse import open_redshift
 from sync.warehouses.schema import TableName
+from sync.warehouses.snowflake.dialect import SnowflakeDialect
+from sync.warehouses.snowflake.url import connect_arguments
 from sync.warehouses.views import View
 from tests.conformance.generic import ByValueDialect, GenericDialect
 from tests.conformance.redshift import served_redshift
@@ -278,6 +283,58 @@ class RedshiftKit(Kit):
         return type_ == "bytea"
 
 
+def _compact(text: str | None) -> str | None:
+    if text and text.startswith(("{", "[")):
+        return json.dumps(json.loads(text), sort_keys=True)
+    return text
+
+
+class SnowflakeKit(Kit):
+    """fakesnow, or the account that SOFTCART_TEST_SNOWFLAKE_URL names, whose database the tests empty."""
+
+    unfit: ClassVar[Mapping[str, str]] = {"valid_from": "'infinity'"}
+    quick: ClassVar[Collection[str] | None] = {"test_rows"}
+
+    @classmethod
+    @contextmanager
+    def server(cls, stack: Cluster, urls: Mapping[str, str]) -> Iterator[str]:
+        if real := os.environ.get("SOFTCART_TEST_SNOWFLAKE_URL"):
+            yield real
+            return
+        with stack.home.locked():
+            for server in SnowflakeStandIn.servers:
+                server(stack.home).start(stack.ports, lambda line: None)
+        yield SnowflakeStandIn().url(stack.home, stack.ports.known())
+
+    def open(self) -> Warehouse:
+        return DbApiWarehouse(SnowflakeDialect(self.url), LEASE_SECONDS)
+
+    def clear(self) -> None:
+        self._execute(*(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE' for schema in SCHEMAS.split(", ")))
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        return self._execute(statement)
+
+    def _execute(self, *statements: str) -> list[tuple[Any, ...]]:
+        arguments = connect_arguments(self.url)
+        # The tests write names in small letters, the dialect holds them in capitals.
+        arguments["session_parameters"] |= {"QUOTED_IDENTIFIERS_IGNORE_CASE": True}
+        with closing(snowflake.connector.connect(**arguments)) as connection:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            connection.commit()
+            return rows
+
+    def normalized(self, rows: Collection[Row]) -> set[Row]:
+        """A VARIANT has no blanks between its parts, and its own order of them."""
+        return {tuple(_compact(text) for text in row) for row in rows}
+
+    def cut(self) -> None:
+        """Its sessions are no connections: the wire alone cuts."""
+
+
 # By name: what makes a kit of the URL of its server.
 KITS: dict[str, type[Kit]] = {
     "postgresql": PostgreSQLKit,
@@ -285,4 +342,5 @@ KITS: dict[str, type[Kit]] = {
     "by_value": ByValueKit,
     "db2": Db2Kit,
     "redshift": RedshiftKit,
+    "snowflake": SnowflakeKit,
 }

@@ -152,6 +152,15 @@ class Dialect(ABC):
             listed.append(f"PRIMARY KEY ({', '.join(map(self.quote, key))})")
         return f"CREATE TABLE {table} ({', '.join(listed)})"
 
+    def create_work_table(self, table: str, columns: Sequence[tuple[str, str]]) -> str:
+        """A table that lives no longer than a pass."""
+        return self.create_table(table, columns)
+
+    def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
+        """Give a table of the engine's its only row. Several passes may do so at once: where keys are not
+        enforced it has to be a statement that cannot be done twice."""
+        return f"INSERT INTO {table} VALUES ({', '.join(values)})"
+
     def rename_table(self, table: TableName, to: str) -> str:
         return f"ALTER TABLE {self.table(table)} RENAME TO {self.quote(to)}"
 

@@ -56,7 +56,7 @@ class DbApiReader:
             # Not the next pass drops it, which may be on its way by now, but the one after that.
             self._own.note_work(name, self._own.token() + 2)
             self._connection.commit()
-            self._own.run(self._dialect.create_table(self._dialect.table(name), typed))
+            self._own.run(self._dialect.create_work_table(self._dialect.table(name), typed))
             self._connection.commit()
             self._left_out[schema.name] = name
             for chunk in keys:

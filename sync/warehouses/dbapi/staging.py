@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from sync.errors import SyncError
@@ -57,30 +58,32 @@ class StagedTable:
         if self._mode is LoadMode.LOAD:
             filled = [column.name for column in self.schema.columns if not column.nullable]
             self._make(self.work, self._columns, filled if self._dialect.not_null_when_made else ())
-            return
+            return  # it becomes the table itself
         mark = self._dialect.types.short_text
         self._make(self.work, [*self._columns, (STATE, mark)])
         self._make(self._upserts, [*self._columns, (OPERATION, mark)])
         self._make(self._deletes, [(name, type_) for name, type_ in self._columns if name in self.schema.key])
 
     def _make(
-        self, table: TableName, columns: Sequence[tuple[str, str]], not_null: Sequence[str] = ()
+        self, table: TableName, columns: Sequence[tuple[str, str]], not_null: Sequence[str] | None = None
     ) -> None:
         self._own.note_work(table, self._lease.token)
         self._connection.commit()
-        self._own.run(self._dialect.create_table(self._dialect.table(table), columns, not_null=not_null))
+        name = self._dialect.table(table)
+        if not_null is None:
+            self._own.run(self._dialect.create_work_table(name, columns))
+        else:
+            self._own.run(self._dialect.create_table(name, columns, not_null=not_null))
         self._connection.commit()
 
     def receive(self, chunks: Chunks) -> int:
         """Stage rows in portions that commit, prolonging the lease with each; returns how many came."""
         received, width = 0, len(self.schema.columns)
-        for chunk in chunks:
-            for start in range(0, len(chunk), self._dialect.portion):
-                portion = chunk[start : start + self._dialect.portion]
-                self._insert([(row[:width], mark_of(row, width)) for row in portion])
-                self._lease.check()
-                self._connection.commit()
-                received += len(portion)
+        for portion in _portions(chunks, self._dialect.portion):
+            self._insert([(row[:width], mark_of(row, width)) for row in portion])
+            self._lease.check()
+            self._connection.commit()
+            received += len(portion)
         if self._mode is not LoadMode.LOAD:
             for statement in self._dialect.staged(self.work, self.schema.key):
                 self._own.run(statement)
@@ -252,3 +255,10 @@ class StagedTable:
 def mark_of(row: Row, width: int) -> str:
     """The last value of a change says whether the row is deleted."""
     return DELETED if row[width:] == ("true",) else LIVE
+
+
+def _portions(chunks: Chunks, size: int) -> Iterator[list[Row]]:
+    """The rows of all chunks in portions of one size, the last one smaller."""
+    rows = chain.from_iterable(chunks)
+    while portion := list(islice(rows, size)):
+        yield portion

@@ -109,10 +109,14 @@ class OwnTables:
             if error and self._dialect.exists(self._connection, table) is None:
                 raise error
         if self.identity() is None:
-            self._try(f"INSERT INTO {self.name('identity')} VALUES ('{uuid.uuid4()}')")
+            self._insert_first("identity", f"'{uuid.uuid4()}'")
         if not self.rows(f"SELECT * FROM {self.name('leases')}"):
             now = self._dialect.seconds_from_now(0)
-            self._try(f"INSERT INTO {self.name('leases')} VALUES ('{LEASE}', 0, NULL, {now})")
+            self._insert_first("leases", f"'{LEASE}'", "0", "NULL", now)
+
+    def _insert_first(self, table: str, *values: str) -> None:
+        columns = list(OWN[TableName("sync", table)][0])
+        self._try(self._dialect.insert_first(self.name(table), columns, values))
 
     def create_schema(self, schema: str) -> None:
         """Create a schema that may be there; what cannot be created shows when a table is made in it."""

@@ -1,0 +1,1 @@
+"""Production in Snowflake: rows come as Parquet by way of a stage, DDL commits, keys are not enforced."""

@@ -1,0 +1,237 @@
+"""How Snowflake says what the base for DB-API systems asks of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from sync.errors import SyncError
+from sync.warehouses.changes import Completion, PrimaryKey
+from sync.warehouses.contract import Capabilities, Hashing
+from sync.warehouses.dbapi.dialect import Dialect, Trouble
+from sync.warehouses.dbapi.driver import load_driver
+from sync.warehouses.fingerprint import Canonical
+from sync.warehouses.schema import ColumnSchema, Index, TableName, TableSchema
+from sync.warehouses.snowflake.load import load
+from sync.warehouses.snowflake.types import TYPES
+from sync.warehouses.snowflake.url import connect_arguments, options
+
+CLUSTERING = "SOFTCART_SNOWFLAKE_CLUSTERING"
+STAGE = "SYNC.SOFTCART_STAGE"
+PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+NAMES_AND_LITERALS = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"([a-z_][a-z0-9_$]*)\"", re.DOTALL)
+# Lost connections and sessions, locks and limits of time, cancelled queries, trouble inside of Snowflake.
+TRANSIENT = {603, 604, 625, 630, 390111, 390114}
+TRANSIENT_STATES = ("08", "40", "57")
+FIRST_VALUE_ERROR, LAST_VALUE_ERROR = (
+    100_000,
+    100_199,
+)  # conversions, lengths, ranges, what COPY finds in files
+
+
+class SnowflakeDialect(Dialect):
+    """Names that are plain and small are held in capitals, as everybody's unquoted names are there."""
+
+    system = "snowflake"
+    types = TYPES
+    placeholder = "?"
+    portion = 50_000
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._options = options(url)
+        self._stage = self._options.get("stage")
+        self._clustering = clustering(os.environ.get(CLUSTERING, ""))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            transactional_ddl=False,
+            retypes_in_place=False,
+            enforces_keys=False,
+            materialized_views=self._has_dynamic_tables,
+            hashing=Hashing.MD5,
+        )
+
+    @property
+    def _has_dynamic_tables(self) -> bool:
+        return self._options.get("dynamic_tables", "").lower() in {"1", "true", "yes", "on"}
+
+    @cached_property
+    def _driver(self) -> Any:
+        return load_driver("snowflake.connector", "Snowflake", "snowflake")
+
+    def connect(self) -> Any:
+        return self._driver.connect(**connect_arguments(self._url))
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        error: type[Exception] = self._driver.errors.Error
+        return error
+
+    def trouble(self, error: Exception) -> Trouble:
+        code, state = getattr(error, "errno", None) or 0, getattr(error, "sqlstate", None) or ""
+        errors = self._driver.errors
+        lost = isinstance(error, (errors.OperationalError, errors.InterfaceError, errors.HttpError))
+        if lost or code in TRANSIENT or state.startswith(TRANSIENT_STATES):
+            return Trouble.TRANSIENT
+        is_value = FIRST_VALUE_ERROR <= code <= LAST_VALUE_ERROR
+        return Trouble.VALUE if is_value else Trouble.PERMANENT
+
+    def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        if self._stage is None:
+            cursor.execute(f"CREATE STAGE IF NOT EXISTS {STAGE}")
+            self._stage = STAGE
+        load(cursor, self._stage, table, [self.quote(name) for name in columns], rows)
+
+    def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:
+        found = super().exists(connection, table)
+        return None if found is None else tuple(map(unfolded, found))
+
+    def role_exists(self, cursor: Any, role: str) -> bool:
+        cursor.execute(f"SHOW ROLES LIKE {self.literal(role)}")
+        names = [column[0].lower() for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return any(row.get("name") == folded(role) for row in rows)
+
+    # Names and literals.
+
+    def quote(self, name: str) -> str:
+        if name.isupper() and PLAIN.fullmatch(name.lower()):
+            raise SyncError(
+                f"{name}: Snowflake has small names in capitals, and could not tell this one from them;"
+                f" rename it in its model"
+            )
+        return super().quote(folded(name))
+
+    def literal(self, text: str | None) -> str:
+        return super().literal(None if text is None else text.replace("\\", "\\\\"))
+
+    def seconds_from_now(self, seconds: float) -> str:
+        return f"DATEADD(MILLISECOND, {seconds * 1000:.0f}, SYSDATE())"
+
+    # Definitions.
+
+    def create_schema(self, schema: str) -> str | None:
+        return f"CREATE SCHEMA IF NOT EXISTS {self.quote(schema)}"
+
+    def create_table(
+        self,
+        table: str,
+        columns: Sequence[tuple[str, str]],
+        key: Sequence[str] = (),
+        not_null: Sequence[str] = (),
+    ) -> str:
+        # A key would be a remark alone: NOT NULL is what is enforced.
+        return super().create_table(table, columns, not_null=(*key, *not_null))
+
+    def create_work_table(self, table: str, columns: Sequence[tuple[str, str]]) -> str:
+        # Without a history, which would be kept and paid for.
+        return self.create_table(table, columns).replace("CREATE TABLE", "CREATE TRANSIENT TABLE", 1)
+
+    def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
+        # A MERGE takes the table's lock, an INSERT does not.
+        named = ", ".join(
+            f"{value} AS {self.quote(name)}" for name, value in zip(columns, values, strict=True)
+        )
+        listed, taken = (
+            ", ".join(map(self.quote, columns)),
+            ", ".join(f"i.{self.quote(name)}" for name in columns),
+        )
+        return (
+            f"MERGE INTO {table} AS t USING (SELECT {named}) AS i ON 1 = 1"
+            f" WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({taken})"
+        )
+
+    def rename_table(self, table: TableName, to: str) -> str:
+        # A bare name would move it into the session's schema.
+        return f"ALTER TABLE {self.table(table)} RENAME TO {self.table(table._replace(table=to))}"
+
+    def complete(self, schema: TableSchema, step: Completion) -> Sequence[str]:
+        statements = super().complete(schema, step)
+        columns = self._clustering.get(schema.name)
+        if isinstance(step, PrimaryKey) and columns:
+            listed = ", ".join(map(self.quote, columns))
+            return [*statements, f"ALTER TABLE {self.table(schema.name)} CLUSTER BY ({listed})"]
+        return statements
+
+    def create_index(self, table: TableName, index: Index) -> Sequence[str]:
+        return []
+
+    def spoken(self, query: str) -> str:
+        return NAMES_AND_LITERALS.sub(lambda found: f'"{found[1].upper()}"' if found[1] else found[0], query)
+
+    def drop_materialized(self, name: str) -> str:
+        return f"DROP {'DYNAMIC TABLE' if self._has_dynamic_tables else 'TABLE'} {name}"
+
+    def create_materialized(self, name: str, query: str) -> str:
+        # A materialized view of Snowflake's reads one table alone; a dynamic table may join.
+        if not self._has_dynamic_tables:
+            return f"CREATE TABLE {name} AS SELECT * FROM ({query}) AS q WHERE 1 = 0"
+        if not (warehouse := self._options.get("warehouse")):
+            raise SyncError("dynamic_tables needs a warehouse in the snowflake URL: add &warehouse=…")
+        return (
+            f"CREATE DYNAMIC TABLE {name} TARGET_LAG = DOWNSTREAM WAREHOUSE = {warehouse}"
+            f" INITIALIZE = ON_CREATE AS {query}"
+        )
+
+    def refresh_materialized(self, name: str, query: str) -> Sequence[str]:
+        if self._has_dynamic_tables:
+            return [f"ALTER DYNAMIC TABLE {name} REFRESH"]
+        return super().refresh_materialized(name, query)
+
+    def grant(self, view: TableName, role: str) -> Sequence[str]:
+        return [
+            f"GRANT USAGE ON SCHEMA {self.quote(view.schema)} TO ROLE {self.quote(role)}",
+            f"GRANT SELECT ON VIEW {self.table(view)} TO ROLE {self.quote(role)}",
+        ]
+
+    # Rows.
+
+    def differs(self, column: ColumnSchema, one: str, other: str) -> str:
+        if column.type == "jsonb":
+            one, other = f"TO_JSON({one})", f"TO_JSON({other})"
+        return super().differs(column, one, other)
+
+    def delete(self, table: str, source: str, key: Sequence[str]) -> str:
+        matches = " AND ".join(f"{table}.{self.quote(name)} = i.{self.quote(name)}" for name in key)
+        return f"DELETE FROM {table} USING {source} AS i WHERE {matches}"
+
+    # Hashes.
+
+    def canonical_text(self, form: Canonical, value: str) -> str:
+        if form is Canonical.MICROSECONDS:
+            return f"CAST(DATE_PART(EPOCH_MICROSECOND, {value}) AS VARCHAR)"
+        return super().canonical_text(form, value)
+
+    def length_prefixed(self, text: str) -> str:
+        return f"COALESCE(CAST(LENGTH(TO_BINARY({text}, 'UTF-8')) AS VARCHAR) || ':' || {text}, '-')"
+
+    def hash_of(self, text: str) -> str:
+        return f"BITSHIFTRIGHT(MD5_NUMBER_UPPER64({text}), 4)"
+
+
+def folded(name: str) -> str:
+    return name.upper() if PLAIN.fullmatch(name) else name
+
+
+def unfolded(name: str) -> str:
+    return name.lower() if PLAIN.fullmatch(name.lower()) and name.isupper() else name
+
+
+def clustering(setting: str) -> dict[TableName, tuple[str, ...]]:
+    """Clustering keys by table, from `star.fact_sales=date_key,country_key;…`.
+
+    Raises `SyncError` for a setting of another form.
+    """
+    found = {}
+    for part in filter(None, map(str.strip, setting.split(";"))):
+        table, equals, columns = part.partition("=")
+        names = tuple(name.strip() for name in columns.split(",") if name.strip())
+        if table.count(".") != 1 or not equals or not names:
+            raise SyncError(f"{CLUSTERING}: {part!r} is not of the form schema.table=column,column")
+        found[TableName(*table.strip().split("."))] = names
+    return found
