@@ -85,6 +85,12 @@ def show_numeric(value: Any) -> str:
     return f"{Decimal(value):f}"
 
 
+def show_free_numeric(value: Any) -> str:
+    """Of a column without a scale, which the system gave one."""
+    shown = show_numeric(value)
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
 # PostgreSQL's text form to what a driver takes, and back. What is not named travels as text.
 BINDS: Mapping[str, Bind] = {
     "smallint": int,
@@ -164,10 +170,15 @@ class TypeMapper:
         """What makes of a text the value of a type that the driver takes."""
         return self.binds.get(type_.base) or BINDS.get(type_.base, str)
 
+    def show_of(self, type_: PgType) -> Show:
+        """What makes of a value of a type that the driver gives its text."""
+        if type_.base == "numeric" and type_.length is None:
+            return show_free_numeric
+        return self.shown.get(type_.base) or SHOWN.get(type_.base, str)
+
     def shower(self, columns: Sequence[ColumnSchema]) -> Callable[[Sequence[Any]], Row]:
         """What makes of the values that the driver gives a row's texts, as PostgreSQL writes them."""
-        bases = [parse_type(column.type).base for column in columns]
-        shown = [self.shown.get(base) or SHOWN.get(base, str) for base in bases]
+        shown = [self.show_of(parse_type(column.type)) for column in columns]
 
         def show(row: Sequence[Any]) -> Row:
             return tuple(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from sync.types import PgType
-from sync.warehouses.dbapi.types import TypeMapper, Unfit, from_bytea
+from sync.warehouses.dbapi.types import Bind, TypeMapper, Unfit, from_bytea, from_numeric
 
 MOST_DIGITS, MOST_SCALE = 38, 37
+FREE_SCALE = 12  # of a number without a scale
 MOST_TEXT_BYTES = 16 * 1024 * 1024
 MOST_BINARY_BYTES = 8 * 1024 * 1024
 
@@ -19,7 +21,7 @@ class Document(str):
 
 def numeric(type_: PgType) -> str:
     if type_.length is None:
-        raise Unfit("declare its precision and scale")
+        return f"NUMBER({MOST_DIGITS}, {FREE_SCALE})"
     scale = type_.scale or 0
     if type_.length > MOST_DIGITS or not 0 <= scale <= MOST_SCALE:
         raise Unfit(f"a number has at most {MOST_DIGITS} digits, {MOST_SCALE} of them behind the point")
@@ -60,7 +62,28 @@ NATIVE: Mapping[str, Any] = {
     "bytea": lambda _: "BINARY",
     "jsonb": lambda _: "VARIANT",
 }
-TYPES = TypeMapper(
+
+
+def free_numeric(value: str) -> Decimal:
+    """Of a number without a scale, as many decimals as the column has, the last of them no zero: it would not
+    come back."""
+    whole, _, decimals = value.partition(".")
+    found = from_numeric(value)
+    if decimals.endswith("0") or len(decimals) > FREE_SCALE or len(whole) > MOST_DIGITS - FREE_SCALE:
+        raise Unfit(
+            f"{value} needs a column with a scale: give it a precision and a scale in its model, or trim it"
+        )
+    return found
+
+
+class SnowflakeTypes(TypeMapper):
+    def bind_of(self, type_: PgType) -> Bind:
+        if type_.base == "numeric" and type_.length is None:
+            return free_numeric
+        return super().bind_of(type_)
+
+
+TYPES = SnowflakeTypes(
     "Snowflake",
     NATIVE,
     binds={"text": text, "character varying": text, "jsonb": document, "bytea": binary},
