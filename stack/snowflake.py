@@ -56,7 +56,7 @@ class SnowflakeStandIn(StandIn):
     title = "fakesnow"
     servers = (Snowflake,)
     lacks = (
-        "roles and grants, keys, comments of columns and clustering are accepted and do nothing",
+        "roles and grants, keys, comments and clustering are accepted and do nothing",
         "tasks, pipes, streams, dynamic tables and external stages cannot be run",
     )
 
