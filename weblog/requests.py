@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from exporting.storing import sweep, written
+from sync.errors import SyncError
 from sync.spec import Column
 from sync.state import next_batch
 from weblog.logs import Standing
@@ -130,24 +131,35 @@ class Requests:
         names = [f"{part.name}.parquet" for part in self._state.parts()]
         return [folder / name for name in names for folder in days if (folder / name).exists()]
 
-    def first(self, rows: int) -> tuple[list[str], list[tuple[object, ...]]]:
-        """The names of the columns, and the first lines of the log in them."""
+    def first(
+        self, rows: int, days: Collection[str] | None = None
+    ) -> tuple[list[str], list[tuple[object, ...]]]:
+        """The names of the columns, and in them the first lines of the log, or of these days. Raises
+        `SyncError` where their file is damaged."""
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        if not (files := self.parquet()):
+        batch = None
+        for path in self._of_days(days)[:1]:
+            with _whole(path):
+                batch = next(pq.ParquetFile(path).iter_batches(rows), None)
+        if batch is None:
             return [column.name for column in COLUMNS], []
-        batch = next(pq.ParquetFile(files[0]).iter_batches(rows))
         return batch.schema.names, list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
-    def lines_by_day(self) -> dict[str, int]:
-        """How many lines each day has, by the files' own metadata."""
+    def lines_by_day(self, days: Collection[str] | None = None) -> dict[str, int]:
+        """How many lines each day has, or each of these, by the files' own metadata. Raises `SyncError`
+        where one of them is damaged."""
         import pyarrow.parquet as pq  # noqa: PLC0415
 
         found: dict[str, int] = {}
-        for path in self.parquet():
-            day = path.parent.name.removeprefix("day=")
-            found[day] = found.get(day, 0) + pq.read_metadata(path).num_rows
+        for path in self._of_days(days):
+            with _whole(path):
+                lines = pq.read_metadata(path).num_rows
+            found[_day(path)] = found.get(_day(path), 0) + lines
         return dict(sorted(found.items()))
+
+    def _of_days(self, days: Collection[str] | None) -> list[Path]:
+        return [path for path in self.parquet() if days is None or _day(path) in days]
 
     def pages(self) -> Iterator[bytes]:
         """The content of `weblog_html.csv`. Raises `SyncError` where a part's file is gone."""
@@ -181,6 +193,24 @@ class Requests:
                     tempfile.TemporaryDirectory(prefix=f".work-{os.getpid()}-", dir=self._folder)
                 )
             )
+
+
+def _day(path: Path) -> str:
+    """The day of a Parquet file."""
+    return path.parent.name.removeprefix("day=")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise SyncError(
+            f"{path} cannot be read: {error}; let its day be parsed anew: dagster asset materialize -f"
+            f" definitions.py --select weblog/requests --partition-range {_day(path)}...{_day(path)}"
+        ) from error
 
 
 def _recount(cursor: Cursor) -> None:

@@ -1,6 +1,6 @@
 """Every line of the log parsed, as Parquet by day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -78,17 +78,18 @@ def build_requests() -> dg.AssetsDefinition:
                 new_lines=0 if again else sum(part.lines for part in made),
                 days=days,
                 folder=str((folder(staging) / "requests").resolve()),
-                **_pictured(kept),
+                **_pictured(kept, days if again else None),
             )
             yield _well_formed(staging)
 
     return weblog_requests
 
 
-def _pictured(kept: Requests) -> dict[str, Any]:
-    columns, rows = kept.first(FIRST_ROWS)
-    days = [(day, lines) for day, lines in kept.lines_by_day().items() if day != UNKNOWN_DAY]
-    return pictured(columns, rows, Picture("Requests by day", is_time=True), days[-MOST_POINTS:])
+def _pictured(kept: Requests, days: Sequence[str] | None) -> dict[str, Any]:
+    """What the log looks like, or these days of it: others may wait to be parsed anew themselves."""
+    columns, rows = kept.first(FIRST_ROWS, days)
+    lines = [(day, lines) for day, lines in kept.lines_by_day(days).items() if day != UNKNOWN_DAY]
+    return pictured(columns, rows, Picture("Requests by day", is_time=True), lines[-MOST_POINTS:])
 
 
 def _well_formed(staging: Connection) -> dg.AssetCheckResult:
