@@ -18,21 +18,13 @@ from landing.csv_reader import CsvReader, Row
 from landing.land import land
 from landing.landing_file import Memory, find
 from landing.lines import Line, Reject
-from landing.postgres import (
-    STAGED,
-    copy_rows,
-    ensure_memory,
-    forget,
-    identifiers,
-    is_missing,
-)
+from landing.postgres import STAGED, copy_rows, identifiers
 from landing.postgres_store import PostgresStore
+from landing.raw_tables import ensure_raw_table
 from landing.result import LandingResult, Merged
 from landing.spec import FileSpec
-from sync.connections.postgresql import postgresql_errors
 from sync.spec import Column, Table
-from sync.state import next_batch, prepare
-from sync.targets.postgresql.tables import plan_own
+from sync.state import next_batch
 
 OCCURRENCE = "occurrence"
 
@@ -76,22 +68,10 @@ def land_lines(
     Raises `LandingError` for a file that is something else, or of which more than `max_rejected_share` cannot
     be landed; then nothing was written.
     """
-    _ensure_table(spec, staging)
+    ensure_raw_table(lines_table(spec), spec.name, staging)
     path = find(folder, spec.name)
     reader = CsvReader(spec, path) if path else None
     return land(spec, reader, _LineStore(staging, spec, check), staging, max_rejected_share)
-
-
-def _ensure_table(spec: FileSpec, staging: Connection) -> None:
-    with postgresql_errors(spec.target):
-        prepare(staging)
-        ensure_memory(staging)
-        table = lines_table(spec)
-        with staging, staging.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart landing', 0))")
-            if is_missing(cursor, sql.Identifier(table.schema, table.name)):
-                forget(cursor, spec.name)
-            plan_own(cursor, table, table.columns).run(cursor)
 
 
 class _LineStore(PostgresStore):

@@ -21,15 +21,14 @@ from landing.files import ECOMMERCE
 from landing.land import land
 from landing.landing_file import Memory, find
 from landing.lines import Line, Reject
-from landing.postgres import STAGED, ensure_memory, forget, identifiers, is_missing
+from landing.postgres import STAGED, identifiers
 from landing.postgres_store import PostgresStore
+from landing.raw_tables import ensure_raw_table
 from landing.result import LandingResult, Merged
 from landing.spec import Field, FileSpec
 from landing.values import Date
-from sync.connections.postgresql import postgresql_errors
 from sync.spec import Column, Table
-from sync.state import next_batch, prepare
-from sync.targets.postgresql.tables import plan_own
+from sync.state import next_batch
 
 KEY = Column("sale_id", "bigint", "Number of the line, in the order in which lines were landed")
 DATED = replace(
@@ -129,20 +128,6 @@ def sales_history_table(spec: FileSpec = DATED) -> Table:
     )
 
 
-def ensure_sales_history(staging: Connection) -> None:
-    """Create the raw table where it is missing, whether there is a file or not. A table that was dropped is
-    landed anew, so its memory goes, too."""
-    table = sales_history_table()
-    with postgresql_errors(table.qualified):
-        prepare(staging)
-        ensure_memory(staging)
-        with staging, staging.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('softcart landing', 0))")
-            if is_missing(cursor, sql.Identifier(table.schema, table.name)):
-                forget(cursor, DATED.name)
-            plan_own(cursor, table, table.columns).run(cursor)
-
-
 def land_sales_history(
     folder: Path | None, staging: Connection, max_rejected_share: float | None = None
 ) -> LandingResult:
@@ -151,7 +136,7 @@ def land_sales_history(
     A line whose year, month and day are no date goes to quarantine. Raises `LandingError` for a file that is
     something else, or of which more than `max_rejected_share` cannot be landed; then nothing was written.
     """
-    ensure_sales_history(staging)
+    ensure_raw_table(sales_history_table(), DATED.name, staging)
     path = find(folder, ECOMMERCE.name)
     reader = DatedReader(CsvReader(ECOMMERCE, path)) if path else None
     return land(DATED, reader, SalesHistoryStore(staging, DATED), staging, max_rejected_share)

@@ -126,6 +126,7 @@ def mirrored(project: Project, tables: Sequence[Table] = ()) -> list[MirroredTab
 
 
 def _models(project: Project) -> list[MirroredTable]:
+    """Rows without a key and batches could not be followed."""
     return [
         MirroredTable(
             TableName(model.schema, model.name),
@@ -134,6 +135,7 @@ def _models(project: Project) -> list[MirroredTable]:
             model.part,
         )
         for model in project.models
+        if model.is_tracked
     ]
 
 

@@ -25,7 +25,7 @@ PARTS = (
     "sync",
     "sql",
 )
-SUFFIXES = {".py", ".sql", ".yml", ".json"}
+SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".json", ".csv"}
 LEFT_OUT = {"target", "logs", "__pycache__"}  # what dbt and Python derive
 NAMED = 3
 

@@ -56,7 +56,7 @@ def lake_tables(tables: Sequence[Table], project: Project) -> dict[LakeTable, tu
                 if not column.is_bookkeeping
             )
             for model in project.models
-            if model.schema == "star"
+            if model.schema == "star" and model.is_tracked
         },
     }
 

@@ -37,6 +37,7 @@ STEP = "mirror_to_production"
 
 FACT, COUNTRY = TableName("star", "fact_sales"), TableName("star", "dim_country")
 TOTALS = TableName("reports", "total_sales_per_country")
+TOTALS_KEY = ("country",)
 TOTALS_DESCRIPTION = "Total sales and number of sales of each country, a materialized view."
 TOTALS_COLUMNS = {
     Column("country", "text", "country of the customer at the sale"): (COUNTRY, "country"),
@@ -95,7 +96,7 @@ def production_views(tables: Sequence[MirroredTable], warehouse: Warehouse) -> l
     reports = [table for table in tables if table.name.schema in ("reports", "sales")]
     for_readers = sorted(path.stem for path in (SQL / "postgresql" / "production" / "bi").glob("*.sql"))
     return [
-        _view(system, TOTALS, inputs=(FACT, COUNTRY), key=("country",)),
+        _view(system, TOTALS, inputs=(FACT, COUNTRY), key=TOTALS_KEY),
         *(_view(system, TableName("bi", name)) for name in for_readers),
         _over(TOTALS, list(TOTALS_COLUMNS), TOTALS_DESCRIPTION, quote),
         *(_over(report.name, report.business_columns, report.description, quote) for report in reports),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Sequence
 
 import dagster as dg
+from psycopg2.extensions import connection as Connection
 
-from softcart_assets.dbt.graph import Project
+from softcart_assets.dbt.graph import Model, Project
+from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
 from softcart_assets.dbt.specs import model_key
-from softcart_assets.dbt.stale import built_models, stale_models
+from softcart_assets.dbt.state import built_models, project_version, stale_models
 from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable, production_key
 from softcart_assets.requests import SOURCE_TAG, held_back, in_flight, tried_again
 from softcart_assets.ticks import Followed, Tick, alive, run_of
+from sync.connections.postgresql import postgresql_errors
+from sync.connections.urls import parse
 from sync.warehouses.mirror import behind_staging
+from sync.warehouses.postgresql.audited import unaudited
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
 STAGING = "staging"
@@ -44,9 +50,10 @@ def staging_sensor(
                 context.resources.production.warehouse() as warehouse,
             ):
                 built = built_models(staging, project)
-                keys = {model_key(model) for model in stale_models(staging, built)}
-                there = {model_key(model) for model in built}
-                names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in there]
+                keys = {model_key(model) for model in _due(staging, built, context.resources.staging.url)}
+                # What is downstream of a stale model is requested with it.
+                settled = {model_key(model) for model in built} - keys
+                names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in settled]
                 behind = behind_staging(PostgreSQLStaging(staging), warehouse, names)
                 keys |= {production_key(name) for name in behind}
             return request_behind(context, keys, memory, followed, STAGING, "production has what staging has")
@@ -54,6 +61,15 @@ def staging_sensor(
         return alive(context, followed, (), look)
 
     return changes
+
+
+def _due(staging: Connection, built: Sequence[Model], url: str) -> list[Model]:
+    """The models that are stale, or whose last build did not pass its tests."""
+    timezone = os.environ.get("SOFTCART_TIMEZONE") or DEFAULT_TIMEZONE
+    stale = stale_models(staging, built, project_version(parse(url).database, timezone))
+    with postgresql_errors("staging"), staging.cursor() as cursor:
+        failed = unaudited(cursor, [model.name for model in built])
+    return [model for model in built if model in stale or model.name in failed]
 
 
 def request_behind(

@@ -17,6 +17,7 @@ from softcart_assets.dbt.events import Event, run
 from softcart_assets.dbt.graph import Model, Project, load_project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
 from softcart_assets.dbt.specs import asset_key, asset_spec, check_spec, model_key
+from softcart_assets.dbt.state import prepare_models
 from softcart_assets.failures import failure, names_findings
 from sync.errors import SyncError
 from sync.state import lease, prepare
@@ -71,6 +72,7 @@ def _build_step(step: str, project: Project) -> dg.AssetsDefinition:
         try:
             with staging.connect() as connection:
                 prepare(connection)
+                prepare_models(connection)
                 check_inputs(connection, models)
                 with lease(connection, LEASE):
                     # Whoever waits for a sensor's run waits for figures, not for pictures.

@@ -14,7 +14,6 @@ from softcart_assets.dbt.graph import Project
 from sync.connections.postgresql import postgresql_errors
 from sync.warehouses.postgresql.audited import unaudited
 
-ADD_COLUMN = "ALTER TABLE sync.models ADD COLUMN IF NOT EXISTS audited_batch bigint"
 STORE = """
     UPDATE sync.models SET audited_batch = batch
     FROM unnest(%s::text[], %s::bigint[]) AS passed (name, tested)
@@ -49,6 +48,4 @@ def store_audited(
     }
     with postgresql_errors("staging"), connection.cursor() as cursor:
         if audited and unaudited(cursor, audited):
-            # A run that builds nothing does without dbt, whose hook would have added it.
-            cursor.execute(ADD_COLUMN)
             cursor.execute(STORE, (list(audited), list(audited.values())))

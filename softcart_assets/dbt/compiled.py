@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from graphlib import TopologicalSorter
-from importlib.metadata import version as package_version
 from pathlib import Path
 
 import psycopg2
@@ -22,25 +20,20 @@ from psycopg2.extensions import connection as Connection
 from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 from softcart_assets.dbt.runner import NodeResult
+from softcart_assets.dbt.state import project_version, stale_models, store_version
 from softcart_assets.dbt.warm import build
 from sync.connections.urls import parse
+from sync.errors import SyncError
 
 UNCHANGED = "unchanged"  # what the materialization says of a model that had nothing to do
-HELD = """
-    SELECT models.model, models.fingerprint, models.batch
-    FROM sync.models
-    INNER JOIN sync.identity ON identity.id = models.identity
-    INNER JOIN unnest(%s::text[], %s::text[]) AS wanted (schema, model) ON wanted.model = models.model
-    WHERE to_regclass(format('%%I.%%I', wanted.schema, wanted.model)) IS NOT NULL
-"""
+NO_ROW = "SELECT WHERE false"
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """Fingerprints by model, as `sync.models` holds them, and the SQL of tests by their unique_id."""
+    """The SQL of tests by their unique_id, as dbt compiled it of this version of the project."""
 
     version: str
-    fingerprints: dict[str, str] = field(default_factory=dict)
     tests: dict[str, str] = field(default_factory=dict)
 
 
@@ -54,34 +47,106 @@ def results(
 ) -> Iterator[NodeResult]:
     """How each model and test ended, as `runner.build` yields them; without dbt where nothing is to be built
     and no blocking test fails. `connection` is one to staging at `url`. Raises `DbtError`."""
-    version = _version(parse(url).database, timezone)
-    compiled = _load(version)
-    answers = None if rebuild else _ask_all(connection, models, tests, compiled)
+    version = project_version(parse(url).database, timezone)
+    compiled = _load(f"{version} {content_hash(Path(__file__))}")
+    stale = list(models) if rebuild else _stale(connection, models, version)
+    answers = None if stale else _ask_all(connection, models, tests, compiled)
     if answers is not None:
         yield from answers
         return
-    asked: dict[str, str] = {}
-    built: list[str] = []
-    names = {model.unique_id: model.name for model in models}
-    for result in build(url, [*names.values(), *(test.name for test in tests)], timezone, rebuild):
-        if result.unique_id not in names:
-            asked[result.unique_id] = result.sql
-        elif result.status == "success":
-            built.append(names[result.unique_id])
-        yield result
-    _keep(connection, compiled, built, {unique_id: query for unique_id, query in asked.items() if query})
+    # One that is `tracked` decides in its own transaction; every other one is made anew where dbt is told to.
+    building = [model for model in models if model.is_tracked or model in behind(stale, models)]
+    names = {model.name for model in building}
+    passed = [
+        test for test in tests if compiled.tests.get(test.unique_id) == NO_ROW and test.model not in names
+    ]
+    wanted: list[Model | Test] = [*building, *(test for test in tests if test not in passed)]
+    nodes = {node.unique_id: node for node in wanted}
+    left = LeftAlone(models, tests, building)
+    for result in build(url, [node.selector for node in nodes.values()], timezone, rebuild):
+        if result.unique_id in nodes:
+            yield from left.before(nodes[result.unique_id])
+            left.ended[result.unique_id] = result
+            yield result
+    yield from left.rest()
+    yield from (NodeResult(test.unique_id, "pass", "", 0.0, 0, "") for test in passed)
+    ended = left.ended
+    built = [model.name for model in building if left.status(model) == "success"]
+    store_version(connection, built, version)
+    _keep(compiled, ended, tests)
 
 
-def _version(database: str, timezone: str) -> str:
-    """Changes with everything that decides what dbt compiles; the calendar's end moves with the year."""
-    parts = (
-        content_hash(Path(__file__)),
-        package_version("dbt-core"),
-        database,
-        timezone,
-        datetime.now(UTC).year,
-    )
-    return " ".join(map(str, parts))
+def behind(stale: Sequence[Model], models: Sequence[Model]) -> list[Model]:
+    """Those of `models` that are among the stale ones, or read one of these, directly or by way of others."""
+    changed = {(model.schema, model.name) for model in stale}
+    found = list(stale)
+    for model in in_order(models):
+        if model not in found and changed & {*model.inputs}:
+            found.append(model)
+            changed.add((model.schema, model.name))
+    return found
+
+
+def _stale(connection: Connection, models: Sequence[Model], version: str) -> list[Model]:
+    try:
+        return stale_models(connection, models, version)
+    except SyncError:
+        return list(models)  # dbt says what it is, and of which model
+
+
+class LeftAlone:
+    """The models that dbt is not asked for, told in their turn: after what they read, and before what reads
+    them. They are unchanged, or skipped behind what failed."""
+
+    def __init__(self, models: Sequence[Model], tests: Sequence[Test], building: Sequence[Model]) -> None:
+        self._models = {(model.schema, model.name): model for model in models}
+        self._names = {model.name: model for model in models}
+        self._pending = [model for model in in_order(models) if model not in building]
+        self._tests = tests
+        self._held: set[Model] = set()
+        self.ended: dict[str, NodeResult] = {}
+
+    def before(self, node: Model | Test) -> Iterator[NodeResult]:
+        """Those that are to be told before this model or test."""
+        model = node if isinstance(node, Model) else self._names.get(node.model)
+        due = self._behind(model) if model else set()
+        if isinstance(node, Model):
+            due -= {node}
+        yield from self._tell([model for model in self._pending if model in due])
+
+    def rest(self) -> Iterator[NodeResult]:
+        """Those that are left at the end."""
+        yield from self._tell(list(self._pending))
+
+    def status(self, node: Model | Test) -> str:
+        """How it ended, as dbt says it; empty where it did not."""
+        return self.ended[node.unique_id].status if node.unique_id in self.ended else ""
+
+    def _behind(self, model: Model) -> set[Model]:
+        """The model, and all that it reads, directly or by way of others."""
+        found, ahead = {model}, [model]
+        while ahead:
+            read = {self._models[table] for table in ahead.pop().inputs if table in self._models} - found
+            found |= read
+            ahead += read
+        return found
+
+    def _tell(self, models: Sequence[Model]) -> Iterator[NodeResult]:
+        failed = {
+            test.model
+            for test in self._tests
+            if test.is_blocking and self.status(test) in ("fail", "error", "skipped")
+        }
+        for model in models:
+            self._pending.remove(model)
+            read = [self._models[table] for table in model.inputs if table in self._models]
+            is_held = any(
+                other.name in failed or other in self._held or self.status(other) in ("error", "skipped")
+                for other in read
+            )
+            if is_held:
+                self._held.add(model)
+            yield NodeResult(model.unique_id, "skipped" if is_held else "success", UNCHANGED, 0.0, 0, "")
 
 
 def _path() -> Path:
@@ -97,11 +162,18 @@ def _load(version: str) -> Compiled:
     return compiled if compiled.version == version else Compiled(version)
 
 
-def _keep(connection: Connection, compiled: Compiled, built: Sequence[str], tests: dict[str, str]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT model, fingerprint FROM sync.models WHERE model = ANY (%s)", (list(built),))
-        fingerprints = dict(cursor.fetchall())
-    kept = Compiled(compiled.version, compiled.fingerprints | fingerprints, compiled.tests | tests)
+def _keep(compiled: Compiled, ended: Mapping[str, NodeResult], tests: Sequence[Test]) -> None:
+    """Keep the queries of tests that say the same when they are asked without dbt. A unit test that passed
+    says the same of this version whatever the data are."""
+    queries = {
+        test.unique_id: ended[test.unique_id].sql
+        or (NO_ROW if ended[test.unique_id].status == "pass" else "")
+        for test in tests
+        if test.unique_id in ended and test.is_counted
+    }
+    kept = Compiled(
+        compiled.version, compiled.tests | {name: query for name, query in queries.items() if query}
+    )
     if kept != compiled:
         replace_file(_path(), json.dumps(asdict(kept)))
 
@@ -113,44 +185,21 @@ def _ask_all(
     if not all(test.unique_id in compiled.tests for test in tests):
         return None
     try:
-        if not _is_built(connection, models, compiled):
-            return None
         answers = [_ask(connection, test, compiled.tests[test.unique_id]) for test in tests]
     except psycopg2.Error:
-        return None  # dbt says what it is, and of which model
+        return None  # dbt says what it is, and of which test
     if any(answer.status == "fail" for answer in answers):
         return None  # dbt knows which models a failed test holds back
     return [
-        *(NodeResult(unique_id, "success", UNCHANGED, 0.0, 0, "") for unique_id in _in_order(models)),
+        *(NodeResult(model.unique_id, "success", UNCHANGED, 0.0, 0, "") for model in in_order(models)),
         *answers,
     ]
 
 
-def _is_built(connection: Connection, models: Sequence[Model], compiled: Compiled) -> bool:
-    """Whether no input of any model changed since its build, as the materialization `tracked` decides it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('sync.models')")
-        if cursor.fetchone() == (None,):
-            return False
-        cursor.execute(HELD, ([model.schema for model in models], [model.name for model in models]))
-        held = {model: (fingerprint, batch) for model, fingerprint, batch in cursor.fetchall()}
-        newest = {}
-        for table in sorted({table for model in models for table in model.inputs}):
-            cursor.execute(sql.SQL("SELECT coalesce(max(_batch), 0) FROM {}").format(sql.Identifier(*table)))
-            [(newest[table],)] = cursor.fetchall()
-    for model in models:
-        fingerprint, batch = held.get(model.name, (None, -1))
-        if fingerprint is None or fingerprint != compiled.fingerprints.get(model.name):
-            return False
-        if any(newest[table] > batch for table in model.inputs):
-            return False
-    return True
-
-
-def _in_order(models: Sequence[Model]) -> list[str]:
-    """The models' ids, each after those that it reads."""
-    ids = {(model.schema, model.name): model.unique_id for model in models}
-    edges = {model.unique_id: {ids[table] for table in model.inputs if table in ids} for model in models}
+def in_order(models: Sequence[Model]) -> list[Model]:
+    """The models, each after those that it reads."""
+    known = {(model.schema, model.name): model for model in models}
+    edges = {model: {known[table] for table in model.inputs if table in known} for model in models}
     return list(TopologicalSorter(edges).static_order())
 
 

@@ -1,6 +1,7 @@
 """The entity-relationship diagram of the star, drawn from the models: `python -m softcart_assets.dbt.erd`.
 
-Writes `docs/erd.svg` and, for mermaid, `docs/erd.mmd`. The same models give the same bytes.
+Writes `docs/erd.svg`, for mermaid `docs/erd.mmd`, and for pgAdmin's ERD tool `docs/star.pgerd`. The same
+models give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from html import escape
 from pathlib import Path
 
 from softcart_assets.dbt.graph import Column, ForeignKey, Model, Project, load_project
+from softcart_assets.dbt.pgerd import pgerd
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = "star"
@@ -72,7 +74,8 @@ def box_height(model: Model) -> float:
 def star_models(project: Project) -> tuple[list[Model], list[Model]]:
     """The facts (what refers to others) and the dimensions, each in the order of their names."""
     models = sorted(
-        (model for model in project.models if model.schema == SCHEMA), key=lambda model: model.name
+        (model for model in project.models if model.schema == SCHEMA and model.is_tracked),
+        key=lambda model: model.name,
     )
     return [model for model in models if model.foreign_keys], [
         model for model in models if not model.foreign_keys
@@ -197,11 +200,17 @@ def mermaid(project: Project) -> str:
     return "\n".join([*lines, ""])
 
 
+def diagram(project: Project) -> str:
+    """The file for pgAdmin's ERD tool, with the tables where the picture has them."""
+    return pgerd([(box.model, box.x, box.y) for box in place(*star_models(project))])
+
+
 def main() -> None:
     project = load_project()
     DOCS.mkdir(exist_ok=True)
     (DOCS / "erd.svg").write_text(svg(project), encoding="utf-8")
     (DOCS / "erd.mmd").write_text(mermaid(project), encoding="utf-8")
+    (DOCS / "star.pgerd").write_text(diagram(project), encoding="utf-8")
 
 
 if __name__ == "__main__":

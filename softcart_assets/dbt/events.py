@@ -20,6 +20,11 @@ from softcart_assets.failures import repair_command
 from softcart_assets.pictures import pictures
 from sync.errors import SyncError, TransientError
 
+COLUMNS = """
+    SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+    WHERE attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text)) AND attnum > 0 AND NOT attisdropped
+    ORDER BY attnum
+"""
 SHOWN_ROWS = 50
 NAMED_ROWS = 20
 DESCRIBED_ROWS = 3
@@ -68,10 +73,10 @@ def run(
             elif isinstance(node, Model):
                 counts = _counts(node, connection)
                 watermarks[node.name] = counts["batch"]
-                shown = _pictures(node, connection) if with_pictures and node.group_columns else {}
+                shown = _shown(node, connection, with_pictures)
                 yield materialization(node, result, counts, shown)
             else:
-                passed |= {node.unique_id} if result.status == "pass" else set()
+                passed |= {node.unique_id} if result.status in ("pass", "warn") else set()
                 yield check_result(node, project.model(node.model), result, connection)
     except DbtError as error:
         errors.append(str(error))
@@ -86,18 +91,19 @@ def _may_pass(message: str) -> bool:
 
 
 def materialization(
-    model: Model, result: Result, counts: Mapping[str, int], shown: Mapping[str, Any]
+    model: Model, result: Result, counts: Mapping[str, Any], shown: Mapping[str, Any]
 ) -> dg.MaterializeResult[Any]:
     """What the build of a model wrote, as the materialization `tracked` counted it, and what else is
     `shown` of it."""
     written = 0 if result.message == UNCHANGED else 1
+    # Only what is `tracked` says what a build did to its rows, and nobody counts those of a view.
+    changes = ("inserted", "updated", "deleted") if model.is_tracked else ()
+    rows = {} if counts["total"] is None else {"dagster/row_count": counts["total"]}
     return dg.MaterializeResult(
         asset_key=model_key(model),
         metadata={
-            "dagster/row_count": counts["total"],
-            "inserted": counts["inserted"] * written,
-            "updated": counts["updated"] * written,
-            "deleted": counts["deleted"] * written,
+            **rows,
+            **{name: counts[name] * written for name in changes},
             "batch": counts["batch"],
             "seconds": round(result.seconds, 3),
             "dagster/column_lineage": column_lineage(model),
@@ -106,26 +112,38 @@ def materialization(
     )
 
 
-def _pictures(model: Model, connection: Connection) -> dict[str, Any]:
-    shown = [column.name for column in model.columns if column.name not in model.key]
-    return pictures(connection, model.schema, model.name, shown)
+def _shown(model: Model, connection: Connection, with_pictures: bool) -> dict[str, Any]:
+    """What else is shown: a report's picture, and the columns that nobody has to declare as they are."""
+    if model.is_tracked:
+        if not (with_pictures and model.group_columns):
+            return {}
+        shown = [column.name for column in model.columns if column.name not in model.key]
+        return pictures(connection, model.schema, model.name, shown)
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS, (model.schema, model.name))
+        described = {column.name: column.description or None for column in model.columns}
+        columns = [dg.TableColumn(name, kind, described.get(name)) for name, kind in cursor]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def _counts(model: Model, connection: Connection) -> Mapping[str, int]:
+def _counts(model: Model, connection: Connection) -> Mapping[str, Any]:
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(
             "SELECT batch, inserted, updated, deleted, total FROM sync.models WHERE model = %s", (model.name,)
         )
-        counts: Mapping[str, int] | None = cursor.fetchone()
+        counts: Mapping[str, Any] | None = cursor.fetchone()
     if counts is None:
-        raise SyncError(f"sync.models has no row of {model.name}: its materialization has to be `tracked`")
+        raise SyncError(
+            f"sync.models has no row of {model.name}: its materialization {model.materialized} has to run its"
+            f" pre- and post-hooks in its transaction, as dbt's own do"
+        )
     return counts
 
 
 def check_result(test: Test, model: Model, result: Result, connection: Connection) -> dg.AssetCheckResult:
     """A test's verdict; if it returned rows, how many and which."""
     passed = result.status == "pass"
-    rows = [] if passed else _rows(result.sql, connection)
+    rows = [] if passed or not result.sql else _rows(result.sql, connection)
     metadata: dict[str, Any] = {"rows": result.failures, "seconds": round(result.seconds, 3)}
     if rows:
         metadata["first_rows"] = dg.MetadataValue.table([dg.TableRecord(row) for row in rows])
@@ -133,10 +151,14 @@ def check_result(test: Test, model: Model, result: Result, connection: Connectio
         asset_key=model_key(model),
         check_name=test.check,
         passed=passed,
-        severity=dg.AssetCheckSeverity.ERROR if test.is_blocking else dg.AssetCheckSeverity.WARN,
-        description=None if passed else _summary(result.failures, rows) + _way_out(test, model),
+        severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
+        description=None if passed else _found(result, rows) + _way_out(test, model),
         metadata=metadata,
     )
+
+
+def _found(result: Result, rows: list[dict[str, str | None]]) -> str:
+    return _summary(result.failures, rows) if result.sql else " ".join(result.message.split())
 
 
 def _way_out(test: Test, model: Model) -> str:

@@ -7,17 +7,19 @@ definitions costs one small file instead of importing dbt.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 
-SINCE = ":since"  # stands for the watermark in a model's SQL, see sql/macros/tracked
 OP = "dbt"  # the op of all models that do not name another one as their `step`
-BOOKKEEPING = {"_batch": "bigint", "_changed_at": "timestamptz", "_deleted": "boolean"}
-CODE = [Path(__file__), Path(__file__).with_name("lineage.py")]
+TRACKED = "tracked"  # the materialization of sql/macros/tracked
+CODE = [
+    *(Path(__file__).with_name(name) for name in ("graph.py", "manifest.py", "lineage.py")),
+    Path(__file__).parents[1] / "tables.py",
+]
 
 Origin = tuple[str, str, str]
 """(schema, table, column)"""
@@ -45,11 +47,15 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Model:
-    """One table. It reads `inputs`, each (schema, table); a report is grouped by `group_columns`, and its
-    export is in the order of `order_by`, where a minus stands before what descends. `step` names the op that
-    builds it."""
+    """One table or view: a model, a seed or a snapshot of dbt's.
+
+    `selector` is what dbt selects it by, `materialized` how dbt makes it; only what is `tracked` has a key.
+    It reads `inputs`, each (schema, table); a report is grouped by `group_columns`, and its export is in the
+    order of `order_by`, where a minus stands before what descends. `step` names the op that builds it.
+    """
 
     unique_id: str
+    selector: str
     name: str
     schema: str
     description: str
@@ -60,6 +66,12 @@ class Model:
     group_columns: tuple[str, ...]
     order_by: tuple[str, ...]
     step: str
+    materialized: str = TRACKED
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether its rows have batches and tombstones, by which others follow it."""
+        return self.materialized == TRACKED
 
     @property
     def part(self) -> str:
@@ -69,14 +81,19 @@ class Model:
 
 @dataclass(frozen=True)
 class Test:
-    """One test. `name` is dbt's, `check` the short one that it has beside its model."""
+    """One test. `selector` is what dbt selects it by, `check` its name beside its model.
+
+    `is_counted` says that it fails if its query returns a row, and not by a rule of its own.
+    """
 
     unique_id: str
+    selector: str
     name: str
     check: str
     model: str
     description: str
     is_blocking: bool
+    is_counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,7 +118,10 @@ def load_project() -> Project:
     except (OSError, json.JSONDecodeError):
         kept = {}
     if kept.get("version") != version:
-        kept = {"version": version, **asdict(_compute())}
+        # Imports dbt, and is needed once a version.
+        from softcart_assets.dbt.manifest import compute  # noqa: PLC0415
+
+        kept = {"version": version, **asdict(compute())}
         replace_file(path, json.dumps(kept))
     return _from_json(kept)
 
@@ -129,98 +149,3 @@ def _from_json(kept: Mapping[str, Any]) -> Project:
     return Project(
         models=tuple(map(model, kept["models"])), tests=tuple(Test(**value) for value in kept["tests"])
     )
-
-
-def _compute() -> Project:
-    # What only the computation needs is imported here, so that the definitions load lean.
-    from softcart_assets.dbt.runner import DEFAULT_TIMEZONE, arguments, invoke  # noqa: PLC0415
-
-    options = arguments(DEFAULT_TIMEZONE)
-    # dbt's partial parsing forgets what is said of a singular test when only its neighbours changed.
-    manifest = invoke(["parse", "--no-partial-parse", *options])
-    invoke(["compile", "--no-introspect", *options], manifest)
-    nodes = [manifest.nodes[unique_id] for unique_id in sorted(manifest.nodes)]
-    tables = _tables(manifest)
-    return Project(
-        models=tuple(_model(node, manifest, tables) for node in nodes if node.resource_type == "model"),
-        tests=tuple(_test(node, manifest) for node in nodes if node.resource_type == "test"),
-    )
-
-
-def _tables(manifest: Any) -> dict[str, dict[str, dict[str, str]]]:
-    """{schema: {table: {column: type}}} of everything that a model may read."""
-    tables: dict[str, dict[str, dict[str, str]]] = {}
-    for source in manifest.sources.values():
-        columns = {column.name: column.data_type for column in source.columns.values()}
-        tables.setdefault(source.schema, {})[source.identifier] = columns
-    for node in manifest.nodes.values():
-        if node.resource_type == "model":
-            columns = {column.name: column.data_type for column in node.columns.values()}
-            stamps = dict.fromkeys(node.config.get("stamps") or {}, "bigint")
-            tables.setdefault(node.schema, {})[node.alias] = {**columns, **stamps, **BOOKKEEPING}
-    return tables
-
-
-def _model(node: Any, manifest: Any, tables: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Model:
-    from softcart_assets.dbt.lineage import column_lineage  # noqa: PLC0415
-
-    origins = column_lineage(node.compiled_code.replace(SINCE, "0"), node.database, tables)
-    upstream = [manifest.sources.get(name) or manifest.nodes[name] for name in node.depends_on.nodes]
-    keys = [constraint for constraint in node.constraints if constraint.type == "primary_key"]
-    return Model(
-        unique_id=node.unique_id,
-        name=node.name,
-        schema=node.schema,
-        description=_one_line(node.description),
-        columns=tuple(
-            Column(
-                name=column.name,
-                type=column.data_type,
-                description=_one_line(column.description),
-                origins=tuple(_shown(origins[column.name], (node.schema, node.alias))),
-            )
-            for column in node.columns.values()
-        ),
-        key=tuple(keys[0].columns),
-        foreign_keys=tuple(
-            ForeignKey(tuple(constraint.columns), _table_name(constraint.to), tuple(constraint.to_columns))
-            for constraint in node.constraints
-            if constraint.type == "foreign_key"
-        ),
-        inputs=tuple(sorted((table.schema, table.identifier) for table in upstream)),
-        group_columns=tuple(node.config.meta.get("group_columns", ())),
-        order_by=tuple(node.config.meta.get("order_by", ())),
-        step=node.config.meta.get("step", OP),
-    )
-
-
-def _shown(origins: Iterable[Origin], table: tuple[str, str]) -> list[Origin]:
-    """Lineage for people: neither the table's own former rows nor whether an input row is a tombstone."""
-    return [origin for origin in origins if origin[:2] != table and origin[2] not in ("_batch", "_deleted")]
-
-
-def _test(node: Any, manifest: Any) -> Test:
-    metadata = getattr(node, "test_metadata", None)
-    if metadata is None:
-        check, model, description = node.name, node.config.meta["model"], node.description
-    else:
-        macro = manifest.macros.get(f"macro.{node.package_name}.test_{metadata.name}")
-        check = f"{metadata.name}_{node.column_name}" if node.column_name else metadata.name
-        model = manifest.nodes[node.attached_node].name
-        description = node.description or (macro.description if macro else "")
-    return Test(
-        unique_id=node.unique_id,
-        name=node.name,
-        check=check,
-        model=model,
-        description=_one_line(description),
-        is_blocking=node.config.severity.lower() == "error",
-    )
-
-
-def _table_name(relation: str) -> str:
-    return relation.rpartition(".")[2].strip('"')
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

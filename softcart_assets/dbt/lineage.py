@@ -1,4 +1,4 @@
-"""Column lineage, read from the SQL: which columns of which tables each column of a model comes from."""
+"""Columns read from the SQL of a model: their types, and which columns of which tables each comes from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp, parse_one
 from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
@@ -15,13 +16,26 @@ Tables = Mapping[str, Mapping[str, Mapping[str, str]]]
 """{schema: {table: {column: type}}}"""
 
 
-def column_lineage(sql: str, database: str, tables: Tables) -> dict[str, list[tuple[str, str, str]]]:
-    """{column: [(schema, table, column), …]} of a SELECT, in the order of its columns.
+Described = dict[str, tuple[str, list[tuple[str, str, str]]]]
+"""{column: (type, [(schema, table, column), …])}"""
+
+# What sqlglot calls otherwise than the server does.
+TYPES = {"int": "integer", "decimal": "numeric", "varchar": "text", "double": "double precision"}
+UNKNOWN = {"unknown", "null"}
+
+
+def describe(sql: str, database: str, tables: Tables) -> Described:
+    """The columns of a SELECT in their order, each with its type and where it comes from.
 
     Follows common table expressions, unions and windows down to `tables`; a column that is made of nothing
-    but constants has an empty list. Raises `sqlglot.errors.SqlglotError` where the SQL cannot be understood.
+    but constants comes from nowhere, a type that cannot be told is empty. Raises
+    `sqlglot.errors.SqlglotError` where the SQL cannot be understood.
     """
-    schema: dict[str, object] = {database: {name: dict(columns) for name, columns in tables.items()}}
+    known = {
+        name: {table: dict(columns) for table, columns in held.items() if columns}
+        for name, held in tables.items()
+    }
+    schema: dict[str, object] = {database: {name: held for name, held in known.items() if held}}
     query = qualify(
         parse_one(sql, dialect=DIALECT),
         schema=schema,
@@ -33,10 +47,19 @@ def column_lineage(sql: str, database: str, tables: Tables) -> dict[str, list[tu
     nodes: dict[str, Node] = lineage(
         None, query, schema=schema, dialect=DIALECT, scope=scope, trim_selects=False
     )
+    typed = annotate_types(query.copy(), schema=schema, dialect=DIALECT)
+    selects = typed.selects if isinstance(typed, exp.Query) else []
+    types = {column.alias_or_name: _type(column.type) for column in selects}
     return {
-        name: sorted({origin for leaf in node.walk() for origin in _origin(leaf)})
+        name: (types.get(name, ""), sorted({origin for leaf in node.walk() for origin in _origin(leaf)}))
         for name, node in nodes.items()
     }
+
+
+def _type(found: exp.DataType | None) -> str:
+    name = found.sql(dialect=DIALECT).lower() if found else ""
+    base, parenthesis, modifiers = name.partition("(")
+    return "" if base in UNKNOWN else TYPES.get(base, base) + parenthesis + modifiers
 
 
 def _origin(node: Node) -> list[tuple[str, str, str]]:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2] / "sql"
-PARTS = ("models", "macros", "tests")
-SUFFIXES = {".sql", ".yml"}
+PARTS = ("models", "macros", "tests", "seeds", "snapshots")
+SUFFIXES = {".sql", ".yml", ".yaml", ".csv"}
 
 
 def source_files() -> list[Path]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from softcart_assets.dbt.graph import TRACKED
 from softcart_assets.dbt.project import ROOT, content_hash, target_folder
 from sync.connections.postgresql import connect_postgresql
 from sync.connections.urls import DatabaseUrl, parse
@@ -25,7 +26,7 @@ SESSION = (
     r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off -c jit=off"
     " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
 )
-KINDS = ("model", "test")  # what is reported; hooks are not
+KINDS = ("model", "seed", "snapshot", "test", "unit_test")  # what is reported; hooks are not
 
 
 class DbtError(RuntimeError):
@@ -37,7 +38,8 @@ class NodeResult:
     """How one model or test ended.
 
     `status` is dbt's: success, error or skipped for a model; pass, fail, warn, error or skipped for a test.
-    `failures` is the number of rows that a test returned, `sql` what it asked the database.
+    `failures` is the number of rows that a test returned, `sql` what it asked the database, and `selector`
+    what dbt selects it by alone.
     """
 
     unique_id: str
@@ -46,10 +48,11 @@ class NodeResult:
     seconds: float
     failures: int
     sql: str = field(repr=False)
+    selector: str = ""
 
     @property
     def name(self) -> str:
-        """What dbt selects it by, which is the third part of its id: model.softcart.fact_sales."""
+        """The third part of its id: model.softcart.fact_sales."""
         return self.unique_id.split(".")[2]
 
 
@@ -145,6 +148,9 @@ def build(
         # Compiling leaves its traces in a manifest, so each run works on a copy.
         manifest = parsed(url, timezone).deepcopy()
         command = ["build", *arguments(timezone), "--indirect-selection", "empty", "--select", *names]
+        if _replaces_tables(manifest):
+            # With a table the views on it go, which dbt knows from its cache alone.
+            command.remove("--no-populate-cache")
         if rebuild:
             command.append("--full-refresh")
         outcome: list[Any] = []
@@ -165,6 +171,14 @@ def build(
             thread.join()
 
 
+def _replaces_tables(manifest: Any) -> bool:
+    """Whether the project has models that are not `tracked`, which changes its tables in place."""
+    return any(
+        node.resource_type in ("model", "seed", "snapshot") and node.config.materialized != TRACKED
+        for node in manifest.nodes.values()
+    )
+
+
 def _results(finished: queue.SimpleQueue[Any], outcome: Sequence[Any], manifest: Any) -> Iterator[NodeResult]:
     seen = set()
     while (data := finished.get()) is not None:
@@ -179,16 +193,22 @@ def _results(finished: queue.SimpleQueue[Any], outcome: Sequence[Any], manifest:
                 raise DbtError(f"{result.node.name}: {result.message}")
         elif result.node.unique_id not in seen:
             # dbt tells nothing of what it skips until it is done.
-            yield NodeResult(result.node.unique_id, str(result.status), result.message or "", 0.0, 0, "")
+            selector = ".".join(result.node.fqn)
+            yield NodeResult(
+                result.node.unique_id, str(result.status), result.message or "", 0.0, 0, "", selector
+            )
 
 
 def _result(data: Any, manifest: Any) -> NodeResult:
-    run = data.run_result
+    run, unique_id = data.run_result, data.node_info.unique_id
+    node = manifest.nodes.get(unique_id) or manifest.unit_tests[unique_id]
     return NodeResult(
-        unique_id=data.node_info.unique_id,
+        unique_id=unique_id,
         status=run.status,
         message=run.message,
         seconds=run.execution_time,
         failures=run.num_failures,
-        sql=manifest.nodes[data.node_info.unique_id].compiled_code or "",
+        # What a unit test asks is of its own rows and of none in the database.
+        sql="" if data.node_info.resource_type == "unit_test" else node.compiled_code or "",
+        selector=".".join(node.fqn),
     )

@@ -34,14 +34,16 @@ def _origins(column: Column) -> list[tuple[dg.AssetKey, str]]:
 
 
 def asset_spec(model: Model) -> dg.AssetSpec:
-    columns = [dg.TableColumn(column.name, column.type, column.description) for column in model.columns]
+    columns = [
+        dg.TableColumn(column.name, column.type or "unknown", column.description) for column in model.columns
+    ]
     return dg.AssetSpec(
         key=model_key(model),
         deps=sorted({asset_key(schema, table) for schema, table in model.inputs}),
         group_name=model.schema,
         description=model.description,
         owners=[OWNER],
-        kinds={"dbt", "postgres"},
+        kinds={"dbt", "postgres", *([] if model.is_tracked else [model.materialized])},
         skippable=True,
         metadata={
             "dagster/table_name": f"staging.{model.schema}.{model.name}",

@@ -67,7 +67,7 @@ def build(url: str, names: Sequence[str], timezone: str, rebuild: bool) -> Itera
                 pass
     # What that process left to its server is not in the way: a model's build is one transaction, which waits
     # for the end of any other one's. A failed model or test is tried again, for it holds others back.
-    done = {result.name for result in reported if result.status in DONE}
+    done = {name for result in reported if result.status in DONE for name in (result.selector, result.name)}
     if remaining := [name for name in names if name not in done]:
         told = {result.unique_id for result in reported}
         for result in runner.build(url, remaining, timezone, rebuild):

@@ -16,6 +16,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from exporting.storing import written
+from softcart_assets import production
 from softcart_assets.dbt.graph import Column, Project
 from softcart_assets.dbt.specs import asset_key
 from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
@@ -61,17 +62,15 @@ class Report:
 
 
 TOTALS = Report(
-    name="total_sales_per_country",
+    name=production.TOTALS.table,
     source="production",
-    schema="reports",
-    upstream=dg.AssetKey(["production", "total_sales_per_country"]),
-    description="Total sales of each country, from production's materialized view.",
-    columns=(
-        Column("country", "text", "Country of the customer at the sale", ()),
-        Column("total_sales", "numeric", "Sum of the amounts", ()),
-        Column("sales", "bigint", "Number of sales", ()),
+    schema=production.TOTALS.schema,
+    upstream=production.production_key(production.TOTALS),
+    description=production.TOTALS_DESCRIPTION,
+    columns=tuple(
+        Column(column.name, column.type, column.description, ()) for column in production.TOTALS_COLUMNS
     ),
-    group_columns=("country",),
+    group_columns=production.TOTALS_KEY,
     has_tombstones=False,
 )
 
@@ -95,7 +94,7 @@ def staging_reports(project: Project) -> list[Report]:
                 if not column.is_bookkeeping and column.name not in model.key
             ),
             group_columns=model.group_columns,
-            has_tombstones=True,
+            has_tombstones=model.is_tracked,
             order_by=model.order_by,
             part=model.part,
         )

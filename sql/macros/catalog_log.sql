@@ -1,17 +1,17 @@
 {#-
     The change logs of all collections of the catalog as one, a row an applied version of a document. `member` is
-    the product that it speaks for. A category that is missing is the collection's own.
+    the product that it speaks for, `attributes` the columns that tell of it. A category that is missing is the
+    collection's own.
 -#}
-{% macro catalog_log() %}
+{% macro catalog_log(attributes=[]) %}
 {%- for collection in var('collections') %}
 select
     '{{ collection }}/' || _id as document,
     {{ catalog_member(collection) }} as member,
     product_id,
-    type,
-    model,
-    coalesce({{ clean_text('category') }}, initcap('{{ collection }}')) as category,
-    price,
+    {%- for attribute in attributes %}
+    {{ "coalesce(" ~ clean_text('category') ~ ", initcap('" ~ collection ~ "')) as category" if attribute == 'category' else attribute }},
+    {%- endfor %}
     _changed_at as changed_at,
     _deleted as deleted,
     _batch

@@ -86,3 +86,10 @@ versions as (
     group by member, version, {{ attributes | join(', ') }}
 )
 {% endmacro %}
+
+{#- The attributes of a slowly changing dimension: the columns of the model's contract but its `keys` and what
+    `versions` adds to them. None are known while dbt parses, when it asks for no more than what a model reads. -#}
+{% macro version_attributes(keys) %}
+    {%- set further = ['valid_from', 'valid_to', 'is_current', 'is_inferred', '_member'] -%}
+    {{ return(model.columns.keys() | reject('in', keys + further) | list) }}
+{% endmacro %}

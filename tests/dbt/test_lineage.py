@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from softcart_assets.dbt.lineage import column_lineage
+from softcart_assets.dbt.lineage import describe
 
 TABLES = {
     "raw": {"sale": {"id": "bigint", "price": "numeric", "item": "bigint"}},
@@ -14,7 +14,7 @@ TABLES = {
 
 def origins(sql: str) -> dict[str, list[str]]:
     return {
-        name: [".".join(part) for part in found] for name, found in column_lineage(sql, "db", TABLES).items()
+        name: [".".join(part) for part in found] for name, (_, found) in describe(sql, "db", TABLES).items()
     }
 
 
@@ -44,3 +44,12 @@ def origins(sql: str) -> dict[str, list[str]]:
 )
 def test_a_column_goes_back_to_the_columns_it_is_made_of(sql: str, expected: dict[str, list[str]]) -> None:
     assert origins(sql) == expected
+
+
+def test_a_column_has_the_type_that_follows_from_its_expression() -> None:
+    found = describe(
+        "select id, sum(price) as total, md5(x()) as hash from db.raw.sale group by id", "db", TABLES
+    )
+    assert {name: kind for name, (kind, _) in found.items()} == {
+        "id": "bigint", "total": "numeric", "hash": "text"
+    }  # fmt: skip

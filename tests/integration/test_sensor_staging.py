@@ -13,6 +13,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from softcart_assets.build import resources
 from softcart_assets.dbt.graph import Model, Project
+from softcart_assets.dbt.state import prepare_models
 from softcart_assets.production import MirroredTable
 from softcart_assets.sensors import build_sensors
 from sync import state
@@ -28,6 +29,7 @@ from tests.integration.sync_support import query
 TOTALS = TableName("star", "totals")
 MODEL = Model(
     unique_id="model.softcart.totals",
+    selector="softcart.totals",
     name=TOTALS.table,
     schema=TOTALS.schema,
     description="",
@@ -43,14 +45,16 @@ DDL = """
     CREATE TABLE raw.orders (id bigint PRIMARY KEY, _batch bigint NOT NULL);
     CREATE TABLE star.totals (
         id bigint PRIMARY KEY, n bigint, _batch bigint NOT NULL, _deleted boolean NOT NULL DEFAULT false
-    );
-    CREATE TABLE sync.models (model text PRIMARY KEY, batch bigint NOT NULL, audited_batch bigint)
+    )
 """
 SYNC = "INSERT INTO raw.orders SELECT count(*), sync.next_batch() FROM raw.orders"
 BUILD = """
     WITH batch AS (SELECT sync.next_batch() AS number),
     built AS (INSERT INTO star.totals SELECT number, 1, number FROM batch)
-    INSERT INTO sync.models SELECT 'totals', number FROM batch
+    INSERT INTO sync.models (
+        model, batch, identity, fingerprint, version, inserted, updated, deleted, built_at
+    )
+    SELECT 'totals', number, id, '', 'this one', 0, 0, 0, now() FROM batch CROSS JOIN sync.identity
     ON CONFLICT (model) DO UPDATE SET batch = excluded.batch
 """
 PASS = "UPDATE sync.models SET audited_batch = batch"
@@ -89,8 +93,10 @@ def definitions() -> dg.Definitions:
 @pytest.fixture
 def ticks(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ticks]:
     monkeypatch.setattr("softcart_assets.dbt.warm.Keeper.keep", lambda keeper: None)
+    monkeypatch.setattr("softcart_assets.staging_sensor.project_version", lambda *_: "this one")
     with closing(connect_postgresql(platform["SOFTCART_STAGING_URL"])) as connection:
         state.prepare(connection, schemas=("raw", "star"))
+        prepare_models(connection)
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         yield Ticks(instance, (), "staging", definitions())
 
@@ -135,6 +141,23 @@ def test_a_model_behind_its_input_is_requested_with_production_and_without_expor
     settled: Ticks, change: Callable[[str], object]
 ) -> None:
     change(SYNC)
+    assert settled.requested() == BEHIND_STAR
+
+
+@pytest.mark.parametrize(
+    "change_of",
+    [
+        "UPDATE sync.identity SET id = gen_random_uuid()",
+        "UPDATE sync.models SET version = 'another one'",
+        "DROP TABLE star.totals",
+        "COMMENT ON TABLE sync.models IS 'as an earlier release left it'",
+    ],
+    ids=["another database", "another version", "no table", "an earlier release"],
+)
+def test_a_model_that_is_not_what_it_should_be_is_requested(
+    settled: Ticks, change: Callable[[str], object], change_of: str
+) -> None:
+    change(change_of)
     assert settled.requested() == BEHIND_STAR
 
 

@@ -1,6 +1,7 @@
 {#-
-    The materialization of every model here: a table that is made from the model's contract (columns, primary and
-    foreign keys, comments), changed in place and never dropped, since others refer to it.
+    The materialization of star and reports: a table that is made from the model's contract (columns, primary and
+    foreign keys, comments), changed in place and never dropped, since others refer to it. A model without a contract
+    has the columns of its query, and `unique_key` as its primary key.
 
     A build is one transaction. It draws a fresh batch number before it reads, whose row lock is held to the commit,
     so whatever was committed under a smaller number is visible to it and whatever comes later has a larger one. The
@@ -28,6 +29,7 @@
         {#- Another build may have held the number until now. -#}
         {%- set state = tracked_state(table, sql) -%}
         {{ run_hooks(pre_hooks, inside_transaction=True) }}
+        {%- do tracked_take_columns(sql | replace(since(), '0')) -%}
         {%- if not state.is_present -%}
             {%- do tracked_create(table) -%}
         {%- elif state.is_full -%}

@@ -1,40 +1,20 @@
 {#- What the materialization `tracked` remembers of each model, in the database whose tables it speaks of. -#}
 
-{#- For on-run-start. Asks first, since setting even the same comment again is a write. -#}
-{% macro tracked_prepare() %}
-    do $$
-    begin
-        if to_regclass('sync.models') is null then
-            create table sync.models (
-                model text primary key,
-                batch bigint not null,
-                identity uuid not null,
-                fingerprint text not null,
-                inserted bigint not null,
-                updated bigint not null,
-                deleted bigint not null,
-                total bigint not null,
-                built_at timestamptz not null,
-                audited_batch bigint
-            );
-            comment on table sync.models is 'One row a model: its watermark and what its last build wrote';
-            comment on column sync.models.audited_batch is 'The watermark whose build passed all of its tests';
-        elsif not exists (
-            select from pg_attribute where attrelid = 'sync.models'::regclass and attname = 'audited_batch'
-        ) then
-            alter table sync.models add audited_batch bigint;
-            comment on column sync.models.audited_batch is 'The watermark whose build passed all of its tests';
-        end if;
-    end
-    $$
-{% endmacro %}
-
 {#- The tables that the model reads. -#}
 {% macro tracked_inputs() %}
+    {{ return(tracked_inputs_of(model)) }}
+{% endmacro %}
+
+{#- An ephemeral model is no table: what it reads is read. -#}
+{% macro tracked_inputs_of(reading) %}
     {%- set inputs = [] -%}
-    {%- for id in model.depends_on.nodes -%}
+    {%- for id in reading.depends_on.nodes -%}
         {%- set node = graph.sources[id] if id in graph.sources else graph.nodes[id] -%}
-        {%- do inputs.append(node.relation_name) -%}
+        {%- if node.resource_type == 'model' and node.config.materialized == 'ephemeral' -%}
+            {%- do inputs.extend(tracked_inputs_of(node)) -%}
+        {%- else -%}
+            {%- do inputs.append(node.relation_name) -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(inputs) }}
 {% endmacro %}
@@ -42,6 +22,9 @@
 {#- Changes with everything that decides what the table holds and how it is made. -#}
 {% macro tracked_fingerprint(sql) %}
     {%- set shape = [model.columns, model.constraints, config.get('scope'), config.get('stamps'), config.get('indexes')] -%}
+    {%- if not model.constraints -%}
+        {%- do shape.append(config.get('unique_key')) -%}
+    {%- endif -%}
     {{ return(local_md5(sql ~ tojson(shape))) }}
 {% endmacro %}
 
@@ -52,14 +35,11 @@
 {% macro tracked_state(table, sql) %}
     {%- set fingerprint = tracked_fingerprint(sql) -%}
     {%- set row = tracked_query(tracked_state_query(table)).rows[0] -%}
-    {%- set is_full = (
-        should_full_refresh() or not row['is_present'] or row['batch'] is none
-        or row['fingerprint'] != fingerprint or row['built_in'] != row['identity']
-    ) -%}
+    {%- set is_full = should_full_refresh() or not row['is_known'] or row['fingerprint'] != fingerprint -%}
     {{ return({
         'is_present': row['is_present'],
         'is_full': is_full,
-        'is_unchanged': not is_full and row['newest'] <= row['batch'],
+        'is_unchanged': not is_full and not row['is_behind'],
         'watermark': -1 if is_full else row['batch'] | int,
         'total': (row['total'] or 0) | int,
         'identity': row['identity'],
@@ -67,19 +47,14 @@
     }) }}
 {% endmacro %}
 
+{#- The function is of softcart_assets/dbt/state.py. -#}
 {% macro tracked_state_query(table) %}
-    select
-        to_regclass('{{ table }}') is not null as is_present,
-        identity.id::text as identity,
-        models.identity::text as built_in,
-        models.fingerprint,
-        models.batch,
-        models.total,
-        greatest(0
-            {%- for input in tracked_inputs() %}, (select max(_batch) from {{ input }}){% endfor -%}
-        ) as newest
-    from sync.identity
-    left join sync.models on models.model = '{{ model.name }}'
+    select is_present, is_known, is_behind, fingerprint, batch, total, identity::text as identity
+    from sync.model_state(
+        '{{ this.identifier }}',
+        '{{ table }}',
+        array[{% for input in tracked_inputs() %}'{{ input }}'{{ ', ' if not loop.last }}{% endfor %}]::text[]
+    )
 {% endmacro %}
 
 {% macro tracked_store(state, batch, counts) %}
@@ -88,11 +63,12 @@
             model, batch, identity, fingerprint, inserted, updated, deleted, total, built_at
         )
         values (
-            '{{ model.name }}', {{ batch }}, '{{ state.identity }}', '{{ state.fingerprint }}',
+            '{{ this.identifier }}', {{ batch }}, '{{ state.identity }}', '{{ state.fingerprint }}',
             {{ counts.inserted }}, {{ counts.updated }}, {{ counts.deleted }}, {{ counts.total }}, clock_timestamp()
         )
         on conflict (model) do update set
             batch = excluded.batch, identity = excluded.identity, fingerprint = excluded.fingerprint,
+            version = null, relation = null,
             inserted = excluded.inserted, updated = excluded.updated, deleted = excluded.deleted,
             total = excluded.total, built_at = excluded.built_at
     {%- endcall -%}

@@ -1,12 +1,39 @@
 {#- The table itself: made from the contract, kept in line with it, never dropped. -#}
 
-{#- The columns of the primary key, from the contract. -#}
+{#- The columns of the primary key: of the contract, or what is configured as `unique_key`. -#}
 {% macro tracked_key() %}
-    {%- set keys = model.constraints | selectattr('type', 'equalto', 'primary_key') | list -%}
-    {%- if keys | length != 1 -%}
-        {%- do exceptions.raise_compiler_error(model.name ~ ' needs one constraint of type primary_key in its schema.yml') -%}
+    {{ return(tracked_key_of(model)) }}
+{% endmacro %}
+
+{% macro tracked_key_of(node) %}
+    {%- set keys = node.constraints | selectattr('type', 'equalto', 'primary_key') | list -%}
+    {%- set configured = node.config.unique_key -%}
+    {%- if keys -%}
+        {{ return(keys[0].columns) }}
+    {%- elif configured -%}
+        {{ return([configured] if configured is string else configured) }}
     {%- endif -%}
-    {{ return(keys[0].columns) }}
+    {%- do exceptions.raise_compiler_error(node.name ~ ' is tracked: give it a unique_key, or a constraint of type primary_key in its schema.yml') -%}
+{% endmacro %}
+
+{#- Take the columns of a model that declares none from its query, which so must not read the model itself. -#}
+{% macro tracked_take_columns(sql) %}
+    {%- if not model.columns -%}
+        {%- set shape = adapter.quote(model.name ~ '__shape') -%}
+        {%- call statement('shape') -%}
+            create temporary table {{ shape }} on commit drop as
+            select * from ({{ sql }}) as model with no data
+        {%- endcall -%}
+        {%- set columns -%}
+            select attname as name, format_type(atttypid, atttypmod) as data_type
+            from pg_attribute
+            where attrelid = 'pg_temp.{{ shape }}'::regclass and attnum > 0 and attname <> '_deleted'
+            order by attnum
+        {%- endset -%}
+        {%- for row in tracked_query(columns).rows -%}
+            {%- do model.columns.update({row['name']: {'name': row['name'], 'data_type': row['data_type'], 'description': '', 'constraints': []}}) -%}
+        {%- endfor -%}
+    {%- endif -%}
 {% endmacro %}
 
 {#- The columns that are not of the key. -#}
@@ -110,13 +137,12 @@
 
 {#- The constraints in the contract of a model's node as {name: definition}. -#}
 {% macro tracked_constraints(node) %}
-    {%- set wanted = {} -%}
-    {%- for constraint in node.constraints -%}
+    {%- set key = tracked_key_of(node) -%}
+    {%- set wanted = {node.name ~ '_' ~ key | join('_') ~ '_pkey': 'primary key (' ~ tracked_list(key) ~ ')'} -%}
+    {%- for constraint in node.constraints if constraint.type != 'primary_key' -%}
         {%- set columns = constraint.columns | join('_') -%}
         {%- set listed = '(' ~ tracked_list(constraint.columns) ~ ')' -%}
-        {%- if constraint.type == 'primary_key' -%}
-            {%- do wanted.update({node.name ~ '_' ~ columns ~ '_pkey': 'primary key ' ~ listed}) -%}
-        {%- elif constraint.type == 'foreign_key' -%}
+        {%- if constraint.type == 'foreign_key' -%}
             {%- set target = constraint.to ~ ' (' ~ tracked_list(constraint.to_columns) ~ ')' -%}
             {%- do wanted.update({node.name ~ '_' ~ columns ~ '_fkey': 'foreign key ' ~ listed ~ ' references ' ~ target}) -%}
         {%- elif constraint.type == 'check' -%}

@@ -1,4 +1,5 @@
-{%- set attributes = ['first_name', 'last_name', 'email', 'city', 'country'] -%}
+{#- What the contract has between the keys and the times of a version. -#}
+{%- set attributes = version_attributes(['customer_key', 'customer_id']) -%}
 {{ config(
     scope=['customer_id'],
     stamps={'_sales_batch': ['country']},
@@ -27,11 +28,10 @@ log as (
         customer_id as document,
         _changed_at as changed_at,
         _deleted as deleted,
-        first_name,
-        last_name,
-        email,
-        city,
-        coalesce({{ clean_text('country') }}, 'Unknown') as country
+        {% for attribute in attributes -%}
+        {{ "coalesce(" ~ clean_text('country') ~ ", 'Unknown') as country" if attribute == 'country' else attribute }}
+        {{- ',' if not loop.last }}
+        {% endfor %}
     from {{ source('history', 'customers') }}
     where customer_id in (select member from touched)
 ),
@@ -49,11 +49,10 @@ members as (
         ) else false end as is_inferred,
         coalesce(versions.valid_from, timestamptz '{{ var("beginning") }}') as valid_from,
         versions.valid_to,
-        versions.first_name,
-        versions.last_name,
-        versions.email,
-        versions.city,
-        coalesce(versions.country, 'Unknown') as country
+        {% for attribute in attributes -%}
+        {{ "coalesce(versions.country, 'Unknown') as country" if attribute == 'country' else 'versions.' ~ attribute }}
+        {{- ',' if not loop.last }}
+        {% endfor %}
     from touched
     left join versions on versions.member = touched.member
 )
@@ -61,11 +60,7 @@ members as (
 select
     {{ version_key('customer_id', 'valid_from') }} as customer_key,
     customer_id,
-    first_name,
-    last_name,
-    email,
-    city,
-    country,
+    {% for attribute in attributes %}{{ attribute }}, {% endfor %}
     valid_from,
     valid_to,
     valid_to is null as is_current,
@@ -74,5 +69,5 @@ select
 from members
 union all
 select
-    0, null, null, null, null, null, 'Unknown',
+    0, null, {% for attribute in attributes %}{{ "'Unknown'" if attribute == 'country' else 'null' }}, {% endfor %}
     timestamptz '{{ var("beginning") }}', null, true, false, false

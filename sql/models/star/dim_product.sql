@@ -1,4 +1,6 @@
-{%- set attributes = ['product_id', 'catalog_id', 'type', 'model', 'category', 'price'] -%}
+{#- What the contract has between the keys and the times of a version. -#}
+{%- set described = version_attributes(['product_key', 'product_id', 'catalog_id']) -%}
+{%- set attributes = ['product_id', 'catalog_id'] + described -%}
 {{ config(
     scope=['_member'],
     stamps={'_sales_batch': ['category']},
@@ -7,7 +9,7 @@
 ) }}
 
 with catalog as (
-    {{ catalog_log() }}
+    {{ catalog_log(described) }}
 ),
 
 touched as (
@@ -45,11 +47,10 @@ members as (
         ) else false end as is_inferred,
         coalesce(versions.valid_from, timestamptz '{{ var("beginning") }}') as valid_from,
         versions.valid_to,
-        versions.catalog_id,
-        versions.type,
-        versions.model,
-        coalesce(versions.category, 'Unknown') as category,
-        versions.price
+        {% for attribute in described -%}
+        {{ "coalesce(versions.category, 'Unknown') as category" if attribute == 'category' else 'versions.' ~ attribute }},
+        {% endfor -%}
+        versions.catalog_id
     from touched
     left join versions on versions.member = touched.member
 )
@@ -58,10 +59,7 @@ select
     {{ version_key('member', 'valid_from') }} as product_key,
     product_id,
     catalog_id,
-    type,
-    model,
-    category,
-    price,
+    {% for attribute in described %}{{ attribute }}, {% endfor %}
     valid_from,
     valid_to,
     valid_to is null as is_current,
@@ -71,5 +69,5 @@ select
 from members
 union all
 select
-    0, null, null, null, 'Unknown', 'Unknown', null,
+    0, null, null, {% for attribute in described %}{{ "'Unknown'" if attribute in ('model', 'category') else 'null' }}, {% endfor %}
     timestamptz '{{ var("beginning") }}', null, true, false, 'unknown', false

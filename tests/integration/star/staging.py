@@ -21,6 +21,7 @@ from lake.search.tables import RESULTS
 from softcart_assets.dbt.compiled import UNCHANGED
 from softcart_assets.dbt.graph import load_project
 from softcart_assets.dbt.runner import NodeResult, build
+from softcart_assets.dbt.state import prepare_models
 from softcart_assets.file_tables import FILES
 from softcart_assets.tables import CATALOG, SHOP
 from sync import state
@@ -87,6 +88,7 @@ class Staging:
         for schema in SCHEMAS:
             self.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         state.prepare(self.connection)
+        prepare_models(self.connection)
         ensure_tables(self.connection)
         bookkeeping = "_batch bigint NOT NULL, _changed_at timestamptz NOT NULL, _deleted boolean NOT NULL"
         for name, columns in COLUMNS.items():

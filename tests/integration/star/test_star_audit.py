@@ -32,6 +32,15 @@ SEEN = """
         (SELECT array_agg(s ORDER BY s)::text FROM bi.sales_by_year_country s)
 """
 
+# As a release before kept the state.
+EARLIER = """
+    DROP FUNCTION sync.model_state;
+    DROP FUNCTION sync.newest_batch;
+    ALTER TABLE sync.models DROP COLUMN audited_batch, DROP COLUMN version, DROP COLUMN relation;
+    ALTER TABLE sync.models ALTER total SET NOT NULL;
+    COMMENT ON TABLE sync.models IS 'One row a model: its watermark and what its last build wrote';
+"""
+
 
 def definitions(staging: str, production: str) -> dg.Definitions:
     """The graph behind the raw tables, with the sensor that requests what a run left undone."""
@@ -146,7 +155,7 @@ def test_a_report_that_failed_its_checks_is_not_exported(audited: Audited) -> No
 
 
 def test_a_state_that_a_release_before_kept_is_followed_without_writing_a_row(audited: Audited) -> None:
-    audited.warehouse.execute("ALTER TABLE sync.models DROP COLUMN audited_batch")
+    audited.warehouse.execute(EARLIER)
     versions = "SELECT array_agg((ctid, xmin)::text ORDER BY sale_key) AS v FROM star.fact_sales"
     before = audited.warehouse.value(versions)
     assert "star/fact_sales" in audited.ticks.requested()
