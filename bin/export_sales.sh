@@ -33,9 +33,9 @@ if [[ -z ${SOFTCART_MYSQL_URL:-} && -d $home ]]; then
     eval "$(make -s -C "$clone" env 2>/dev/null | grep '^export SOFTCART_MYSQL_URL=' || true)"
 fi
 url=${SOFTCART_MYSQL_URL:-}
-[[ -n $url ]] || fail "SOFTCART_MYSQL_URL is not set: mysql://user:password@host:port/database"
+[[ -n $url ]] || fail "SOFTCART_MYSQL_URL is not set: mysql://user:password@host:port/database" # pragma: allowlist secret
 pattern='^(mysql|mariadb)(\+[a-z0-9]+)?://(([^:@/?]*)(:([^@]*))?@)?(\[[^]]+\]|[^:/?]*)(:([0-9]+))?/([^?]+)(\?(.*))?$'
-[[ $url =~ $pattern ]] || fail "SOFTCART_MYSQL_URL is not of the form mysql://user:password@host:port/database"
+[[ $url =~ $pattern ]] || fail "SOFTCART_MYSQL_URL is not of the form mysql://user:password@host:port/database" # pragma: allowlist secret
 user=$(decoded "${BASH_REMATCH[4]}")
 password=$(decoded "${BASH_REMATCH[6]}")
 host=${BASH_REMATCH[7]:-localhost}

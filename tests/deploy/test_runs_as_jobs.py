@@ -98,6 +98,7 @@ def pods(
     monkeypatch.setenv("SOFTCART_EXPORTS", str(tmp_path / "exports"))
     monkeypatch.setenv("SOFTCART_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("SOFTCART_WARM_DBT", "off")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with fresh_database(stack, platform["SOFTCART_DAGSTER_URL"]) as storage:
         monkeypatch.setenv("SOFTCART_DAGSTER_URL", storage)
