@@ -16,7 +16,11 @@ from sync.connections.postgresql import connect_postgresql
 # What stands behind staging keeps the last batch that it has seen. Batches later than the backup are drawn
 # again, so staging takes another identity, and whoever comes to it compares everything once.
 NEW_IDENTITY = "UPDATE sync.identity SET id = gen_random_uuid()"
-HAS_IDENTITY = "SELECT to_regclass('sync.identity') IS NOT NULL"
+# A restored shop has other logs, in which the tables' positions mean nothing, or worse, something else: each
+# table is read whole once, of which only what differs is written.
+WITHOUT_POSITION = "UPDATE sync.tables SET position = NULL WHERE split_part(source, ' ', 1) = ANY(%s)"
+LOGS = {"shop": "mysql", "catalog": "mongodb"}
+HAS_STATE = "SELECT to_regclass('sync.tables') IS NOT NULL"
 
 
 def find_backup(cluster: Cluster, name: str | None) -> Path:
@@ -46,19 +50,22 @@ def restore(cluster: Cluster, backup: Path, say: Say) -> None:
         StackError: a part cannot be put back; the ones before it were.
     """
     saved = json.loads((backup / MANIFEST).read_text())["files"]
+    restored = []
     for name, dump in parts_of(cluster, say).items():
         path = backup / f"{name}.{dump.suffix}"
         if path.name not in saved:
             say(f"{name} is not in this backup and stays as it is")
             continue
         dump.load(path)
+        restored.append(name)
         say(f"{name} is as of {backup.name}")
-    _renew_identity(cluster.urls()["SOFTCART_STAGING_URL"])
+    _begin_anew(cluster.urls()["SOFTCART_STAGING_URL"], [LOGS[name] for name in restored if name in LOGS])
     say("what was in flight when this was saved is done by the next pass: make sync")
 
 
-def _renew_identity(staging: str) -> None:
+def _begin_anew(staging: str, systems: list[str]) -> None:
     with closing(connect_postgresql(staging)) as connection, connection.cursor() as cursor:
-        cursor.execute(HAS_IDENTITY)
+        cursor.execute(HAS_STATE)
         if cursor.fetchone() == (True,):
             cursor.execute(NEW_IDENTITY)
+            cursor.execute(WITHOUT_POSITION, (systems,))
