@@ -188,7 +188,7 @@ class Db2Kit(Kit):
         yield Db2StandIn().url(stack.home, stack.ports.known())
 
     def open(self) -> Warehouse:
-        return DbApiWarehouse(db2_dialect(self.url), LEASE_SECONDS)
+        return DbApiWarehouse(db2_dialect(self.url), 4 * LEASE_SECONDS)
 
     def spoken(self, statement: str) -> str:
         return re.sub(r'"[a-z_][a-z0-9_]*"', lambda quoted: quoted[0].upper(), statement)

@@ -73,6 +73,13 @@ def test_an_error_means_what_its_code_says(db2: Db2Dialect, said: str, trouble: 
     assert db2.trouble(db2.driver_error(said)) is trouble
 
 
+def test_a_reason_that_the_driver_keeps_beneath_its_error_counts(db2: Db2Dialect) -> None:
+    error = db2.driver_error("SystemError: commit returned a result with an exception set")
+    error.__context__ = SystemError("commit")
+    error.__context__.__cause__ = Exception("CLI0108E  Link failure. SQLSTATE=40003 SQLCODE=-99999")
+    assert db2.trouble(error) is Trouble.TRANSIENT
+
+
 def test_a_materialized_query_table_is_made_empty_and_refreshed_while_it_is_read(db2: Db2Dialect) -> None:
     name = db2.table(TableName("reports", "totals"))
     assert db2.create_materialized(name, "SELECT 1 AS one FROM star.t") == (

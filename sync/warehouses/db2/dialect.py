@@ -41,6 +41,16 @@ def _written(name: str) -> str:
     return name.lower() if name == name.upper() and _PLAIN.fullmatch(name.lower()) else name
 
 
+def _whole(error: BaseException | None) -> str:
+    """An error's message and those of what caused it: a commit on a lost connection fails in the driver
+    itself, which keeps the reason beneath."""
+    said = []
+    while error is not None:
+        said.append(str(error))
+        error = error.__cause__ or error.__context__
+    return " ".join(said)
+
+
 class Db2Dialect(Dialect):
     """Names are kept in upper case, as Db2's users write them without quotes."""
 
@@ -77,7 +87,7 @@ class Db2Dialect(Dialect):
 
     def trouble(self, error: Exception) -> Trouble:
         """By SQLCODE and SQLSTATE, which the driver has at the end of its messages and nowhere else."""
-        said = str(error)
+        said = _whole(error)
         code, state = _CODE.search(said), _STATE.search(said)
         number = int(code[1]) if code else 0
         if number in PERMANENT_CODES:
