@@ -101,6 +101,11 @@ class RedshiftDialect(Dialect):
 
     # Definitions.
 
+    def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
+        """No key refuses a second row, so the lock does."""
+        row = f"SELECT {', '.join(values)} WHERE NOT EXISTS (SELECT 1 FROM {table})"
+        return f"LOCK {table}; INSERT INTO {table} {row}"
+
     def drop_not_null(self, table: str, column: str) -> Sequence[str]:
         """No column but those of the key was ever made NOT NULL."""
         return []
