@@ -209,6 +209,6 @@ def _result(data: Any, manifest: Any) -> NodeResult:
         seconds=run.execution_time,
         failures=run.num_failures,
         # What a unit test asks is of its own rows and of none in the database.
-        sql="" if data.node_info.resource_type == "unit_test" else node.compiled_code or "",
+        sql="" if data.node_info.resource_type == "unit_test" else getattr(node, "compiled_code", None) or "",
         selector=".".join(node.fqn),
     )
