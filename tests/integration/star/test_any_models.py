@@ -301,3 +301,19 @@ def test_a_failed_test_of_theirs_holds_back_what_reads_them(shop: Staging, added
     audited = "SELECT batch = audited_batch AS passed FROM sync.models WHERE model = %s"
     assert shop.value(audited, ["spending"]) is False
     assert shop.value(audited, ["regions"]) is True
+
+
+def test_a_report_needs_no_more_than_its_query(shop: Staging, added: Project) -> None:
+    star = ("dim_date", "dim_category", "dim_country", "dim_product", "dim_customer", "fact_sales")
+    run(shop, added, *star, "sales_by_weekday")
+    columns = "SELECT weekday_name, total_sales, sales, _deleted FROM reports.sales_by_weekday"
+    assert rows(shop, f"({columns})") == ["(Friday,20.00,1,f)", "(Saturday,7.00,1,f)", "(Thursday,90.00,1,f)"]
+    key = (
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'p'"
+    )
+    assert shop.value(key, ["reports.sales_by_weekday"]) == "PRIMARY KEY (report_key)"
+    (report,) = [table for table in mirrored(added) if table.name.table == "sales_by_weekday"]
+    assert report.description == "Sales by day of the week."
+    shop.remove("sales_data", 2, day(9))
+    run(shop, added, *star, "sales_by_weekday")
+    assert rows(shop, f"({columns})")[0] == "(Friday,20.00,1,t)"
