@@ -38,16 +38,16 @@ LOCKED, FAILED = 625, 100132
 def main() -> None:
     folder, port = Path(sys.argv[1]), int(sys.argv[2].removeprefix("--port="))
     complete()
-    server = import_module("fakesnow.server")
+    server: Any = import_module("fakesnow.server")
     server.shared_fs = FakeSnow(db_path=folder, nop_regexes=NOTHING_TO_DO)
     uvicorn.run(once(server.app), host="127.0.0.1", port=port, log_level="warning")
 
 
 def complete() -> None:
     """Put our versions in the place of fakesnow's."""
-    arrow, copy_into, cursor, macros = (
-        import_module(f"fakesnow.{name}") for name in ("arrow", "copy_into", "cursor", "macros")
-    )
+    names = ("arrow", "copy_into", "cursor", "macros")
+    modules: list[Any] = [import_module(f"fakesnow.{name}") for name in names]
+    arrow, copy_into, cursor, macros = modules
 
     scripts, urls, execute = macros.creation_sql, copy_into._source_urls, cursor.FakeSnowflakeCursor.execute
 
@@ -59,7 +59,8 @@ def complete() -> None:
     def source_urls(source: str, files: list[str]) -> list[str]:
         """Also of an internal stage, which is a folder."""
         if "://" in source:
-            return urls(source, files)
+            listed: list[str] = urls(source, files)
+            return listed
         return [f"{source.rstrip('/')}/{file}" for file in files]
 
     def execute_or_wait(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
@@ -126,7 +127,7 @@ def once(app: Any) -> Any:
     """The application, which answers a request that it has answered before with the same answer."""
     answers: dict[str, list[dict[str, Any]]] = {}
 
-    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> Any:
         found = re.search(rb"requestId=([0-9a-f-]+)", scope.get("query_string", b""))
         if scope["type"] != "http" or not scope["path"].endswith("/query-request") or not found:
             return await app(scope, receive, send)
