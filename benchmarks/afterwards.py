@@ -14,7 +14,7 @@ import psutil
 from dagster import DagsterRunStatus, RunsFilter
 from pymongo import MongoClient
 
-from softcart_assets.requests import IN_FLIGHT
+from softcart_assets.sensors.runs import IN_FLIGHT
 from softcart_assets.tables import CATALOG
 from sync.connections.mysql import connect_mysql
 from sync.connections.postgresql import connect_postgresql

@@ -14,8 +14,8 @@ import dagster as dg
 from dagster import RunsFilter
 from pymysql.connections import Connection as MySQLConnection
 
-from softcart_assets.health import LOG_SOURCES
-from softcart_assets.requests import SOURCE_TAG
+from softcart_assets.sensors.health import LOG_SOURCES
+from softcart_assets.sensors.runs import SOURCE_TAG
 from sync.connections.mysql import connect_mysql
 from sync.connections.postgresql import connect_postgresql
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard import grafana_operations
 from dashboard.panel import Panel
 from dashboard.panels import SECTIONS
 from dashboard.reading import QUERIES
@@ -135,9 +136,10 @@ def _target(system: System, panel: Panel) -> Any:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Each system's file and what belongs in it."""
+    """Each file and what belongs in it."""
     for system in SYSTEMS:
         yield FOLDER / f"{system.name}.json", specification(system)
+    yield FOLDER / "operations.json", grafana_operations.specification()
 
 
 if __name__ == "__main__":

@@ -7,25 +7,35 @@ longer than the step's work.
 import os
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from softcart_assets.progress import LINES
 from softcart_assets.raw import SyncConfig, asset_key, hop_name
 from softcart_assets.seams import in_process
+from softcart_assets.switches import cron_of, schedule_status
 from sync.passes import Compare
 from sync.spec import Table
 
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition as AssetJob,
+    )
+
 RECONCILE = "reconcile"
+WITHOUT_CEILING = {"dagster/max_runtime": str(30 * 86_400)}  # seconds; the monitor knows no "never"
 LANDED = dg.AssetSelection.groups("landing")
 # What lies beside the way from the sources to production: only `refresh` comes to it.
 BESIDE_GROUPS = ("lake", "search", "forecast")
 BESIDE = dg.AssetSelection.groups(*BESIDE_GROUPS)
 HOURLY_SOURCES = {"mongodb", "files"}
 EXTRACTED = dg.AssetSelection.groups("extraction")  # by the day, in a job of its own
-UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
-BUILT_GROUPS = ("raw", "adopted", "star", "reports", "sales", "orders", "weblog", "production", "exports")
-FRESH_GROUPS = {*BUILT_GROUPS, *BESIDE_GROUPS}
+LAKE_UPKEEP = dg.AssetSelection.assets(["lake", "maintenance"])
+UPKEEP_GROUP = "upkeep"  # of Dagster's storage and of staging
+UPKEEP = LAKE_UPKEEP | dg.AssetSelection.groups(UPKEEP_GROUP)
+# What sensors keep up with its source is right without being materialized: its freshness is its heartbeat's.
+FRESH_GROUPS = {"weblog", "exports", *BESIDE_GROUPS}
 # The daily refresh may be an hour late; two that failed in a row are a failure of freshness too.
 FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=49))
 
@@ -35,17 +45,20 @@ def with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
     return spec.replace_attributes(freshness_policy=FRESHNESS) if spec.group_name in FRESH_GROUPS else spec
 
 
-refresh = dg.define_asset_job(
-    "refresh",
-    selection=dg.AssetSelection.all() - UPKEEP - EXTRACTED,
-    config=LINES,
-    executor_def=in_process,
-    description="Everything: land files, sync, star, lake, searches, forecast, reports, production, exports.",
-)
+def refresh_job(left_out: Sequence[dg.AssetCheckKey]) -> "AssetJob":
+    """The job of the whole graph, without upkeep and without the checks that sensors alone can judge."""
+    return dg.define_asset_job(
+        "refresh",
+        selection=dg.AssetSelection.all() - UPKEEP - EXTRACTED - dg.AssetSelection.checks(*left_out),
+        config=LINES,
+        executor_def=in_process,
+        description="Everything: files, sync, star, lake, searches, forecast, reports, production, exports.",
+    )
+
 
 lake_maintenance = dg.define_asset_job(
     "lake_maintenance",
-    selection=UPKEEP,
+    selection=LAKE_UPKEEP,
     executor_def=in_process,
     description="Compact the lake's tables and remove files that nobody needs any more.",
 )
@@ -72,8 +85,9 @@ def every_hour() -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="hourly",
         job_name="hourly",
-        cron_schedule="5 * * * *",
+        cron_schedule=cron_of("hourly", "5 * * * *"),
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
         description="What is new in MongoDB and among the files, five minutes past each hour.",
     )
 
@@ -84,13 +98,54 @@ def compare_all(tables: Sequence[Table]) -> dg.RunConfig:
     return dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops}, loggers=LINES["loggers"])
 
 
+def thorough_jobs(tables: Sequence[Table], steps: Sequence[str], mirror: str) -> list["AssetJob"]:
+    """What is asked for by hand and may take hours. `steps` are dbt's ops, `mirror` the one of production."""
+    hops = sorted({hop_name(table.source, table.target) for table in tables})
+    built, production = dg.AssetSelection.groups("star", "reports"), dg.AssetSelection.groups("production")
+    synced = dg.AssetSelection.assets(*(asset_key(table) for table in tables))
+    rebuilt: dict[str, dg.Config | dict[str, Any]] = {step: {"config": {"rebuild": True}} for step in steps}
+    compared = {mirror: {"config": {"compare": True}}}
+
+    def job(name: str, selection: dg.AssetSelection, ops: dict[str, Any], said: str) -> "AssetJob":
+        return dg.define_asset_job(
+            name,
+            selection=selection,
+            config={"ops": ops, **LINES},
+            executor_def=in_process,
+            tags=WITHOUT_CEILING,
+            description=said,
+        )
+
+    return [
+        job(
+            "reload_everything",
+            synced,
+            {hop: {"config": {"reload": True}} for hop in hops},
+            "Read every synced table anew, whatever is stored of it; sensors bring what follows.",
+        ),
+        job(
+            "rebuild_star",
+            built | (production - synced),
+            {**rebuilt, **compared},
+            "Build the star and the reports from all rows, repair what differs, and production after them.",
+        ),
+        job(
+            "compare_everything",
+            synced | production,
+            {**{hop: {"config": {"compare": Compare.ALL.name}} for hop in hops}, **compared},
+            "Compare every row of every hop, from the sources to production, and repair what differs.",
+        ),
+    ]
+
+
 def weekly_reconciliation() -> dg.ScheduleDefinition:
     """The thorough comparison on Sundays at three, in the business's time zone."""
     return dg.ScheduleDefinition(
         name="weekly_reconciliation",
         job_name=RECONCILE,
-        cron_schedule="0 3 * * 0",
+        cron_schedule=cron_of("weekly_reconciliation", "0 3 * * 0"),
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
         description="Every row of the synced tables against its source, on Sundays at three.",
     )
 
@@ -100,8 +155,9 @@ def weekly_maintenance() -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="weekly_lake_maintenance",
         job=lake_maintenance,
-        cron_schedule="0 4 * * 0",
+        cron_schedule=cron_of("weekly_lake_maintenance", "0 4 * * 0"),
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
         description="The lake's files put in order, on Sundays at four.",
     )
 
@@ -119,8 +175,9 @@ def weblog_daily() -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="weblog_daily",
         job=weblog,
-        cron_schedule="30 0 * * *",
+        cron_schedule=cron_of("weblog_daily", "30 0 * * *"),
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
         description="What is new in the web log, half an hour after midnight.",
     )
 
@@ -129,9 +186,10 @@ def daily_refresh() -> dg.ScheduleDefinition:
     """The whole graph each morning at five, in the business's time zone."""
     return dg.ScheduleDefinition(
         name="daily_refresh",
-        job=refresh,
-        cron_schedule="0 5 * * *",
+        job_name="refresh",
+        cron_schedule=cron_of("daily_refresh", "0 5 * * *"),
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
         description="The whole graph each morning at five.",
     )
 
@@ -141,7 +199,8 @@ def monthly_training() -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="monthly_training",
         job=retrain,
-        cron_schedule="0 4 2 * *",
+        cron_schedule=cron_of("monthly_training", "0 4 2 * *"),
         execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
         description="A new model on the second of each month at four; it has to pass its check to stand.",
     )

@@ -15,21 +15,22 @@ from resources.mysql import MySQLResource
 from resources.postgresql import PostgreSQLResource
 from resources.spark import SparkResource
 from resources.warehouse import WarehouseResource
-from softcart_assets import health
 from softcart_assets.adoption import build_adoption_assets, by_way_of_staging
 from softcart_assets.automation import (
     BESIDE,
     EXTRACTED,
     LANDED,
     RECONCILE,
+    UPKEEP,
     compare_all,
     daily_refresh,
     every_hour,
     hourly_selection,
     lake_maintenance,
     monthly_training,
-    refresh,
+    refresh_job,
     retrain,
+    thorough_jobs,
     weblog,
     weblog_daily,
     weekly_maintenance,
@@ -41,22 +42,29 @@ from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project, load_project
 from softcart_assets.exports import build_export_assets
+from softcart_assets.exports.lineage import build_lineage
 from softcart_assets.file_tables import SOURCE
+from softcart_assets.first_loads import build_load_jobs, first_loads_sensor
 from softcart_assets.forecast import build_forecast_assets
 from softcart_assets.lake import build_lake_assets
 from softcart_assets.landing import SEED, build_landing_assets
+from softcart_assets.monitoring.alerts import alerts_sensor
+from softcart_assets.monitoring.notices import VARIABLE as ALERTS
 from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.objects import build_object_assets
 from softcart_assets.order_shop import build_extraction
+from softcart_assets.production import STEP as MIRROR
 from softcart_assets.production import MirroredTable, build_production_assets
 from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
 from softcart_assets.raw import asset_key, build_raw_assets, described
-from softcart_assets.retention import build_retention_checks, check_keys
 from softcart_assets.seams import in_process
 from softcart_assets.search import build_search_assets
-from softcart_assets.sensors import build_sensors
+from softcart_assets.sensors import build_sensors, health, lag
+from softcart_assets.sensors.heartbeat import STAGING, heartbeat_specs
+from softcart_assets.sensors.log_retention import build_retention_checks, check_keys
 from softcart_assets.tables import TABLES
+from softcart_assets.upkeep import build_upkeep_assets, hourly_upkeep, upkeep
 from softcart_assets.weblog import build_weblog_assets
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -139,6 +147,13 @@ def _models(project: Project) -> list[MirroredTable]:
     ]
 
 
+def specs_of(assets: Sequence[dg.AssetSpec | dg.AssetsDefinition]) -> list[dg.AssetSpec]:
+    """What all of them say of themselves."""
+    return [
+        spec for each in assets for spec in (each.specs if isinstance(each, dg.AssetsDefinition) else [each])
+    ]
+
+
 def build_defs(
     tables: Sequence[Table] = TABLES,
     resource_overrides: Mapping[str, object] | None = None,
@@ -153,6 +168,8 @@ def build_defs(
     declared, adopting = tables, list[dg.AssetsDefinition]()
     if not is_target(os.environ.get("SOFTCART_PRODUCTION_URL") or "postgresql://"):
         tables, adopting = by_way_of_staging(tables), build_adoption_assets(tables, seeds=[SEED])
+    sources = [source for source, _ in health.grouped(health.followed(tables))]
+    sources += [SOURCE] if any(table.source == SOURCE and not table.paused for table in tables) else []
     assets = [
         *build_landing_assets([table for table in tables if table.source != SOURCE]),
         *build_object_assets(tables),
@@ -168,7 +185,10 @@ def build_defs(
         *build_export_assets(project),
         *build_weblog_assets(),
         build_dashboard(declared, copied),
+        *build_upkeep_assets(tables),
+        *heartbeat_specs(sources),
     ]
+    assets.append(build_lineage(specs_of(assets), project))
     reconcile = dg.define_asset_job(
         RECONCILE,
         selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
@@ -176,10 +196,15 @@ def build_defs(
         executor_def=in_process,
         description="Compare every row of the synced tables with its source, and repair what differs.",
     )
-    reported = [*check_keys(tables), *health.check_keys(tables)]
+    reported = [*check_keys(tables), *health.check_keys(tables), *lag.check_keys(tables)]
     sync = dg.define_asset_job(
         "sync",
-        selection=dg.AssetSelection.all() - LANDED - EXTRACTED - BESIDE - dg.AssetSelection.checks(*reported),
+        selection=dg.AssetSelection.all()
+        - LANDED
+        - EXTRACTED
+        - BESIDE
+        - UPKEEP
+        - dg.AssetSelection.checks(*reported),
         config=LINES,
         executor_def=in_process,
         description="One pass of what changed, from the shop's databases to production.",
@@ -191,15 +216,25 @@ def build_defs(
         executor_def=in_process,
         description="What is new in MongoDB, by its log, and among the files, and the models built of it.",
     )
-    jobs = [refresh, sync, hourly, weblog, reconcile]
+    jobs = [refresh_job(lag.check_keys(tables)), sync, hourly, weblog, reconcile]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         asset_checks=[
             *build_retention_checks(tables),
             *health.build_health_checks(tables),
+            *lag.build_lag_checks(tables),
             catalog_index_check(),
         ],
-        jobs=[*jobs, lake_maintenance, retrain, build_bulk_load(tables), *extraction.jobs],
+        jobs=[
+            *jobs,
+            *thorough_jobs(tables, sorted({model.step for model in project.models}), MIRROR),
+            *build_load_jobs(tables),
+            lake_maintenance,
+            retrain,
+            upkeep,
+            build_bulk_load(tables),
+            *extraction.jobs,
+        ],
         executor=in_process,
         schedules=[
             daily_refresh(),
@@ -208,9 +243,14 @@ def build_defs(
             weekly_reconciliation(),
             weekly_maintenance(),
             monthly_training(),
+            hourly_upkeep(),
             *extraction.schedules,
         ],
-        sensors=build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
+        sensors=[
+            *build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
+            first_loads_sensor(tables),
+            *([alerts_sensor([*sources, STAGING])] if os.environ.get(ALERTS) else []),
+        ],
         resources={**resources(), **extraction.resources, **(resource_overrides or {})},
         loggers={"progress": progress},
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
 LINES: dict[str, Any] = {"loggers": {"progress": {}}}  # the run configuration that chooses it
+HOW_FAR = "read: "  # how the line of a long reading begins in the run's log
 CHANGES = (("inserted", "+"), ("updated", "~"), ("deleted", "-"))
 # A step that failed for nothing but its checks: by our word, or by Dagster's, which it does not export.
 FAILED_CHECKS = {"FailedChecks", "DagsterAssetCheckFailedError"}
@@ -100,10 +101,10 @@ def _cause(error: "SerializableErrorInfo | None") -> tuple[str | None, str]:
 
 
 def _message(record: logging.LogRecord) -> str | None:
-    """The line for what is no event: warnings and errors."""
-    if record.levelno < logging.WARNING:
-        return None
+    """The line for what is no event: warnings, errors, and how far a long reading is."""
     text: str = record.dagster_meta["orig_message"]  # type: ignore[attr-defined]
+    if record.levelno < logging.WARNING and not text.startswith(HOW_FAR):
+        return None
     left_out = LEFT_OUT.fullmatch(text)
     return f"  not run: {left_out[1]}" if left_out else f"  {text}"
 

@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from softcart_assets.failures import failure, names_findings
+from softcart_assets.load_progress import LoadProgress
 from softcart_assets.metadata import OWNER, column_schema, copied_columns
 from sync.engine import run_passes
 from sync.errors import SyncError
@@ -131,7 +132,13 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
         selected = [table for table in tables if asset_key(table) in context.selected_asset_keys]
         failed: list[SyncError] = []
         named = config.compare is Compare.ALL or any(table.adopt for table in selected)
-        options = Options(config.compare, config.reload, name_differing=NAMED_KEYS if named else 0)
+        shown = selected[0].qualified if len(selected) == 1 else f"{len(selected)} tables of {source}"
+        options = Options(
+            config.compare,
+            config.reload,
+            name_differing=NAMED_KEYS if named else 0,
+            observe=LoadProgress(shown, context.log.info),
+        )
         try:
             with (
                 getattr(context.resources, source).source() as reader,
@@ -165,6 +172,8 @@ def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[An
         found["differed"] = ", ".join(map(str, result.differing))
     return dg.MaterializeResult(
         asset_key=asset_key(table),
+        # The batch that last changed the table: what is downstream can run only when it is another one.
+        data_version=None if result.batch is None else dg.DataVersion(str(result.batch)),
         metadata={
             "dagster/row_count": result.rows,
             "read": result.read,

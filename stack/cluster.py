@@ -11,7 +11,16 @@ from pathlib import Path
 
 from stack import lake, production
 from stack.dagster_storage import make_tables
-from stack.environment import NAMES, foreign, lands_demo, stand_in_of, urls, users_landing, users_own
+from stack.environment import (
+    AUTOMATION,
+    NAMES,
+    foreign,
+    lands_demo,
+    stand_in_of,
+    urls,
+    users_landing,
+    users_own,
+)
 from stack.home import CLONE, Home, StackError
 from stack.mariadb import MariaDB
 from stack.mongodb import MongoDB
@@ -113,6 +122,7 @@ class Cluster:
         variables = self.urls() | {
             "SOFTCART_HOME": str(home.root),
             "DAGSTER_HOME": str(home.dagster),
+            AUTOMATION: self._environment.get(AUTOMATION) or "on",
             **lake.variables(home, self.ports, self._environment),
             **self._of_production(),
             "PATH": _first(home.tools / "venv" / "bin", self._environment.get("PATH", os.defpath)),

@@ -25,6 +25,8 @@ COMPANIONS = {
 SHOP = ("SOFTCART_MYSQL_URL", "SOFTCART_MONGO_URL")
 SHOP_ADMIN = ("SOFTCART_MYSQL_ADMIN_URL", "SOFTCART_MONGO_ADMIN_URL")
 WAREHOUSE = ("SOFTCART_STAGING_URL", "SOFTCART_PRODUCTION_URL")
+# Schedules and sensors run by themselves; whoever has another daemon on his servers switches them on.
+AUTOMATION = "SOFTCART_AUTOMATION"
 # Served beside the others, and nobody's reason to start a server: without it models are kept in a file.
 REGISTRY = "MLFLOW_TRACKING_URI"
 NAMES = {name for group in (SERVES, COMPANIONS) for names in group.values() for name in names} | {REGISTRY}

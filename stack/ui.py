@@ -23,6 +23,7 @@ import psutil
 
 from stack.cluster import Cluster
 from stack.home import CLONE, StackError
+from stack.metrics import metrics
 from stack.ports import is_free
 from stack.server import Say
 from stack.ui_output import UiOutput
@@ -55,6 +56,7 @@ def _serve(cluster: Cluster, say: Say) -> int:
     port = cluster.ports.wanted()["ui"]
     if not is_free(port):
         port = cluster.ports.replace("ui")
+    os.environ.setdefault("SOFTCART_UI_URL", f"http://127.0.0.1:{port}")  # which alerts link to
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     if "MAKELEVEL" in os.environ:
@@ -62,6 +64,11 @@ def _serve(cluster: Cluster, say: Say) -> int:
     say(f"Dagster's UI is at http://127.0.0.1:{port} in a moment; Ctrl-C ends it, the servers stay up")
     output = UiOutput(cluster.home.logs / "ui.log", say)
     say(f"below are the lines of runs, and what goes wrong; all that Dagster says is in {output.log}")
+    with metrics(cluster, say, _prepare_child):
+        return _serve_until_interrupted(port, output, say)
+
+
+def _serve_until_interrupted(port: int, output: UiOutput, say: Say) -> int:
     process = _start(port, output)
     try:
         while (code := _watched(process)) is None:

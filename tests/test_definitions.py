@@ -10,6 +10,7 @@ import pytest
 
 from softcart_assets.build import build_defs
 from softcart_assets.raw import asset_key, source_key
+from softcart_assets.sensors.heartbeat import heartbeat_specs
 from softcart_assets.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
@@ -21,9 +22,18 @@ GROUPS = {"landing", "raw", "star", "reports", "sales", "orders", "production", 
     "lake",
     "search",
     "forecast",
+    "heartbeat",
+    "upkeep",
 }
+KEPT_UP = {"raw", "star", "reports", "sales", "orders", "production", "adopted", "upkeep", "extraction"}
 MODELS = [dg.AssetKey(["forecast", name]) for name in ("pretrained", "sales_2023", "candidate", "champion")]
-NO_TABLES = {dg.AssetKey(["lake", "maintenance"]), dg.AssetKey(["notebooks", "search_terms"]), *MODELS}
+NO_TABLES = {
+    *(spec.key for spec in heartbeat_specs(["mysql", "mongodb"])),
+    dg.AssetKey(["lake", "maintenance"]),
+    *(dg.AssetKey(["upkeep", name]) for name in ("run_storage", "staging")),
+    dg.AssetKey(["notebooks", "search_terms"]),
+    *MODELS,
+}
 SPECS = sorted(build_defs().resolve_all_asset_specs(), key=lambda spec: spec.key)
 # What the declarations leave to the source is known once it was read, and not described.
 TO_BE_READ = {key(table) for table in TABLES if not table.columns for key in (asset_key, source_key)}
@@ -75,13 +85,34 @@ def test_every_derived_table_shows_where_its_columns_come_from(spec: dg.AssetSpe
         assert {dep.asset_key for dep in deps} <= upstream, column
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [spec for spec in SPECS if spec.group_name != "landing"],
-    ids=lambda spec: spec.key.to_user_string(),
-)
-def test_everything_after_landing_has_to_stay_fresh(spec: dg.AssetSpec) -> None:
-    assert spec.freshness_policy is not None
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.key.to_user_string())
+def test_what_sensors_keep_up_is_as_fresh_as_its_heartbeat_and_the_rest_by_itself(spec: dg.AssetSpec) -> None:
+    assert (spec.freshness_policy is None) == (spec.group_name in {"landing", *KEPT_UP})
+
+
+@pytest.mark.parametrize(("setting", "runs"), [(None, False), ("off", False), ("on", True)])
+def test_schedules_and_sensors_run_by_themselves_where_that_is_switched_on(
+    setting: str | None, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOFTCART_AUTOMATION", raising=False)
+    if setting:
+        monkeypatch.setenv("SOFTCART_AUTOMATION", setting)
+    repository = build_defs().get_repository_def()
+    switched = [*repository.schedule_defs, *repository.sensor_defs]
+    assert {each.default_status.value for each in switched} == {"RUNNING" if runs else "STOPPED"}
+
+
+def test_a_setting_that_says_neither_on_nor_off_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOFTCART_AUTOMATION", "yes")
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="SOFTCART_AUTOMATION is 'yes'"):
+        build_defs()
+
+
+def test_a_schedule_runs_when_the_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOFTCART_SCHEDULES", "daily_refresh=15 6 * * *; weblog_daily=0 1 * * *")
+    schedules = {schedule.name: schedule.cron_schedule for schedule in build_defs().schedules or ()}
+    assert (schedules["daily_refresh"], schedules["weblog_daily"]) == ("15 6 * * *", "0 1 * * *")
+    assert schedules["weekly_reconciliation"] == "0 3 * * 0"
 
 
 def test_the_graph_loads_without_servers_settings_or_heavy_drivers() -> None:

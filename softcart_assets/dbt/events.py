@@ -101,6 +101,8 @@ def materialization(
     rows = {} if counts["total"] is None else {"dagster/row_count": counts["total"]}
     return dg.MaterializeResult(
         asset_key=model_key(model),
+        # The batch that last changed a row; one that went without leaving a trace has changed their number.
+        data_version=dg.DataVersion(f"{counts['changed']}.{counts['total']}"),
         metadata={
             **rows,
             **{name: counts[name] * written for name in changes},
@@ -128,9 +130,10 @@ def _shown(model: Model, connection: Connection, with_pictures: bool) -> dict[st
 
 def _counts(model: Model, connection: Connection) -> Mapping[str, Any]:
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(
-            "SELECT batch, inserted, updated, deleted, total FROM sync.models WHERE model = %s", (model.name,)
-        )
+        changed = "(SELECT max(_batch) FROM {table})" if model.is_tracked else "batch"
+        query = f"SELECT batch, inserted, updated, deleted, total, {changed} AS changed FROM sync.models"
+        table, name = sql.Identifier(model.schema, model.name), sql.Literal(model.name)
+        cursor.execute(sql.SQL(query + " WHERE model = {name}").format(table=table, name=name))
         counts: Mapping[str, Any] | None = cursor.fetchone()
     if counts is None:
         raise SyncError(

@@ -51,7 +51,8 @@ class Model:
 
     `selector` is what dbt selects it by, `materialized` how dbt makes it; only what is `tracked` has a key.
     It reads `inputs`, each (schema, table); a report is grouped by `group_columns`, and its export is in the
-    order of `order_by`, where a minus stands before what descends. `step` names the op that builds it.
+    order of `order_by`, where a minus stands before what descends. `step` names the op that builds it,
+    and `fingerprint` tells its SQL from another.
     """
 
     unique_id: str
@@ -67,6 +68,7 @@ class Model:
     order_by: tuple[str, ...]
     step: str
     materialized: str = TRACKED
+    fingerprint: str = ""
 
     @property
     def is_tracked(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
@@ -142,6 +143,7 @@ def _model(node: Any, manifest: Any, tables: Tables) -> Model:
         order_by=tuple(node.config.meta.get("order_by", ())),
         step=node.config.meta.get("step", OP),
         materialized=node.config.materialized,
+        fingerprint=hashlib.sha256((getattr(node, "compiled_code", None) or "").encode()).hexdigest()[:12],
     )
 
 

@@ -45,6 +45,7 @@ def asset_spec(model: Model) -> dg.AssetSpec:
         owners=[OWNER],
         kinds={"dbt", "postgres", *([] if model.is_tracked else [model.materialized])},
         skippable=True,
+        code_version=model.fingerprint or None,
         metadata={
             "dagster/table_name": f"staging.{model.schema}.{model.name}",
             "dagster/column_schema": dg.TableSchema(columns),

@@ -12,6 +12,7 @@ import click
 from sync.cli.main import Command
 from sync.cli.parameters import json_option, target_option
 from sync.cli.rendering import as_json, columns, duration, position_text, position_value, say
+from sync.connections.urls import parse
 from sync.systems import open_target
 from sync.table_state import TableState
 
@@ -21,7 +22,8 @@ HEADINGS = ("table", "source", "strategy", "position", "lag", "rows", "quarantin
 @click.command(cls=Command)
 @target_option
 @json_option
-def status(target_url: str, in_json: bool) -> None:
+@click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus' format.")
+def status(target_url: str, in_json: bool, prometheus: bool) -> None:
     """Show the tables of TARGET_URL: source, strategy, position, lag, rows, quarantined rows, last pass.
 
     The lag is the time since the moment of the source that the table shows. For a watermark on a time, the
@@ -32,7 +34,13 @@ def status(target_url: str, in_json: bool) -> None:
         states = target.states()
         emptied = target.emptied()
     now = datetime.now(UTC)
-    if in_json:
+    if prometheus:
+        from sync.metrics import exposition, table_metrics  # noqa: PLC0415
+
+        click.echo(
+            exposition(table_metrics(parse(target_url).database or "target", states, emptied)), nl=False
+        )
+    elif in_json:
         for (schema, name), state in states.items():
             say(as_json(_fields(f"{schema}.{name}", state, now, (schema, name) in emptied)))
     elif states:

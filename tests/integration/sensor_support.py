@@ -6,12 +6,11 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
-from softcart_assets import health
 from softcart_assets.build import resources
 from softcart_assets.dbt.graph import Project
 from softcart_assets.raw import asset_key, build_raw_assets
-from softcart_assets.retention import build_retention_checks, check_keys
-from softcart_assets.sensors import build_sensors
+from softcart_assets.sensors import build_sensors, health
+from softcart_assets.sensors.log_retention import build_retention_checks, check_keys
 from sync.spec import Table
 
 
@@ -59,14 +58,17 @@ class Ticks:
         self.sensor = f"{source}_changes"
         self.cursor: str | None = None
         self.said: str | None = None  # by the last tick
-        self.reported: list[Any] = []  # checks, by the last tick
+        self.reported: list[dg.AssetCheckEvaluation] = []  # checks, by the last tick
+        self.beats: list[dg.AssetMaterialization] = []  # heartbeats, by the last tick
 
     def tick(self, sensor: str | None = None) -> list[dg.RunRequest]:
         """What a tick of the sensor requests, or of another one of these definitions, without its memory."""
         data = self._evaluate(sensor or self.sensor, None if sensor else self.cursor)
         if sensor is None:
             self.cursor = data.cursor or self.cursor
-        self.said, self.reported = data.skip_message, list(data.asset_events)
+        self.said = data.skip_message
+        self.reported = [event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+        self.beats = [event for event in data.asset_events if isinstance(event, dg.AssetMaterialization)]
         return list(data.run_requests or [])
 
     def _evaluate(self, sensor: str, cursor: str | None) -> Any:

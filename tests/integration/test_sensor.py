@@ -15,9 +15,10 @@ import pymysql
 import pytest
 from dagster import AssetCheckSeverity, DagsterInstance, DagsterRunStatus
 
-from softcart_assets import health, sensors
-from softcart_assets import ticks as ticks_module
 from softcart_assets.code import LoadedCode
+from softcart_assets.sensors import health, lag, log_retention
+from softcart_assets.sensors import source as source_sensor
+from softcart_assets.sensors import tick as tick_module
 from sync import probe
 from sync.connections.postgresql import connect_postgresql
 from sync.sources.mysql.source import MySQLSource
@@ -43,7 +44,7 @@ def run(connection: pymysql.Connection, *statements: str) -> None:
 
 @pytest.fixture(autouse=True)
 def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensors, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(source_sensor, "WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_a_tick_waits_for_a_run_that_is_about_to_end_and_looks_anew(
     run(shop, "INSERT INTO orders VALUES (1, 1)")
     (request,) = settled.tick()
     begun = settled.begin(request, DagsterRunStatus.STARTED)
-    find = sensors.in_flight
+    find = source_sensor.in_flight
 
     def find_and_end(*given: Any) -> str | None:
         found = find(*given)
@@ -199,7 +200,7 @@ def test_a_tick_waits_for_a_run_that_is_about_to_end_and_looks_anew(
             run(shop, "INSERT INTO `lines` VALUES (1, 1)")
         return found
 
-    monkeypatch.setattr(sensors, "in_flight", find_and_end)
+    monkeypatch.setattr(source_sensor, "in_flight", find_and_end)
     assert settled.requested() == {"raw/lines", "star/lines"}
 
 
@@ -282,13 +283,62 @@ def test_a_source_that_goes_down_and_comes_back_is_to_be_seen_at_each_of_its_tab
     assert seen() == dict.fromkeys(names, (True, "None"))
 
 
+def test_a_table_that_is_stuck_turns_red_and_is_green_again_once_it_was_synced(
+    settled: Ticks, shop: pymysql.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen() -> dict[str, bool]:
+        return {
+            check.asset_key.path[-1]: check.passed
+            for check in settled.reported
+            if check.check_name == lag.CHECK
+        }
+
+    monkeypatch.setenv(lag.SETTING, "0.02")
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    (request,) = settled.tick()
+    assert seen() == {}
+    time.sleep(2.5)
+    settled.tick()
+    assert seen() == {"orders": False}
+    settled.tick()
+    assert seen() == {}
+    assert settled.run(request)
+    assert settled.tick() == []
+    assert seen() == {"orders": True}
+
+
+def test_a_quiet_night_makes_no_table_late(
+    settled: Ticks, shop: pymysql.Connection, platform: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query(
+        platform["SOFTCART_STAGING_URL"], "UPDATE sync.tables SET synced_at = synced_at - interval '8 hours'"
+    )
+    run(shop, "INSERT INTO orders VALUES (1, 1)")
+    assert settled.tick() != []
+    assert not [check for check in settled.reported if check.check_name == lag.CHECK and not check.passed]
+
+
+def test_a_sensor_says_each_minute_that_it_looks_and_not_while_it_cannot(
+    settled: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later(monkeypatch, 100)
+    settled.tick()
+    assert [beat.asset_key.to_user_string() for beat in settled.beats] == ["heartbeat/mysql"]
+    settled.tick()
+    assert settled.beats == []
+    monkeypatch.setenv("SOFTCART_MYSQL_URL", "mysql://softcart@127.0.0.1:1/shop")
+    later(monkeypatch, 200)
+    settled.tick()
+    assert settled.beats == []
+
+
 def test_definitions_that_changed_on_disk_are_to_be_reloaded_and_request_nothing(
     settled: Ticks, shop: pymysql.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared = tmp_path / "code" / "tables.py"
     declared.parent.mkdir()
     declared.write_text("FULL")
-    monkeypatch.setattr(ticks_module, "LoadedCode", lambda: LoadedCode(tmp_path, ["code"]))
+    monkeypatch.setattr(tick_module, "LoadedCode", lambda: LoadedCode(tmp_path, ["code"]))
     loaded = Ticks(settled.instance, TABLES, "mysql")
     loaded.cursor = settled.cursor
     run(shop, "INSERT INTO orders VALUES (1, 1)")
@@ -341,11 +391,12 @@ def test_a_log_that_is_not_read_in_time_is_a_warning_on_the_table(
     monkeypatch.setattr(MySQLSource, "keeps_log", lambda source: timedelta(0))
     later(monkeypatch, 700)
     assert settled.tick() != []
-    assert {(event.asset_key.path[-1], event.passed) for event in settled.reported} == {
+    said = [event for event in settled.reported if event.check_name == log_retention.CHECK]
+    assert {(event.asset_key.path[-1], event.passed) for event in said} == {
         ("orders", False),
         ("lines", False),
     }
-    assert all(event.severity is AssetCheckSeverity.WARN for event in settled.reported)
+    assert all(event.severity is AssetCheckSeverity.WARN for event in said)
     settled.tick()
     assert settled.reported == []
 

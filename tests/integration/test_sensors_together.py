@@ -13,7 +13,7 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 from pymongo.database import Database
 
-from softcart_assets import sensors
+from softcart_assets.sensors import source as source_sensor
 from sync.spec import Column, Strategy, Table
 from tests.integration.sensor_support import Ticks
 from tests.integration.sync_support import query
@@ -34,7 +34,7 @@ def execute(shop: Shop, statement: str) -> None:
 
 @pytest.fixture(autouse=True)
 def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensors, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(source_sensor, "WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture

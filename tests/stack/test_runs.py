@@ -12,7 +12,7 @@ import pytest
 from dagster import DagsterEventType, DagsterRunStatus
 
 from softcart_assets.seams import KeptInstance, process_of
-from softcart_assets.ticks import Followed, alive
+from softcart_assets.sensors.tick import Followed, alive
 from stack.cluster import Cluster
 from stack.dagster_storage import make_tables
 from stack.home import StackError
@@ -141,6 +141,7 @@ def test_a_tick_outlives_a_restart_of_the_storage(instance: dg.DagsterInstance, 
         followed = Followed({}, (), None, instance=kept)
         tick = alive(
             context,
+            "mysql",
             followed,
             (),
             lambda _: dg.SensorResult(skip_reason=f"{kept.of(context).get_runs_count()} runs"),

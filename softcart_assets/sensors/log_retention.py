@@ -5,15 +5,15 @@ job `refresh` and whoever asks for it evaluate it as well. It warns and holds no
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from itertools import groupby
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 
 from softcart_assets.failures import failure
-from softcart_assets.look import Look
-from softcart_assets.memory import Memory
 from softcart_assets.raw import asset_key
+from softcart_assets.sensors.cursor import Cursor
+from softcart_assets.sensors.health import grouped
+from softcart_assets.sensors.probe import LogProbe
 from sync.errors import SyncError
 from sync.spec import Strategy, Table
 
@@ -32,35 +32,36 @@ def check_keys(tables: Sequence[Table]) -> list[dg.AssetCheckKey]:
 
 def build_retention_checks(tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
     """One step a source that evaluates the checks of its tables."""
+    return [_check_source(name, of_source) for name, of_source in grouped(followed(tables))]
 
-    def source(table: Table) -> str:
-        return table.source
 
-    return [
-        _check_source(name, list(group))
-        for name, group in groupby(sorted(followed(tables), key=source), key=source)
-    ]
+@contextmanager
+def probe_of(
+    context: dg.AssetCheckExecutionContext, source: str, tables: Sequence[Table]
+) -> Iterator[LogProbe]:
+    """How the tables stand against their source's log, for a check that is evaluated in a run."""
+    try:
+        with ExitStack() as opened:
+            reader = opened.enter_context(getattr(context.resources, source).source())
+            writers = {
+                name: opened.enter_context(getattr(context.resources, name).target())
+                for name in sorted({table.target for table in tables})
+            }
+            yield LogProbe(tables, reader, writers, Cursor())
+    except SyncError as error:
+        raise failure([error]) from error
 
 
 def _check_source(source: str, tables: Sequence[Table]) -> dg.AssetChecksDefinition:
-    targets = sorted({table.target for table in tables})
-
     @dg.multi_asset_check(
         name=f"retention_of_{source}",
         specs=[dg.AssetCheckSpec(CHECK, asset=asset_key(table), description=DESCRIPTION) for table in tables],
-        required_resource_keys={source, *targets},
+        required_resource_keys={source, *(table.target for table in tables)},
         can_subset=True,
     )
     def retention(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        try:
-            with ExitStack() as opened:
-                reader = opened.enter_context(getattr(context.resources, source).source())
-                writers = {
-                    name: opened.enter_context(getattr(context.resources, name).target()) for name in targets
-                }
-                warnings = Look(tables, reader, writers, Memory()).unread()
-        except SyncError as error:
-            raise failure([error]) from error
+        with probe_of(context, source, tables) as probe:
+            warnings = probe.unread()
         for table in tables:
             if dg.AssetCheckKey(asset_key(table), CHECK) in context.selected_asset_check_keys:
                 yield dg.AssetCheckResult(

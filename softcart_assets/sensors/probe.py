@@ -1,25 +1,37 @@
-"""A look at a source's log: which of its tables a run would change."""
+"""A probe of a source's log: which of its tables a run would change."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import dagster as dg
 
-from softcart_assets.memory import Memory
 from softcart_assets.raw import asset_key
+from softcart_assets.sensors.cursor import Cursor
 from sync import probe
+from sync.errors import SyncError
 from sync.sources.base import LogEnd, LogSource
 from sync.spec import Strategy, Table
 from sync.targets.base import Target
 
+LONG_SETTING, LONG_ROWS = "SOFTCART_LONG_LOAD_ROWS", 1_000_000
 RETENTION_SECONDS = 600.0  # between two looks at the log's retention
 
 
-class Look:
-    """How `tables` of one source stand against its log now. `memory` is what the next look should know.
+def long_rows() -> int:
+    """About how many rows make a first load a long one. Raises `SyncError` for what is no whole number."""
+    said = os.environ.get(LONG_SETTING) or str(LONG_ROWS)
+    if not said.isdigit():
+        raise SyncError(f"{LONG_SETTING} is {said!r}: give a number of rows")
+    return int(said)
+
+
+class LogProbe:
+    """How `tables` of one source stand against its log now. `cursor` is what the next probe should know.
 
     Raises `SyncError` where the source or a target cannot be asked.
     """
@@ -29,17 +41,18 @@ class Look:
         tables: Sequence[Table],
         reader: LogSource,
         targets: Mapping[str, Target],
-        memory: Memory,
+        cursor: Cursor,
     ) -> None:
-        self.memory = memory
+        self.cursor = cursor
         self._reader = reader
         self._targets = targets
         self._end: LogEnd | None = reader.log_end()
         names = {table.target for table in tables}
         states = {name: targets[name].states() for name in names}
         emptied = {name: targets[name].emptied() for name in names}
-        self._found = probe.standings(tables, reader, self._end, states, memory.hints, emptied)
+        self._found = probe.standings(tables, reader, self._end, states, cursor.hints, emptied)
         self._behind = probe.behind(self._found, reader, self._end)
+        self._remember_behind()
 
     @property
     def keeps_log(self) -> bool:
@@ -65,12 +78,44 @@ class Look:
             return {}
         return probe.purge_warnings(self._found, self._end, self._reader.keeps_log())
 
+    def long_first_loads(self, rows: int) -> list[Table]:
+        """The tables that were never loaded and have more rows than so many, as the source estimates."""
+        never = [standing.table for standing in self._found if not standing.state]
+        return [table for table in never if not table.paused and (self._reader.estimate(table) or 0) > rows]
+
+    def lags(self) -> dict[Table, timedelta]:
+        """How long each table has been behind that was loaded once: since its last pass, or since its log was
+        first seen to hold more, whichever came later."""
+        since = {name: datetime.fromisoformat(at) for name, at in self.cursor.behind_since.items()}
+        return {
+            table: min(lag, self._end.at - since[table.qualified])
+            for table, lag in self.since_last_pass().items()
+            if self._end
+        }
+
+    def since_last_pass(self) -> dict[Table, timedelta]:
+        """How long ago the last pass was of each table that is behind."""
+        if self._end is None:
+            return {}
+        return {
+            standing.table: self._end.at - standing.state.synced_at
+            for standing in self._behind
+            if standing.state
+        }
+
+    def _remember_behind(self) -> None:
+        if self._end is None:
+            return
+        now, known = self._end.at.isoformat(), self.cursor.behind_since
+        names = [standing.table.qualified for standing in self._behind]
+        self.cursor = replace(self.cursor, behind_since={name: known.get(name, now) for name in names})
+
     def is_retention_due(self) -> bool:
-        """Whether the log's retention is to be looked at, as every ten minutes; the next look knows of it."""
+        """Whether the log's retention is to be looked at, as every ten minutes; the next probe knows."""
         now = time.time()
-        if now - self.memory.warned_at < RETENTION_SECONDS:
+        if now - self.cursor.warned_at < RETENTION_SECONDS:
             return False
-        self.memory = replace(self.memory, warned_at=now)
+        self.cursor = replace(self.cursor, warned_at=now)
         return True
 
     def due(self, left_out: Collection[dg.AssetKey]) -> dict[Table, str]:
@@ -83,7 +128,9 @@ class Look:
         return findings.due
 
     def _advance(self, behind: Sequence[probe.Standing], findings: probe.Findings, end: LogEnd) -> None:
-        hints = dict(self.memory.hints)
+        hints = dict(self.cursor.hints)
+        quiet = {table.qualified for table in findings.quiet}
+        since = {name: at for name, at in self.cursor.behind_since.items() if name not in quiet}
         for standing in behind:
             table, state = standing.table, standing.state
             hint = None
@@ -95,4 +142,4 @@ class Look:
                 hint = probe.Hint(end.position, state.synced_at.isoformat() if state else None)
             if hint and table.strategy is Strategy.WATERMARK:
                 hints[probe.hint_name(table)] = hint
-        self.memory = replace(self.memory, hints=hints)
+        self.cursor = replace(self.cursor, hints=hints, behind_since=since)

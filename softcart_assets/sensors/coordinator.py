@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from softcart_assets.requests import newest_run
+from softcart_assets.sensors.runs import newest_run
 
 REQUEST_SECONDS = 10.0  # the longest time that what a tick requested takes to be a run
 ANSWER_SECONDS = 60.0  # the longest time between two ticks of a sensor that is on and whose source answers
 
 
-class Board:
+class Coordinator:
     """Keeps sensors from requesting the same twice.
 
     The daemon evaluates them all in the same moment, and what one of them requests is not a run yet when the

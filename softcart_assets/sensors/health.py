@@ -43,16 +43,18 @@ def changes(tables: Sequence[Table], before: str | None, now: str) -> list[dg.As
     ]
 
 
-def build_health_checks(tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
-    """One step a source that evaluates the checks of its tables."""
+def grouped(tables: Sequence[Table]) -> list[tuple[str, list[Table]]]:
+    """The tables of each source."""
 
     def source(table: Table) -> str:
         return table.source
 
-    return [
-        _check_source(name, list(group))
-        for name, group in groupby(sorted(followed(tables), key=source), key=source)
-    ]
+    return [(name, list(group)) for name, group in groupby(sorted(tables, key=source), key=source)]
+
+
+def build_health_checks(tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
+    """One step a source that evaluates the checks of its tables."""
+    return [_check_source(name, of_source) for name, of_source in grouped(followed(tables))]
 
 
 def _check_source(source: str, tables: Sequence[Table]) -> dg.AssetChecksDefinition:

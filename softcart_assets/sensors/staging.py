@@ -13,17 +13,18 @@ from softcart_assets.dbt.graph import Model, Project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
 from softcart_assets.dbt.specs import model_key
 from softcart_assets.dbt.state import built_models, project_version, stale_models
-from softcart_assets.memory import Memory
 from softcart_assets.production import MirroredTable, production_key
-from softcart_assets.requests import SOURCE_TAG, held_back, in_flight, tried_again
-from softcart_assets.ticks import Followed, Tick, alive, run_of
+from softcart_assets.sensors.cursor import Cursor
+from softcart_assets.sensors.heartbeat import STAGING
+from softcart_assets.sensors.runs import SOURCE_TAG, held_back, in_flight, tried_again
+from softcart_assets.sensors.tick import Followed, Tick, alive, run_of
+from softcart_assets.switches import sensor_status
 from sync.connections.postgresql import postgresql_errors
 from sync.connections.urls import parse
 from sync.warehouses.mirror import behind_staging
 from sync.warehouses.postgresql.audited import unaudited
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 
-STAGING = "staging"
 STAGING_INTERVAL_SECONDS = 30
 
 
@@ -39,12 +40,12 @@ def staging_sensor(
         name="staging_changes",
         job_name=job,
         minimum_interval_seconds=STAGING_INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(),
         required_resource_keys={"staging", "production"},
         description="Requests star, reports and production where they are behind the synced tables.",
     )
     def changes(context: dg.SensorEvaluationContext) -> Tick:
-        def look(memory: Memory) -> dg.SensorResult:
+        def probe(cursor: Cursor) -> dg.SensorResult:
             with (
                 context.resources.staging.connect() as staging,
                 context.resources.production.warehouse() as warehouse,
@@ -56,9 +57,9 @@ def staging_sensor(
                 names = [table.name for table in mirrored if dg.AssetKey([*table.name]) in settled]
                 behind = behind_staging(PostgreSQLStaging(staging), warehouse, names)
                 keys |= {production_key(name) for name in behind}
-            return request_behind(context, keys, memory, followed, STAGING, "production has what staging has")
+            return request_behind(context, keys, cursor, followed, STAGING, "production has what staging has")
 
-        return alive(context, followed, (), look)
+        return alive(context, STAGING, followed, (), probe)
 
     return changes
 
@@ -75,24 +76,24 @@ def _due(staging: Connection, built: Sequence[Model], url: str) -> list[Model]:
 def request_behind(
     context: dg.SensorEvaluationContext,
     keys: Collection[dg.AssetKey],
-    memory: Memory,
+    cursor: Cursor,
     followed: Followed,
     source: str,
     otherwise: str,
 ) -> dg.SensorResult:
     """Request these assets and what is downstream of them, as the sensor of `source`, unless a run is on its
     way there or they wait since the last one failed; `otherwise` is said where there are none."""
-    cursor = str(memory)
+    kept = str(cursor)
     if not keys:
-        return dg.SensorResult(skip_reason=otherwise, cursor=cursor)
+        return dg.SensorResult(skip_reason=otherwise, cursor=kept)
     request, instance = run_of(context, keys, {SOURCE_TAG: source}), followed.instance.of(context)
-    with followed.board.deciding(instance) as may_request:
+    with followed.coordinator.deciding(instance) as may_request:
         if not may_request:
-            return dg.SensorResult(skip_reason="a run was requested in this moment", cursor=cursor)
+            return dg.SensorResult(skip_reason="a run was requested in this moment", cursor=kept)
         if run_id := in_flight(instance, request.asset_selection or (), followed.whole_jobs):
-            return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=cursor)
+            return dg.SensorResult(skip_reason=f"run {run_id} is in flight", cursor=kept)
         held = held_back(instance, [source], dict.fromkeys(keys))
         if held := {key: each for key, each in held.items() if each.again > time.time()}:
-            return dg.SensorResult(skip_reason=tried_again(instance, held), cursor=cursor)
+            return dg.SensorResult(skip_reason=tried_again(instance, held), cursor=kept)
         followed.requested(instance)
-    return dg.SensorResult([request], cursor=cursor)
+    return dg.SensorResult([request], cursor=kept)

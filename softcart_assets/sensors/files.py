@@ -12,10 +12,11 @@ import dagster as dg
 from psycopg2.extensions import connection as Connection
 
 from softcart_assets.file_tables import SOURCE
-from softcart_assets.memory import Memory
 from softcart_assets.raw import asset_key
-from softcart_assets.staging_sensor import request_behind
-from softcart_assets.ticks import Followed, Tick, alive
+from softcart_assets.sensors.cursor import Cursor
+from softcart_assets.sensors.staging import request_behind
+from softcart_assets.sensors.tick import Followed, Tick, alive
+from softcart_assets.switches import sensor_status
 from sync.sources.files.source import FileSource
 from sync.spec import Table
 from sync.state import prepare
@@ -33,12 +34,12 @@ def files_sensor(tables: Sequence[Table], job: str, followed: Followed) -> list[
         name="files_changes",
         job_name=job,
         minimum_interval_seconds=FILES_INTERVAL_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(),
         required_resource_keys={SOURCE, "staging"},
         description="Requests the tables whose place has a file that was not read, and what is downstream.",
     )
     def changes(context: dg.SensorEvaluationContext) -> Tick:
-        def look(memory: Memory) -> dg.SensorResult:
+        def probe(cursor: Cursor) -> dg.SensorResult:
             with (
                 getattr(context.resources, SOURCE).source() as source,
                 context.resources.staging.connect() as staging,
@@ -50,9 +51,9 @@ def files_sensor(tables: Sequence[Table], job: str, followed: Followed) -> list[
                 listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
                 context.log.info(f"{table.qualified}: {len(names)} files are new: {listed}")
             keys = {asset_key(table) for table in new}
-            return request_behind(context, keys, memory, followed, SOURCE, "no file is new")
+            return request_behind(context, keys, cursor, followed, SOURCE, "no file is new")
 
-        return alive(context, followed, (), look)
+        return alive(context, SOURCE, followed, (), probe)
 
     return [changes] if read else []
 
