@@ -93,7 +93,7 @@ def definitions() -> dg.Definitions:
 @pytest.fixture
 def ticks(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ticks]:
     monkeypatch.setattr("softcart_assets.dbt.warm.Keeper.keep", lambda keeper: None)
-    monkeypatch.setattr("softcart_assets.staging_sensor.project_version", lambda *_: "this one")
+    monkeypatch.setattr("softcart_assets.sensors.staging.project_version", lambda *_: "this one")
     with closing(connect_postgresql(platform["SOFTCART_STAGING_URL"])) as connection:
         state.prepare(connection, schemas=("raw", "star"))
         prepare_models(connection)
