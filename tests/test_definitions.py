@@ -28,7 +28,7 @@ GROUPS = {"landing", "raw", "star", "reports", "sales", "orders", "production", 
 KEPT_UP = {"raw", "star", "reports", "sales", "orders", "production", "adopted", "upkeep", "extraction"}
 MODELS = [dg.AssetKey(["forecast", name]) for name in ("pretrained", "sales_2023", "candidate", "champion")]
 NO_TABLES = {
-    *(spec.key for spec in heartbeat_specs(["mysql", "mongodb"])),
+    *(spec.key for spec in heartbeat_specs(["mysql", "mongodb", "files"])),
     dg.AssetKey(["lake", "maintenance"]),
     *(dg.AssetKey(["upkeep", name]) for name in ("run_storage", "staging")),
     dg.AssetKey(["notebooks", "search_terms"]),
