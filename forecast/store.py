@@ -12,18 +12,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from psycopg2.extras import execute_values
-
 from forecast.drift import Drift, measure_drift
 from forecast.intervals import LEVEL
 from forecast.model import Predicted
 from forecast.months import period
 from forecast.series import TOTAL, History, MonthlySales
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import execute_values
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
+    from sync.connections.psycopg import Connection
 
 MONTHS_OF_DRIFT = 12
 TABLES = """

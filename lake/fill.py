@@ -12,15 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from lake.columns import LakeColumn, columns_of, lake_schema
 from lake.delta import Origin, commit, open_table, snapshot_of
 from lake.location import Location
 from lake.rows import read
 from lake.spec import PERIOD, LakeTable
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.state import identity, lease
 
 if TYPE_CHECKING:

@@ -6,10 +6,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from lake.columns import LakeColumn, lake_schema, wire_schema
+from sync.connections.psycopg import Connection, sql
 from sync.copytext import Chunk
 from sync.sources.postgresql.copy import CopyOut
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psycopg2.extensions import connection as PostgresConnection
-
 from landing.land import land
 from landing.landing_file import find
 from landing.result import LandingError, LandingResult
 from sync.connections.mongodb import mongodb_errors
+from sync.connections.psycopg import Connection as PostgresConnection
 
 if TYPE_CHECKING:
     from pymongo.database import Database

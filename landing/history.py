@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from landing.csv_reader import CsvReader
 from landing.files import HISTORY_FILES
 from landing.land import land
@@ -16,6 +13,7 @@ from landing.postgres_store import RawStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.spec import Column, Table
 from sync.state import prepare
 from sync.targets.postgresql.tables import plan_own

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from psycopg2.extensions import connection as Connection
-
 from landing.landing_file import Memory, check_unchanged, content_hash, reader_version
 from landing.lines import Line, Reader, Reject
 from landing.quarantine import RejectedLines, quarantined_lines
 from landing.result import LandingResult, Merged
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection
 from sync.state import lease, prepare
 
 Content = TypeVar("Content")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from psycopg2 import sql
-
 from sync.connections.postgresql import connect_postgresql, postgresql_errors
+from sync.connections.psycopg import sql
 from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.sources.files.store import Store

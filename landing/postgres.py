@@ -8,15 +8,12 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from landing.csv_reader import Row
 from landing.landing_file import Memory
 from landing.lines import Line, Reject
 from landing.result import LandingResult, Merged
 from landing.spec import FileSpec
+from sync.connections.psycopg import Connection, Cursor, sql
 
 SCHEMA = "landing"
 STAGED = sql.Identifier("landing_rows")

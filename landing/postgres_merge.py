@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
 from landing.postgres import SCHEMA, STAGED, identifiers
 from landing.result import CONFLICT_KEYS_LISTED, Merged
 from landing.spec import FileSpec
 from landing.verdict import VERDICT_SQL, Verdict
+from sync.connections.psycopg import Cursor, sql
 from sync.state import next_batch
 
 _VERDICTS = (

@@ -5,10 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from landing.csv_reader import Row
 from landing.landing_file import Memory
 from landing.lines import Line, Reject
@@ -16,6 +12,7 @@ from landing.postgres import STAGED, identifiers, remember, remembered, stage_ro
 from landing.postgres_merge import RawMerge
 from landing.result import Merged
 from landing.spec import FileSpec
+from sync.connections.psycopg import Connection, Cursor, sql
 
 
 class PostgresStore(ABC):

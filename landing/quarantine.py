@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
-
 from landing.result import LandingError
+from sync.connections.psycopg import Cursor, execute_values
 from sync.state import next_batch
 
 LINES_HELD = 1000

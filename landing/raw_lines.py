@@ -10,10 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from landing.csv_reader import CsvReader, Row
 from landing.land import land
 from landing.landing_file import Memory, find
@@ -23,6 +19,7 @@ from landing.postgres_store import PostgresStore
 from landing.raw_tables import ensure_raw_table
 from landing.result import LandingResult, Merged
 from landing.spec import FileSpec
+from sync.connections.psycopg import Connection, Cursor, sql
 from sync.spec import Column, Table
 from sync.state import next_batch
 

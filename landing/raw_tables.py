@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from landing.postgres import ensure_memory, forget, is_missing
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.spec import Table
 from sync.state import prepare
 from sync.targets.postgresql.tables import plan_own

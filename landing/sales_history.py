@@ -12,10 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from landing.csv_reader import CsvReader, Row
 from landing.files import ECOMMERCE
 from landing.land import land
@@ -27,6 +23,7 @@ from landing.raw_tables import ensure_raw_table
 from landing.result import LandingResult, Merged
 from landing.spec import Field, FileSpec
 from landing.values import Date
+from sync.connections.psycopg import Connection, Cursor, sql
 from sync.spec import Column, Table
 from sync.state import next_batch
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from psycopg2.extensions import connection as Connection
-
 from landing.csv_reader import Row
 from landing.files import SEARCH_TERMS
 from landing.raw_lines import land_lines
 from landing.result import LandingResult
+from sync.connections.psycopg import Connection
 
 
 def land_search_terms(

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from landing.csv_reader import CsvReader
 from landing.files import SALES_SEED
 from landing.land import land
@@ -18,6 +15,7 @@ from landing.postgres_store import SeedStore
 from landing.result import LandingResult
 from landing.spec import FileSpec
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.warehouses.adopt import adopt
 from sync.warehouses.contract import Warehouse
 from sync.warehouses.postgresql.staging import PostgreSQLStaging

@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from psycopg2.extensions import connection as PostgresConnection
 from pymysql.connections import Connection
 
 from landing.column_order import ROWS_LOOKED_AT, Bounds, bounds_of
@@ -21,6 +20,7 @@ from landing.result import LandingError, LandingResult
 from landing.spec import FileSpec
 from landing.values import Integer, Money
 from sync.connections.mysql import mysql_errors
+from sync.connections.psycopg import Connection as PostgresConnection
 
 
 def ensure_shop(connection: Connection[Any]) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
 from sync.connections.postgresql import connect_to_write
+from sync.connections.psycopg import Connection
 from sync.targets.postgresql.target import PostgreSQLTarget
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 

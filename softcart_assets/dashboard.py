@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
 
 from dashboard.tables import TableStatus
 from exporting.storing import written
@@ -16,6 +14,7 @@ from softcart_assets.metadata import OWNER
 from softcart_assets.production import MirroredTable
 from softcart_assets.raw import asset_key
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.errors import SyncError
 from sync.spec import Table
 from sync.warehouses.contract import Reader

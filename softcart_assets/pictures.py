@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from psycopg2 import sql
 
 from exporting.storing import written
+from sync.connections.psycopg import sql
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
+    from sync.connections.psycopg import Connection
 
 FIRST_ROWS = 8
 MOST_POINTS = 60

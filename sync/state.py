@@ -11,12 +11,9 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from uuid import UUID
 
-import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections import psycopg
 from sync.connections.postgresql_pool import SHARED
+from sync.connections.psycopg import Connection, Cursor, sql
 from sync.errors import LeaseLost, LeaseTaken, SyncError
 from sync.table_state import LEASE_WAIT_SECONDS, TableState
 from sync.upgrades import UPGRADES
@@ -167,7 +164,7 @@ def lease(connection: Connection, name: str, wait_seconds: float = LEASE_WAIT_SE
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
                 cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0)), pg_backend_pid()", (name,))
                 ((_, holder),) = cursor.fetchall()
-        except psycopg2.errors.LockNotAvailable:
+        except psycopg.errors.LockNotAvailable:
             raise LeaseTaken(
                 f"{name}: another pass holds it ({_holder(cursor, name)}) and was not done after"
                 f" {wait_seconds:g} s; wait for it or end it"

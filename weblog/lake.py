@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg2.extensions import connection as Connection
-
 from lake.delta import Origin, commit, open_table, snapshot_of
 from lake.location import Location
 from lake.spec import PERIOD, LakeTable
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection
 from sync.state import identity, lease
 from weblog.parsing import UNKNOWN_DAY
 from weblog.requests import COLUMNS, Requests

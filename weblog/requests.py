@@ -10,10 +10,8 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
-
 from exporting.storing import sweep, written
+from sync.connections.psycopg import Cursor, execute_values
 from sync.errors import SyncError
 from sync.spec import Column
 from sync.state import next_batch

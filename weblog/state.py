@@ -9,10 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, Cursor
 from sync.errors import SyncError
 from sync.state import lease, prepare
 from weblog.logs import Log, Standing, Stat, recognise

@@ -7,12 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
-
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, Cursor, execute_values, sql
 from sync.spec import Column
 from sync.state import next_batch
 from weblog.parsing import MEMORY_LIMIT, UNKNOWN_DAY

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 from pydantic import Field
 
 from softcart_assets.dbt.events import Event, run
@@ -19,6 +18,7 @@ from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
 from softcart_assets.dbt.specs import asset_key, asset_spec, check_spec, model_key
 from softcart_assets.dbt.state import prepare_models
 from softcart_assets.failures import failure, names_findings
+from sync.connections.psycopg import Connection
 from sync.errors import SyncError
 from sync.state import lease, prepare
 

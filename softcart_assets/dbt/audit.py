@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from psycopg2.extensions import connection as Connection
-
 from softcart_assets.dbt.graph import Project
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection
 from sync.warehouses.postgresql.audited import unaudited
 
 STORE = """

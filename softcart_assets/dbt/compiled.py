@@ -13,15 +13,13 @@ from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 from softcart_assets.dbt.runner import NodeResult
 from softcart_assets.dbt.state import project_version, stale_models, store_version
 from softcart_assets.dbt.warm import build
+from sync.connections import psycopg
+from sync.connections.psycopg import Connection, sql
 from sync.connections.urls import parse
 from sync.errors import SyncError
 
@@ -186,7 +184,7 @@ def _ask_all(
         return None
     try:
         answers = [_ask(connection, test, compiled.tests[test.unique_id]) for test in tests]
-    except psycopg2.Error:
+    except psycopg.Error:
         return None  # dbt says what it is, and of which test
     if any(answer.status == "fail" for answer in answers):
         return None  # dbt knows which models a failed test holds back

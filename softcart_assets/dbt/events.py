@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
 from softcart_assets.dbt.audit import read_watermarks, store_audited
 from softcart_assets.dbt.compiled import UNCHANGED, results
@@ -18,6 +15,7 @@ from softcart_assets.dbt.runner import NodeResult as Result
 from softcart_assets.dbt.specs import column_lineage, model_key
 from softcart_assets.failures import repair_command
 from softcart_assets.pictures import pictures
+from sync.connections.psycopg import Connection, RealDictCursor, sql
 from sync.errors import SyncError, TransientError
 
 COLUMNS = """

@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from softcart_assets.dbt.graph import Model, Project
 from softcart_assets.dbt.project import content_hash
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, Cursor
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('softcart models', 0))"
 TITLE = "One row a model: its watermark and what its last build wrote"

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
 
 from exporting.storing import written
 from softcart_assets import production
@@ -24,6 +22,7 @@ from softcart_assets.exports.warehouse import view_as_csv
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.errors import SyncError
 from sync.warehouses.postgresql.audited import refuse_unaudited
 from sync.warehouses.schema import TableName

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 
 from exporting.workbook import Sheet, write_workbook
 from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
@@ -14,6 +13,7 @@ from softcart_assets.exports.warehouse import view_rows
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection
 from sync.errors import SyncError
 from sync.warehouses.contract import Reader
 from sync.warehouses.schema import TableName

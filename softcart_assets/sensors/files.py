@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 
 from softcart_assets.file_tables import SOURCE
 from softcart_assets.raw import asset_key
@@ -17,6 +16,7 @@ from softcart_assets.sensors.cursor import Cursor
 from softcart_assets.sensors.staging import request_behind
 from softcart_assets.sensors.tick import Followed, Tick, alive
 from softcart_assets.switches import sensor_status
+from sync.connections.psycopg import Connection
 from sync.sources.files.source import FileSource
 from sync.spec import Table
 from sync.state import prepare

@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Sequence
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 
 from softcart_assets.dbt.graph import Model, Project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
@@ -20,6 +19,7 @@ from softcart_assets.sensors.runs import SOURCE_TAG, held_back, in_flight, tried
 from softcart_assets.sensors.tick import Followed, Tick, alive, run_of
 from softcart_assets.switches import sensor_status
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection
 from sync.connections.urls import parse
 from sync.warehouses.mirror import behind_staging
 from sync.warehouses.postgresql.audited import unaudited

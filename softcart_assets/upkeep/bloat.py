@@ -13,10 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from softcart_assets.upkeep.run_storage import positive_number
+from sync.connections.psycopg import Connection, sql
 from sync.spec import Table
 
 DEAD_SHARE, DEAD_ROWS = 0.2, 1000

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterInstance
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
 
 from sync.connections.postgresql import connect_postgresql
+from sync.connections.psycopg import Connection, Cursor
 from sync.errors import SyncError
 
 # Runs that nobody asked for, by the tags that sensors and the upkeep give them.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 
 from softcart_assets.failures import failure
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection
 from sync.errors import SyncError
 from weblog.files import LOG
 from weblog.state import ensure_state

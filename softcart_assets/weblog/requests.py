@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-from psycopg2.extensions import connection as Connection
 
 from softcart_assets.metadata import OWNER, table_metadata
 from softcart_assets.pictures import FIRST_ROWS, MOST_POINTS, Picture, pictured
 from softcart_assets.weblog.common import GROUP, REQUESTS, failing, folder, materialized, named_files
+from sync.connections.psycopg import Connection
 from weblog.files import log_files
 from weblog.parsing import UNKNOWN_DAY
 from weblog.requests import COLUMNS, READER, TABLE, Requests

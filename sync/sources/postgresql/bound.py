@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.sources.base import EARLIEST, Bound
 from sync.sources.postgresql.catalog import SourceTable, column_of
 from sync.sources.postgresql.replication import now, replication, value

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Connection, Cursor, sql
 from sync.errors import SyncError, UnknownTableError
 from sync.sources.base import unknown_exclusion
 from sync.spec import Table

@@ -9,10 +9,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
+from sync.connections import psycopg
+from sync.connections.psycopg import Connection, sql
 from sync.copytext import Chunk
 
 CHUNK_BYTES = 1 << 20
@@ -56,7 +54,7 @@ class CopyOut:
         self._room.release(1 + CHUNKS_IN_FLIGHT)  # all that one call of `_pass_on` may wait for
         # The driver may be waiting for the server: an end of the stream wakes it, without another connection.
         with (
-            suppress(OSError, psycopg2.Error),
+            suppress(OSError, psycopg.Error),
             socket.socket(fileno=os.dup(self._connection.fileno())) as stream,
         ):
             stream.shutdown(socket.SHUT_RDWR)

@@ -11,9 +11,8 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
-import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
+from sync.connections import psycopg
+from sync.connections.psycopg import Connection, sql
 
 UNKNOWN = "SQL_ASCII"
 NO_CHARACTER = "\ufffe"  # what Python's character maps have for it
@@ -95,6 +94,6 @@ def read_encoding(connection: Connection) -> Encoding:
             try:
                 cursor.execute("SELECT convert_from(convert(%s, %s, 'UTF8'), 'UTF8')", (bytes([byte]), name))
                 characters += "".join(*cursor.fetchall())
-            except psycopg2.errors.UntranslatableCharacter:
+            except psycopg.errors.UntranslatableCharacter:
                 characters += NO_CHARACTER
     return Encoding(name, characters if NO_CHARACTER in characters else None)

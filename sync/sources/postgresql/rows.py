@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.copytext import Chunk, Rejected, fields_of, misfit, reject
 from sync.errors import SyncError
 from sync.sources.postgresql.bound import GREATEST_NUMERIC

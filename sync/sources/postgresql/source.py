@@ -11,11 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
 from sync.connections import postgresql_settings
 from sync.connections.postgresql import connect_postgresql, postgresql_errors
+from sync.connections.psycopg import Connection, sql
 from sync.connections.urls import parse
 from sync.copytext import Chunk
 from sync.errors import UnknownTableError

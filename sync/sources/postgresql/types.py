@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.errors import SyncError
 from sync.sources.postgresql.catalog import SourceColumn
 from sync.sources.postgresql.encoding import Encoding

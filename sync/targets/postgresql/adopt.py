@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.targets.base import Differing

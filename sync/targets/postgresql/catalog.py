@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.targets.postgresql.names import identifier, stored_name
 
 

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, fields, replace
 
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
+from sync.connections.psycopg import Connection, sql
 from sync.copytext import Chunk
 from sync.state import Lease
 from sync.targets.base import Checkpoint

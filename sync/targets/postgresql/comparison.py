@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.spec import Deletes
 from sync.targets.base import Differing
 from sync.targets.postgresql.merge import Counts, OwnTable

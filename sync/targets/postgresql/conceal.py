@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.declaration import from_json
 from sync.spec import Column, Table
 from sync.table_state import TableState

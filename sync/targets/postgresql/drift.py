@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.declaration import from_json
 from sync.errors import SyncError
 from sync.spec import Column, Table

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
+from sync.connections import psycopg
+from sync.connections.psycopg import Connection, sql
 from sync.state import is_prepared, missing_schemas
 
 OWN_SCHEMAS = ("sync", "quarantine")
@@ -59,5 +57,5 @@ def withdraw(connection: Connection, before: Before) -> None:
                     cursor.execute(sql.SQL("DROP TABLE {}").format(OWN_TABLES))
                     cursor.execute("DROP FUNCTION sync.next_batch()")
         for schema in before.lacking_schemas:
-            with suppress(psycopg2.errors.DependentObjectsStillExist):
+            with suppress(psycopg.errors.DependentObjectsStillExist):
                 cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {}").format(sql.Identifier(schema)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import encodings
+from sync.connections.psycopg import Connection, encodings
 
 
 def storable(connection: Connection, text: str) -> str:

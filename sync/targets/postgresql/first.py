@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections import psycopg
+from sync.connections.psycopg import Cursor, sql
 from sync.errors import SyncError
 from sync.spec import Column, Table
 from sync.state import create_schemas
@@ -160,7 +158,7 @@ class FirstLoad:
         self._sql.run("ALTER TABLE {loading} RENAME TO {name}")
         try:
             self._sql.run("ALTER TABLE {table} ADD PRIMARY KEY ({key})")
-        except psycopg2.errors.UniqueViolation as error:
+        except psycopg.errors.UniqueViolation as error:
             detail = error.diag.message_detail or ""
             raise duplicate_key(self.table, self.table.key, detail) from error
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
-
+from sync.connections.psycopg import Cursor, execute_values
 from sync.objects import ObjectsRead, SourceObject
 
 

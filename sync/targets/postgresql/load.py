@@ -6,10 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-
+from sync.connections import psycopg
+from sync.connections.psycopg import Connection, sql
 from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.errors import SyncError
@@ -160,7 +158,7 @@ class PostgreSQLLoad:
         first = self._special
         if not isinstance(first, FirstLoad) or self._connection.closed:
             return
-        with suppress(psycopg2.Error, SyncError), self._connection:
+        with suppress(psycopg.Error, SyncError), self._connection:
             self._lease.check(self._cursor)
             if first.exists() and (self.kept is None or self.kept.checkpoint is None):
                 first.discard()

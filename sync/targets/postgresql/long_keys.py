@@ -6,9 +6,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.copytext import Rejected, fields_of, reject
 from sync.errors import SyncError
 from sync.spec import Column, Table

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections import psycopg
+from sync.connections.psycopg import Cursor, sql
 from sync.copytext import key_text
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -150,7 +148,7 @@ class OwnTable:
         """Names the trouble when an upsert meets a key twice."""
         try:
             yield
-        except psycopg2.errors.CardinalityViolation as error:
+        except psycopg.errors.CardinalityViolation as error:
             raise duplicate_key(self._table, self._key, "") from error
 
     def _log_versions(self, stamp: Stamp) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from hashlib import sha256
 
-from psycopg2 import sql
+from sync.connections.psycopg import sql
 
 LONGEST_NAME_BYTES = 63
 

@@ -7,8 +7,7 @@ before.
 
 from __future__ import annotations
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.spec import OBJECT_LINE, OBJECT_NAME, OBJECT_TIME
 from sync.targets.postgresql.merge import Counts
 from sync.targets.postgresql.names import WorkTables, column_list, equal, identifier

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import psycopg2.errors
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections import psycopg
+from sync.connections.psycopg import Cursor, sql
 from sync.errors import SyncError
 from sync.spec import Column
 from sync.targets.postgresql.names import identifier
@@ -42,8 +40,8 @@ class Plan:
             try:
                 cursor.execute(statement)
             except (
-                psycopg2.errors.FeatureNotSupported,
-                psycopg2.errors.DependentObjectsStillExist,
+                psycopg.errors.FeatureNotSupported,
+                psycopg.errors.DependentObjectsStillExist,
             ) as error:
                 raise SyncError(
                     f"{statement.as_string(cursor)}: {error.diag.message_primary}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.copytext import SHOWN_CHARACTERS
 from sync.objects import ObjectsRead
 from sync.spec import Table

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg2
-from psycopg2.extensions import connection as Connection
-
-from sync.connections import postgresql_settings
+from sync.connections import postgresql_settings, psycopg
 from sync.connections.postgresql import connect_postgresql
+from sync.connections.psycopg import Connection
 from sync.connections.urls import DatabaseUrl
 
 # Text forms in which values are compared and hashed must not depend on a server's or user's defaults, nor
@@ -55,7 +53,7 @@ class Sessions:
             connection = self._idle.pop()
             try:
                 connection.cursor().execute("SELECT")
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):  # the server has closed it meanwhile
+            except (psycopg.OperationalError, psycopg.InterfaceError):  # the server has closed it meanwhile
                 connection.close()
             else:
                 return connection

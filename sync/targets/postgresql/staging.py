@@ -7,11 +7,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections import psycopg
+from sync.connections.psycopg import TRANSACTION_STATUS_INTRANS, Cursor, sql
 from sync.copytext import NULL, Chunk, Rejected, escape, fields_of, line, reject
 from sync.spec import Column, Table
 from sync.targets.postgresql.long_keys import take_long_keys
@@ -216,14 +213,14 @@ def _copy_rows(
 
 def _attempt(
     cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: bytes
-) -> psycopg2.Error | None:
+) -> psycopg.Error | None:
     """A COPY that takes back itself alone if it fails, also inside a transaction."""
     inside = cursor.connection.info.transaction_status == TRANSACTION_STATUS_INTRANS
     if inside:
         cursor.execute("SAVEPOINT copied")
     try:
         _copy(cursor, table, names, lines)
-    except psycopg2.Error as error:
+    except psycopg.Error as error:
         if not (error.pgcode or "").startswith(ROW_ERRORS):
             raise
         if inside:
@@ -239,7 +236,7 @@ def _copy(cursor: Cursor, table: sql.Identifier, names: sql.Composed, lines: byt
     cursor.copy_expert(statement, io.BytesIO(lines), SEND_BYTES)
 
 
-def _failed_line(error: psycopg2.Error, rows: int) -> int | None:
+def _failed_line(error: psycopg.Error, rows: int) -> int | None:
     if (error.pgcode or "").startswith(LATE_ERRORS):
         return 0 if rows == 1 else None
     match = _CONTEXT.search(error.diag.context or "")
@@ -254,7 +251,7 @@ def _in_ascii(text: bytes) -> bytes:
     return escaped.encode()
 
 
-def _reason(error: psycopg2.Error) -> str:
+def _reason(error: psycopg.Error) -> str:
     match = _CONTEXT.search(error.diag.context or "")
     column = f"column {match['column']}: " if match and match["column"] else ""
     return f"{column}{error.diag.message_primary}"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.state import next_batch
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.declaration import from_json
 from sync.errors import SyncError
 from sync.spec import Column, Table

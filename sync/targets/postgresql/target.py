@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
-
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import Connection, Cursor
 from sync.connections.urls import parse
 from sync.errors import SyncError, TransientError
 from sync.spec import Table

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor
-
+from sync.connections.psycopg import Cursor, sql
 from sync.copytext import Rejected
 from sync.spec import Column, Table
 from sync.targets.postgresql.long_keys import take_oversized

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 # As JSON, since a state that a release before kept lacks the column: no build of it is known to have passed.
 UNAUDITED = """

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.warehouses.contract import Row
 from sync.warehouses.schema import BOOKKEEPING, ColumnSchema, ForeignKey, Index, TableName, TableSchema
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 CHUNK_ROWS = 5000
 _CURSORS = count()

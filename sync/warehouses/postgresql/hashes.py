@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.warehouses.contract import Fingerprint, Hashing
 from sync.warehouses.fingerprint import BUCKETS, HEX_DIGITS, Canonical, canonical
 from sync.warehouses.postgresql.catalog import column_list
 from sync.warehouses.schema import TableSchema
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 CANONICAL_TEXT = {
     Canonical.DIGITS: "{}::text",

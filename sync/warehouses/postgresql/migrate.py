@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-import psycopg2
-from psycopg2 import sql
-
+from sync.connections import psycopg
+from sync.connections.psycopg import sql
 from sync.warehouses.changes import Comment, Completion, NotNull, PrimaryKey, TableChange
 from sync.warehouses.postgresql.catalog import column_list, identifier
 from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, TableSchema
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 
 def drop_obsolete_references(cursor: Cursor, change: TableChange) -> None:
@@ -125,7 +124,7 @@ def _retype(cursor: Cursor, schema: TableSchema, column: ColumnSchema) -> None:
     cursor.execute("SAVEPOINT retype")
     try:
         _alter(cursor, schema, retype + sql.SQL("{}::{}").format(name, type_))
-    except (psycopg2.DataError, psycopg2.errors.CannotCoerce):
+    except (psycopg.DataError, psycopg.errors.CannotCoerce):
         cursor.execute("ROLLBACK TO SAVEPOINT retype")
         _alter(cursor, schema, sql.SQL("ALTER COLUMN {} DROP NOT NULL").format(name))
         _alter(cursor, schema, retype + sql.SQL("NULL"))

@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import sql
 from sync.copytext import escape, line
 from sync.state import is_prepared
 from sync.warehouses.contract import Chunks, Fingerprint, Hashing, Row
@@ -18,7 +17,7 @@ from sync.warehouses.postgresql.hashes import bucket, read_fingerprint, row_hash
 from sync.warehouses.schema import TableName, TableSchema
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 STRATEGY = "batch"
 

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
-from psycopg2 import sql
-
+from sync.connections.psycopg import sql
 from sync.warehouses.contract import Audit, Selection, Snapshot
 from sync.warehouses.postgresql.catalog import column_list, identifier, same_key
 from sync.warehouses.schema import TableSchema
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 BUFFER_BYTES = 1 << 18
 

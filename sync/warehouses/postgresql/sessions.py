@@ -10,8 +10,7 @@ from sync.connections.postgresql import postgresql_errors
 from sync.targets.postgresql import sessions as postgresql_sessions
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Connection, Cursor
 
 # Both sides have to spell a value alike, whatever their databases and roles are set to. An empty search_path
 # makes the catalogs' definitions qualified; just-in-time compilation costs more than these queries take.

@@ -8,9 +8,8 @@ from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from psycopg2 import sql
-
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import sql
 from sync.copytext import NULL, escape, line
 from sync.errors import SyncError
 from sync.types import CHARACTERS, parse_type
@@ -23,8 +22,7 @@ from sync.warehouses.postgresql.sessions import transaction
 from sync.warehouses.schema import TableName, TableSchema, parents_first
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Connection, Cursor
 
 
 class PostgreSQLStaging:

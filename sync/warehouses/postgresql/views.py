@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
 from sync import state
+from sync.connections.psycopg import sql
 from sync.table_state import TableState
 from sync.warehouses.postgresql.catalog import column_list, identifier
 from sync.warehouses.schema import TableName
 from sync.warehouses.views import View, ViewState
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Cursor
 
 STRATEGY = "view"
 

@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
 from sync import state
 from sync.connections.postgresql import postgresql_errors
+from sync.connections.psycopg import sql
 from sync.table_state import LEASE_WAIT_SECONDS, TableState
 from sync.warehouses.changes import Completion, LoadMode, TableChange
 from sync.warehouses.contract import Audit, Capabilities, Hashing, Inspection, Selection, Snapshot, Staged
@@ -23,8 +22,7 @@ from sync.warehouses.schema import Schemas, TableName, TableSchema
 from sync.warehouses.views import View, ViewState
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection
-    from psycopg2.extensions import cursor as Cursor
+    from sync.connections.psycopg import Connection, Cursor
 
 LEASE = "production"
 
