@@ -4,7 +4,7 @@ The star and the reports on it are one step, since they move in one transaction:
 references between them. Whichever of them a run selects, all are mirrored and compared; the run shows those
 that it selected. A run that selects checks alone compares and writes nothing. Reports that dbt builds in a
 step of their own (those on what Spark found, and on the forecast) are mirrored by a step of their own as
-well, behind the first one: where Spark fails, the sales reach production all the same.
+well, with the views over them: where Spark fails, the sales reach production all the same.
 
 How rows move and are compared is `sync/warehouses`; here is what Dagster shows of it.
 """
@@ -136,9 +136,7 @@ def step_name(part: str) -> str:
 
 def _build_step(tables: Sequence[MirroredTable], part: str) -> dg.AssetsDefinition:
     own = [table for table in tables if table.part == part]
-    others = {TableName("bi", table.name.table) for table in tables if table.part not in ("", part)}
-    # The views may read the star, so each step brings it along; mostly it is there by then.
-    names = [table.name for table in tables if table.part in ("", part)]
+    parts = {TableName("bi", table.name.table): table.part for table in tables}
     specs = [_table_spec(table) for table in own] + ([] if part else [_totals_spec()])
 
     @dg.multi_asset(
@@ -169,12 +167,14 @@ def _build_step(tables: Sequence[MirroredTable], part: str) -> dg.AssetsDefiniti
             ):
                 views = production_views(tables, warehouse)
                 if context.selected_asset_keys:
+                    mine = [view for view in views if parts.get(view.name, "") == part]
+                    elsewhere = {view.name for view in views} - {view.name for view in mine}
                     result = mirror(
                         staging,
                         warehouse,
-                        names,
+                        [table.name for table in own],
                         context.run.run_id,
-                        Publication([view for view in views if view.name not in others], READERS, others),
+                        Publication(mine, READERS, elsewhere),
                         config.compare,
                     )
                     figures = _figures(result)

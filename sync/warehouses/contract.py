@@ -191,7 +191,7 @@ class Session(Protocol):
         `LeaseLost` where a newer pass has taken the lease."""
 
     def drop_views(self, known: Mapping[TableName, ViewState]) -> None:
-        """Drop every view that passes before made, and forget them."""
+        """Drop these views, which passes before made, and forget them."""
 
     def migrate(self, changes: Sequence[TableChange]) -> None:
         """Make the tables able to receive rows."""

@@ -47,7 +47,7 @@ def read_states(cursor: Cursor, role: str | None) -> dict[TableName, ViewState]:
 
 
 def drop_all(cursor: Cursor, known: Mapping[TableName, ViewState]) -> None:
-    """Drop every view that a pass before made, plain ones first: they may stand on the materialized ones.
+    """Drop these views, which a pass before made, plain ones first: they may stand on the materialized ones.
 
     Raises `psycopg2.Error` where somebody else's view stands on one of them.
     """
@@ -59,7 +59,11 @@ def drop_all(cursor: Cursor, known: Mapping[TableName, ViewState]) -> None:
         ]
         if names:
             cursor.execute(sql.SQL(statement).format(sql.SQL(", ").join(names)))
-    cursor.execute("DELETE FROM sync.tables WHERE strategy = %s", [STRATEGY])
+    for name in known:
+        cursor.execute(
+            "DELETE FROM sync.tables WHERE strategy = %s AND (table_schema, table_name) = (%s, %s)",
+            [STRATEGY, name.schema, name.table],
+        )
 
 
 def role_exists(cursor: Cursor, role: str | None) -> bool:
