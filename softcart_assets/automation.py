@@ -19,9 +19,7 @@ from sync.passes import Compare
 from sync.spec import Table
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import (
-        UnresolvedAssetJobDefinition as AssetJob,
-    )
+    from softcart_assets.seams import AssetJob
 
 RECONCILE = "reconcile"
 WITHOUT_CEILING = {"dagster/max_runtime": str(30 * 86_400)}  # seconds; the monitor knows no "never"

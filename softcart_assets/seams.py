@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition as AssetJob,
+    )
     from dagster._core.instance.ref import InstanceRef
+
+    __all__ = ["AssetJob"]  # what `dg.define_asset_job` returns, for others' annotations
 
 KEPT_CONNECTIONS, WARM_DBT = "SOFTCART_KEPT_CONNECTIONS", "SOFTCART_WARM_DBT"
 # What Dagster's web server keeps, and in which limits: milliseconds, seconds, connections.
@@ -101,15 +106,20 @@ def fail_run(instance: dg.DagsterInstance, run: dg.DagsterRun, message: str) -> 
     instance.report_run_failed(run, message)
 
 
+def events_of(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> list[dg.EventLogEntry]:
+    """What a run wrote of one kind, in the order of its writing."""
+    return list(instance.all_logs(run_id, of_type=kind))
+
+
 def process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
     """The pid of the process that began to execute a run."""
-    starts = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_START)
+    starts = events_of(instance, run_id, dg.DagsterEventType.RUN_START)
     return next((entry.dagster_event.pid for entry in starts if entry.dagster_event), None)
 
 
 def step_failures(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent]:
     """How the steps of a run failed."""
-    failed = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    failed = events_of(instance, run_id, dg.DagsterEventType.STEP_FAILURE)
     return [entry.dagster_event for entry in failed if entry.dagster_event]
 
 

@@ -37,13 +37,8 @@ def compute() -> Project:
     """What the project in `sql/` holds. Raises `DbtError` where it cannot be understood."""
     options = arguments(DEFAULT_TIMEZONE)
     # dbt's partial parsing forgets what is said of a singular test when only its neighbours changed.
-    manifest = invoke(["parse", "--no-partial-parse", *options])
-    built = {
-        unique_id: node
-        for unique_id, node in sorted(manifest.nodes.items())
-        if node.resource_type in ("model", "seed", "snapshot") and node.config.materialized != EPHEMERAL
-    }
-    _compile(manifest, built.values(), options)
+    manifest = _compiled(invoke(["parse", "--no-partial-parse", *options]), options)
+    built = _built(manifest)
     _refuse_one_name_for_two(built.values())
     tables = _tables(manifest)
     models = {
@@ -56,19 +51,31 @@ def compute() -> Project:
     )
 
 
-def _compile(manifest: Any, nodes: Iterable[Any], options: list[str]) -> None:
-    """Bring the SQL of every model into the manifest, but of one that cannot be had without a database."""
+def _built(manifest: Any) -> dict[str, Any]:
+    """What dbt makes in the database, by its unique_id."""
+    return {
+        unique_id: node
+        for unique_id, node in sorted(manifest.nodes.items())
+        if node.resource_type in ("model", "seed", "snapshot") and node.config.materialized != EPHEMERAL
+    }
+
+
+def _compiled(manifest: Any, options: list[str]) -> Any:
+    """The manifest with the SQL of every model, but of one that cannot be had without a database."""
+    # dbt puts the name of a table in the place of a constraint's ref, and cannot compile that model again.
+    untouched = manifest.deepcopy()
     try:
         invoke(["compile", "--no-introspect", *options], manifest)
-        return
+        return manifest
     except DbtError:
         pass  # it ends with the first model that fails, and one may lack its lineage
-    for node in nodes:
+    for node in _built(untouched).values():
         try:
-            invoke(["compile", "--no-introspect", "--select", ".".join(node.fqn), *options], manifest)
+            invoke(["compile", "--no-introspect", "--select", ".".join(node.fqn), *options], untouched)
         except DbtError:
             if node.config.materialized == TRACKED:
                 raise
+    return untouched
 
 
 def _refuse_one_name_for_two(nodes: Iterable[Any]) -> None:

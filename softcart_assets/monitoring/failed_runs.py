@@ -12,6 +12,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunSta
 from softcart_assets.metadata import OWNER
 from softcart_assets.monitoring.problems import MATERIALIZE, Problem, page
 from softcart_assets.progress import failure_reason, is_failed_check
+from softcart_assets.seams import events_of
 
 ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
 RUNS_AT_ONCE = 1000
@@ -67,7 +68,7 @@ def follow(
 def _repaired(instance: DagsterInstance, run: DagsterRun, found: Mapping[str, FailedStep]) -> list[str]:
     if not found:
         return []
-    entries = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_SUCCESS)
+    entries = events_of(instance, run.run_id, DagsterEventType.STEP_SUCCESS)
     done = {entry.step_key for entry in entries} | {f"job {run.job_name}"}
     return [name for name in found if name in done]
 
@@ -76,7 +77,7 @@ def _failed(
     instance: DagsterInstance, graph: dg.BaseAssetGraph | None, run: DagsterRun, ended: float
 ) -> dict[str, FailedStep]:
     """The steps that failed, but for those whose checks speak for themselves; the job where there is none."""
-    entries = instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    entries = events_of(instance, run.run_id, DagsterEventType.STEP_FAILURE)
     events = [(entry.step_key or "", entry.dagster_event) for entry in entries if entry.dagster_event]
     found = {}
     whole = f"dagster job execute -f definitions.py -j {run.job_name}"
@@ -92,7 +93,7 @@ def _failed(
 
 
 def _end(instance: DagsterInstance, run: DagsterRun) -> str:
-    entries = instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE)
+    entries = events_of(instance, run.run_id, DagsterEventType.RUN_FAILURE)
     said = next((entry.dagster_event.message for entry in entries if entry.dagster_event), None)
     return " ".join((said or "no step failed, its page says more").split())[:LONGEST]
 
@@ -106,7 +107,7 @@ def _assets(graph: dg.BaseAssetGraph | None, run: DagsterRun, step: str) -> tupl
         for key in sorted(graph.get_all_asset_keys())
         if (node := graph.get(key)).is_executable
         and node.assets_def.op.name == step
-        and (run.asset_selection is None or key in run.asset_selection)
+        and (not run.asset_selection or key in run.asset_selection)
     ]
     owners = sorted({owner for key in keys for owner in graph.get(key).owners})
     return [key.to_user_string() for key in keys[:NAMED]], tuple(owners) or (OWNER,)

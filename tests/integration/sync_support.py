@@ -12,8 +12,11 @@ from sync.connections.postgresql import connect_postgresql
 from sync.engine import run_pass
 from sync.passes import Options, PassResult
 from sync.sources.base import Source
-from sync.spec import Table
+from sync.spec import Strategy, Table
 from sync.targets.postgresql.target import PostgreSQLTarget
+
+# How a table of a database is followed; the other strategies read files.
+TABLE_STRATEGIES = (Strategy.FULL, Strategy.WATERMARK, Strategy.LOG)
 
 
 def query(url: str, statement: str) -> list[tuple[Any, ...]]:

@@ -63,7 +63,7 @@ def test_a_new_table_arrives_with_columns_lineage_figures_and_a_check(
     assert metadata["dagster/row_count"] == 2
     assert metadata["strategy"] == "watermark"
     checks = result.get_asset_check_evaluations()
-    assert {check.check_name for check in checks} == {"reconciliation", "is_followed"}
+    assert {check.check_name for check in checks} == {"reconciliation", "is_followed", "lag_is_within_bound"}
     assert {(check.asset_key, check.passed) for check in checks} == {(KEY, True)}
     lineage = metadata["dagster/column_lineage"]
     assert isinstance(lineage, dg.TableColumnLineage)

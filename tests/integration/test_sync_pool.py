@@ -155,9 +155,15 @@ def test_a_source_behind_a_pool_in_transaction_mode_is_refused_by_name(pooled: s
         source.describe(Table("t", "postgresql", "public", ("id",)))
 
 
-@pytest.mark.parametrize("resource", [PostgreSQLResource, WarehouseResource])
-def test_staging_and_production_behind_a_pool_in_transaction_mode_are_refused_by_name(
-    resource: type[PostgreSQLResource | WarehouseResource], pooled: str
-) -> None:
-    with pytest.raises(SyncError, match=REFUSED), resource(url=pooled).connect():
+def test_staging_behind_a_pool_in_transaction_mode_is_refused_by_name(pooled: str) -> None:
+    with pytest.raises(SyncError, match=REFUSED), PostgreSQLResource(url=pooled).connect():
+        pass
+
+
+def test_production_behind_a_pool_in_transaction_mode_is_refused_by_name(pooled: str) -> None:
+    with (
+        pytest.raises(SyncError, match=REFUSED),
+        WarehouseResource(url=pooled).warehouse() as warehouse,
+        warehouse.reader(),
+    ):
         pass

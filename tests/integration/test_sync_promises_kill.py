@@ -25,7 +25,7 @@ from tests.integration.numbers import (
     assert_equal_after_a_pass,
     following,
 )
-from tests.integration.sync_support import Pipeline
+from tests.integration.sync_support import TABLE_STRATEGIES, Pipeline
 from tests.integration.wire import Wire
 
 ROWS = 300
@@ -59,14 +59,14 @@ def killed(victim: Victim, wire: Wire, step: int, choose: random.Random) -> bool
     return process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("strategy", TABLE_STRATEGIES)
 def test_a_pass_that_is_killed_between_any_two_statements_and_run_again_ends_equal(
     strategy: Strategy, numbers: Numbers, pipeline: Pipeline, source_url: str
 ) -> None:
     """Every sixth statement to the target in each of the six cases, which begin at different ones; every
     one to MongoDB, and every second one to MySQL, which has more."""
     table, choose, changes = following(numbers, strategy), random.Random(7), count(1)
-    first = 1 + list(Strategy).index(strategy) + 3 * isinstance(numbers, MongoDBNumbers)
+    first = 1 + TABLE_STRATEGIES.index(strategy) + 3 * isinstance(numbers, MongoDBNumbers)
     source_stride = 1 if isinstance(numbers, MongoDBNumbers) else 2
     with (
         Wire(urlsplit(source_url).port or 0) as source_wire,

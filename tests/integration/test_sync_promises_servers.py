@@ -38,11 +38,10 @@ from tests.integration.numbers import (
     following,
 )
 from tests.integration.postgresql_support import Databases
-from tests.integration.sync_support import Pipeline, query
+from tests.integration.sync_support import TABLE_STRATEGIES, Pipeline, query
 from tests.integration.wire import Wire
 
 ROWS, MANY_ROWS = 3000, 170_000
-STRATEGIES = tuple(Strategy)
 
 
 @pytest.fixture(scope="module")
@@ -154,13 +153,13 @@ def test_a_server_that_is_killed_under_a_pass_costs_nothing_but_another_one(
     scene = Scene(mortal, kind, target, random.Random(kind))
     targets = [PostgreSQL(mortal.home)] if kind == "mysql" else []
     source = next(server for server in mortal.servers if server.name == kind)
-    for step, (strategy, server) in enumerate(product(STRATEGIES, [source, *targets]), 1):
+    for step, (strategy, server) in enumerate(product(TABLE_STRATEGIES, [source, *targets]), 1):
         table = following(numbers, strategy)
         scene.kill_under_a_pass(table, server, step)
         scene.assert_equal_after_a_pass(table)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", TABLE_STRATEGIES)
 def test_a_target_that_is_killed_at_the_commit_has_all_of_a_pass_or_nothing(
     strategy: Strategy, mortal: Cluster, target: str
 ) -> None:

@@ -22,7 +22,7 @@ from sync.errors import SyncError
 from sync.spec import Strategy, Table
 from sync.targets.postgresql.target import PostgreSQLTarget
 from tests.integration.postgresql_support import Databases
-from tests.integration.sync_support import Pipeline, execute, query
+from tests.integration.sync_support import TABLE_STRATEGIES, Pipeline, execute, query
 
 LETTERS = Table("letters", "mysql", "shop", ("id",), strategy=Strategy.LOG)
 STRATEGIES = (Strategy.FULL, Strategy.LOG)
@@ -212,7 +212,7 @@ def test_rows_of_a_table_without_a_key_that_fill_a_page_go_to_the_quarantine_alo
 
 
 @pytest.mark.parametrize("emptying", ["TRUNCATE raw.letters", "DELETE FROM raw.letters"])
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", TABLE_STRATEGIES)
 def test_a_table_that_somebody_has_emptied_is_read_whole(
     strategy: Strategy, emptying: str, pipeline: Pipeline, shop: pymysql.Connection
 ) -> None:

@@ -172,7 +172,9 @@ class PostgreSQLLoad:
     def write(self, moment: Moment, extent: Extent, name_differing: int = 0) -> Applied:
         """Apply what was staged, inside a transaction of the caller."""
         self._lease.check(self._cursor)
-        if self._unchanged(extent) and self.state:
+        # Of a file that was read anew no line may be broken any more, though its rows are what they were.
+        reads_files = bool(moment.objects and moment.objects.read)
+        if self._unchanged(extent) and self.state and not reads_files:
             applied = Applied(0, 0, 0, self.state.quarantined, self.state.rows, covered=0, batch=None)
         else:
             self._refuse_misfits()
@@ -197,12 +199,12 @@ class PostgreSQLLoad:
         merge = Newest if table.strategy is Strategy.LATEST else OWN[extent]
         into = self._special or merge(cursor, table, self._columns, self._work)
         counts = into.write(stamp)
-        if moment.objects and table.strategy is Strategy.LATEST:
-            quarantine.forget_lines(cursor, table, moment.objects)
+        self._forget_lines(moment)
         if quarantine.differs(cursor, table, self._work, extent):
             quarantine.replace(cursor, table, self._work, extent, stamp.draw())
         elif not counts.changed:
             stamp.give_back()
+            self._forget_lines(moment)  # which was given back too
         if extent is Extent.COMPLETE or self.state is None or table.adopt or merge is Newest:
             rows = into.live_rows()
         else:
@@ -217,6 +219,10 @@ class PostgreSQLLoad:
             batch=stamp.batch,
             differing=into.differing(name_differing) if name_differing else (),
         )
+
+    def _forget_lines(self, moment: Moment) -> None:
+        if moment.objects and self._table.strategy is Strategy.LATEST:
+            quarantine.forget_lines(self._cursor, self._table, moment.objects)
 
     def _write_state(self, moment: Moment, extent: Extent, applied: Applied) -> None:
         before = self.state

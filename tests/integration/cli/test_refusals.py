@@ -90,7 +90,9 @@ def test_a_server_that_is_away_is_said_to_be(command: Command, urls: dict[str, s
 
 
 def test_a_target_that_is_no_target_is_refused(command: Command) -> None:
-    assert "no target yet" in refusal(command, "env:SHOP", "shop.sales_data", "--to", "env:SHOP")
+    assert "no target of the sync engine yet" in refusal(
+        command, "env:SHOP", "shop.sales_data", "--to", "env:SHOP"
+    )
 
 
 def test_a_key_that_the_source_has_lost_is_refused_by_name(

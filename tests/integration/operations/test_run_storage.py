@@ -26,7 +26,7 @@ from tests.integration.sync_support import query
 
 RULES = Rules(days=30, quiet_hours=24)
 DAY = 86_400
-RUNS_A_DAY = 60
+RUNS_A_DAY = 8
 NAMES = tuple(f"table_{number}" for number in range(8))
 
 
