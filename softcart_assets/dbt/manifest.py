@@ -252,7 +252,9 @@ def _tests(manifest: Any, models: Mapping[str, Model]) -> Iterator[Test]:
             model=about.name,
             description=_one_line(node.description or _macro_description(node, manifest)),
             is_blocking=getattr(config, "severity", "error").lower() == "error",
-            is_counted=all(getattr(config, name, None) == value for name, value in COUNTED.items()),
+            # A unit test has none of these rules: it passes, or it does not.
+            is_counted=node.resource_type == "unit_test"
+            or all(getattr(config, name, None) == value for name, value in COUNTED.items()),
         )
 
 
