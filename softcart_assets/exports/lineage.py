@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from exporting.storing import written
-from softcart_assets.dbt.erd import svg
+from softcart_assets.dbt.erd.picture import svg
 from softcart_assets.dbt.graph import Project
 from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
 from softcart_assets.metadata import OWNER

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree
 
-from softcart_assets.dbt.erd import DOCS, diagram, mermaid, star_models, svg
+from softcart_assets.dbt.erd.__main__ import DOCS
+from softcart_assets.dbt.erd.layout import shown_columns, star_models
+from softcart_assets.dbt.erd.mermaid import mermaid
+from softcart_assets.dbt.erd.pgerd import pgerd
+from softcart_assets.dbt.erd.picture import svg
 from softcart_assets.dbt.graph import load_project
 
 
@@ -13,20 +17,24 @@ def test_the_committed_diagrams_are_those_of_the_models() -> None:
     project = load_project()
     assert (DOCS / "erd.svg").read_text(encoding="utf-8") == svg(project), "run make erd"
     assert (DOCS / "erd.mmd").read_text(encoding="utf-8") == mermaid(project), "run make erd"
-    assert (DOCS / "star.pgerd").read_text(encoding="utf-8") == diagram(project), "run make erd"
+    assert (DOCS / "star.pgerd").read_text(encoding="utf-8") == pgerd(project), "run make erd"
 
 
-def test_every_reference_is_a_line_in_the_picture() -> None:
+def test_every_table_column_and_reference_is_in_the_picture() -> None:
     project = load_project()
-    picture = ElementTree.fromstring(svg(project))
-    links = [element for element in picture.iter() if element.get("class") == "link"]
     facts, dimensions = star_models(project)
-    assert len(links) == sum(len(model.foreign_keys) for model in facts + dimensions) == 5
+    picture = ElementTree.fromstring(svg(project))
+    texts = [element.text for element in picture.iter() if element.tag.endswith("}text")]
+    for model in facts + dimensions:
+        assert texts.count(model.name) == 1
+        assert {column.name for column in shown_columns(model)} <= set(texts)
+    lines = [group for group in picture.iter() if "mark-line" in group.get("class", "")]
+    assert len(lines) == sum(len(model.foreign_keys) for model in facts) == 5
 
 
 def test_pgadmin_finds_every_table_and_both_ends_of_every_link() -> None:
     project = load_project()
-    links, nodes = (layer["models"] for layer in json.loads(diagram(project))["data"]["layers"])
+    links, nodes = (layer["models"] for layer in json.loads(pgerd(project))["data"]["layers"])
     tables = {node["id"]: node["otherInfo"]["data"] for node in nodes.values()}
     assert {table["name"] for table in tables.values()} == {
         model.name for model in project.models if model.schema == "star"

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from softcart_assets.dbt.graph import Column, ForeignKey, Model
+from softcart_assets.dbt.erd.layout import place, star_models
+from softcart_assets.dbt.graph import Column, ForeignKey, Model, Project
 
 VERSION = 90_000  # of pgAdmin, as a number; the tool asks only that there is one
 SHIFT = 60.0
@@ -25,8 +26,9 @@ Placed = tuple[Model, float, float]
 """A table with the x and the y of its corner."""
 
 
-def pgerd(tables: Sequence[Placed]) -> str:
-    """The file with these tables and the links between them."""
+def pgerd(project: Project) -> str:
+    """The file, with the tables where the picture has them."""
+    tables = [(box.model, box.x, box.y) for box in place(*star_models(project))]
     ports: dict[str, dict[str, Any]] = {}
     places = {model.name: (model, x, y) for model, x, y in tables}
     links = [

@@ -1,0 +1,1 @@
+"""The entity-relationship diagram of the star, drawn from its models."""
