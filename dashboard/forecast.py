@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dashboard.charts import HEIGHT, amount_axis, chart
-from dashboard.panel import Column, Kind, Panel, Row, Section, short
+from dashboard.panel import Kind, Panel, Row, Section, TableColumn, short
 from dashboard.theme import LIGHT
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ PANELS = Section(
             title="Sales of the months to come, with their interval",
             query="sales_forecast",
             columns=(
-                Column("period", "Month"),
-                Column("sales", "Sales", Kind.MONEY),
-                Column("lower", "From", Kind.MONEY),
-                Column("upper", "To", Kind.MONEY),
-                Column("model", "Model"),
+                TableColumn("period", "Month"),
+                TableColumn("sales", "Sales", Kind.MONEY),
+                TableColumn("lower", "From", Kind.MONEY),
+                TableColumn("upper", "To", Kind.MONEY),
+                TableColumn("model", "Model"),
             ),
             source="bi.sales_forecast",
             draw=band,

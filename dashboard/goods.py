@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.charts import bars, months
-from dashboard.panel import Column, Kind, Panel, Row, Section, short
+from dashboard.panel import Kind, Panel, Row, Section, TableColumn, short
 from dashboard.sales import MONTH, SHOWN, YEAR, last_two_years, named
 
 DAYS = 28  # that the query looks ahead
@@ -33,13 +33,13 @@ STOCK = Panel(
     title="Days that stock lasts",
     query="stock",
     columns=(
-        Column("product_id", "Number"),
-        Column("product", "Product"),
-        Column("category", "Category"),
-        Column("quantity", "In stock", Kind.COUNT),
-        Column("reorder_level", "Reorder level", Kind.COUNT),
-        Column("sold_last_28_days", "Sold in 28 days", Kind.COUNT),
-        Column("days_left", "Days left", Kind.DECIMAL),
+        TableColumn("product_id", "Number"),
+        TableColumn("product", "Product"),
+        TableColumn("category", "Category"),
+        TableColumn("quantity", "In stock", Kind.COUNT),
+        TableColumn("reorder_level", "Reorder level", Kind.COUNT),
+        TableColumn("sold_last_28_days", "Sold in 28 days", Kind.COUNT),
+        TableColumn("days_left", "Days left", Kind.DECIMAL),
     ),
     source="bi.stock",
     prepare=named,
@@ -55,8 +55,8 @@ RETURNS = Panel(
     columns=(
         YEAR,
         MONTH,
-        Column("returned", "Amount", Kind.MONEY),
-        Column("returns", "Returns", Kind.COUNT),
+        TableColumn("returned", "Amount", Kind.MONEY),
+        TableColumn("returns", "Returns", Kind.COUNT),
     ),
     source="bi.sales",
     prepare=last_two_years,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from dashboard.charts import bars, columns, months
-from dashboard.panel import MONTHS, Column, Kind, Panel, Row, Section, short
+from dashboard.panel import MONTHS, Kind, Panel, Row, Section, TableColumn, short
 from dashboard.sales import MONTH, NUMBER, SALES, SHOWN, YEAR, largest_share
 
 NOT_LANDED = "No sales history was landed (ecommerce.csv)."
@@ -58,7 +58,7 @@ PANELS = Section(
             name="history_by_category",
             title="Sales of the history by category",
             query="history_by_category",
-            columns=(Column("category", "Category"), SALES, NUMBER),
+            columns=(TableColumn("category", "Category"), SALES, NUMBER),
             source="bi.sales_history",
             draw=lambda rows, width: bars(rows[:SHOWN], width, "category", "total_sales"),
             finding=partial(largest_share, name="category"),
@@ -68,7 +68,7 @@ PANELS = Section(
             name="mobiles_by_quarter",
             title="Mobile phones by quarter",
             query="mobiles_by_quarter",
-            columns=(YEAR, Column("quarter", "Quarter", Kind.QUARTER), SALES, NUMBER),
+            columns=(YEAR, TableColumn("quarter", "Quarter", Kind.QUARTER), SALES, NUMBER),
             source="bi.sales_history",
             prepare=last_quarters,
             draw=lambda rows, width: columns(rows, width, "name", "total_sales"),

@@ -15,7 +15,7 @@ from typing import Any
 from dashboard import theme
 from dashboard.charts import NARROW, WIDE
 from dashboard.headline import Tile, headline
-from dashboard.panel import Column, Panel, Row, Section, written
+from dashboard.panel import Panel, Row, Section, TableColumn, written
 from dashboard.panels import SECTIONS
 from dashboard.reading import Read, read_panel
 from dashboard.tables import TableStatus
@@ -47,7 +47,7 @@ class Shown:
         return self.panel.finding(self.rows) if self.rows else self.panel.empty
 
     @property
-    def cells(self) -> list[list[tuple[str, Column]]]:
+    def cells(self) -> list[list[tuple[str, TableColumn]]]:
         """The table's rows, as text with each cell's column."""
         return [
             [(written(row[column.name], column.kind), column) for column in self.panel.columns]

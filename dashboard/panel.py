@@ -35,7 +35,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of a panel's rows: its name in the query, its heading, and its kind."""
 
     name: str
@@ -56,7 +56,7 @@ class Panel:
     name: str
     title: str
     query: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     source: str
     draw: Callable[[Sequence[Row], int], alt.TopLevelMixin]
     finding: Callable[[Sequence[Row]], str]

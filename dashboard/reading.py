@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from dashboard.panel import Column, Kind, Panel, Row
+from dashboard.panel import Kind, Panel, Row, TableColumn
 
 QUERIES = Path(__file__).parents[1] / "sql" / "dashboard"
 
@@ -20,7 +20,7 @@ def read_panel(read: Read, panel: Panel) -> list[Row]:
     return read_query(read, panel.query, panel.columns)
 
 
-def read_query(read: Read, query: str, columns: Sequence[Column]) -> list[Row]:
+def read_query(read: Read, query: str, columns: Sequence[TableColumn]) -> list[Row]:
     """The rows of `sql/dashboard/<query>.sql`, whose columns come in the order of `columns`.
 
     Drivers differ in the types of sums and counts, so that they are made Decimals and integers here.

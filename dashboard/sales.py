@@ -8,22 +8,22 @@ from decimal import Decimal
 from functools import partial
 
 from dashboard.charts import bars, months
-from dashboard.panel import MONTHS, Column, Kind, Panel, Row, Section, short
+from dashboard.panel import MONTHS, Kind, Panel, Row, Section, TableColumn, short
 
 SHOWN = 10  # bars of a ranking
 NOTHING_SOLD = "There is no sale in the warehouse yet."
 
-YEAR, MONTH = Column("year", "Year", Kind.YEAR), Column("month", "Month", Kind.MONTH)
-SALES = Column("total_sales", "Sales", Kind.MONEY)
-NUMBER = Column("sales", "Number of sales", Kind.COUNT)
-BY_MONTH = (YEAR, MONTH, SALES, NUMBER, Column("last_sale", "Last sale of all", Kind.DATE))
+YEAR, MONTH = TableColumn("year", "Year", Kind.YEAR), TableColumn("month", "Month", Kind.MONTH)
+SALES = TableColumn("total_sales", "Sales", Kind.MONEY)
+NUMBER = TableColumn("sales", "Number of sales", Kind.COUNT)
+BY_MONTH = (YEAR, MONTH, SALES, NUMBER, TableColumn("last_sale", "Last sale of all", Kind.DATE))
 TREND = (
-    Column("product_id", "Number"),
-    Column("product", "Product"),
-    Column("category", "Category"),
-    Column("last_90_days", "Last 90 days", Kind.MONEY),
-    Column("previous_90_days", "90 days before", Kind.MONEY),
-    Column("moved", "Difference", Kind.MONEY),
+    TableColumn("product_id", "Number"),
+    TableColumn("product", "Product"),
+    TableColumn("category", "Category"),
+    TableColumn("last_90_days", "Last 90 days", Kind.MONEY),
+    TableColumn("previous_90_days", "90 days before", Kind.MONEY),
+    TableColumn("moved", "Difference", Kind.MONEY),
 )
 
 
@@ -136,7 +136,7 @@ PANELS = Section(
             name="sales_by_category",
             title="Sales by category, all years",
             query="sales_by_category",
-            columns=(Column("category", "Category"), SALES, NUMBER),
+            columns=(TableColumn("category", "Category"), SALES, NUMBER),
             source="bi.sales_by_category_country",
             draw=lambda rows, width: bars(rows[:SHOWN], width, "category", "total_sales"),
             finding=partial(largest_share, name="category"),
@@ -146,7 +146,7 @@ PANELS = Section(
             name="sales_by_country",
             title="Sales by country, all years",
             query="sales_by_country",
-            columns=(Column("country", "Country"), SALES, NUMBER),
+            columns=(TableColumn("country", "Country"), SALES, NUMBER),
             source="bi.total_sales_per_country",
             draw=lambda rows, width: bars(rows[:SHOWN], width, "country", "total_sales"),
             finding=partial(largest_share, name="country"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.charts import days
-from dashboard.panel import Column, Kind, Panel, Row, Section
+from dashboard.panel import Kind, Panel, Row, Section, TableColumn
 
 SHOWN = 31  # days
 DEVICES = ("computer", "phone", "tablet")  # in the order of the scale's colours
@@ -32,13 +32,13 @@ PANELS = Section(
             title="Requests by device and day, without robots",
             query="web_traffic",
             columns=(
-                Column("day", "Day", Kind.DATE),
-                Column("requests", "Requests", Kind.COUNT),
-                Column("robot_requests", "Of robots", Kind.COUNT),
-                Column("errors", "Errors", Kind.COUNT),
-                Column("phone", "Phone", Kind.COUNT),
-                Column("tablet", "Tablet", Kind.COUNT),
-                Column("computer", "Computer", Kind.COUNT),
+                TableColumn("day", "Day", Kind.DATE),
+                TableColumn("requests", "Requests", Kind.COUNT),
+                TableColumn("robot_requests", "Of robots", Kind.COUNT),
+                TableColumn("errors", "Errors", Kind.COUNT),
+                TableColumn("phone", "Phone", Kind.COUNT),
+                TableColumn("tablet", "Tablet", Kind.COUNT),
+                TableColumn("computer", "Computer", Kind.COUNT),
             ),
             source="bi.web_traffic",
             prepare=last_days,

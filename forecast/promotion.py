@@ -99,8 +99,8 @@ def best_baseline(test: Backtest) -> str:
     return min(BASELINES, key=lambda name: window_mase(test.windows, name))
 
 
-def judge(test: Backtest, method: str, standing: str | None) -> Verdict:
-    """Judge a chosen method; `standing` is the method of the model that stands, if one does."""
+def judge(test: Backtest, method: str, champion: str | None) -> Verdict:
+    """Judge a chosen method; `champion` is the method of the model that stands, if one does."""
     reasons = []
     for name in BASELINES:
         last, earlier = compare([test.judging], method, name), compare(test.choosing, method, name)
@@ -108,8 +108,8 @@ def judge(test: Backtest, method: str, standing: str | None) -> Verdict:
             reasons.append(f"on the last months it gains {_figures(last)} on the baseline {name}, no more")
         elif earlier.gain <= 0:
             reasons.append(f"on the months before it was no better than the baseline {name}")
-    if standing in candidates(test) and (worse := compare([test.judging], method, standing)).gain < 0:
-        reasons.append(f"on the last months it is worse than {standing}, which stands ({_figures(worse)})")
+    if champion in candidates(test) and (worse := compare([test.judging], method, champion)).gain < 0:
+        reasons.append(f"on the last months it is worse than {champion}, which stands ({_figures(worse)})")
     best = best_baseline(test)
     return Verdict(method, best, compare([test.judging], method, best), tuple(reasons))
 

@@ -46,8 +46,8 @@ class Trained:
     windows: int
 
 
-def train(history: History, standing: str | None = None, fit: Fit | None = None) -> Trained:
-    """Train on a history. `standing` is the method of the model that stands; `fit` the regression's, by
+def train(history: History, champion: str | None = None, fit: Fit | None = None) -> Trained:
+    """Train on a history. `champion` is the method of the model that stands; `fit` the regression's, by
     Spark.
 
     Raises `ForecastError` where no method could be fitted.
@@ -65,7 +65,7 @@ def train(history: History, standing: str | None = None, fit: Fit | None = None)
     return Trained(
         model=_model(test, panel, method, latest if method == REGRESSION else {}),
         fallback=_model(test, panel, baseline, {}),
-        verdict=judge(test, method, standing),
+        verdict=judge(test, method, champion),
         scores=tuple(_score(test, name) for name in test.judging.said),
         coverage=within,
         pinball=loss,

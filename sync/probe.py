@@ -33,7 +33,7 @@ class Hint:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ProbedTable:
     """Where a table stands. `start` is the place from which the log says what the table lacks; `reason` says
     why only a pass can tell. With neither, nobody can."""
 
@@ -52,14 +52,14 @@ class Findings:
     quiet: dict[Table, str] = field(default_factory=dict)
 
 
-def standings(
+def probed_tables(
     tables: Iterable[Table],
     source: LogSource,
     end: LogEnd | None,
     states: Mapping[str, Mapping[tuple[str, str], TableState]],
     hints: Mapping[str, Hint],
     emptied: Mapping[str, Collection[tuple[str, str]]],
-) -> list[Standing]:
+) -> list[ProbedTable]:
     """Where each table stands; `states` are those of each target, `hints` by `hint_name`, and `emptied` the
     tables of each target that somebody else has emptied or dropped."""
     found = []
@@ -67,45 +67,45 @@ def standings(
         state = states[table.target].get((table.schema, table.name))
         hint = hints.get(hint_name(table)) if table.strategy is Strategy.WATERMARK else None
         if state and not table.paused and (table.schema, table.name) in emptied[table.target]:
-            found.append(Standing(table, state, reason="somebody else has emptied or dropped it"))
+            found.append(ProbedTable(table, state, reason="somebody else has emptied or dropped it"))
         else:
-            found.append(_standing(table, source, end, state, hint))
+            found.append(_probed(table, source, end, state, hint))
     return found
 
 
-def _standing(
+def _probed(
     table: Table, source: LogSource, end: LogEnd | None, state: TableState | None, hint: Hint | None
-) -> Standing:
+) -> ProbedTable:
     if state is None:
-        return Standing(table, state, reason="it was never synced")
+        return ProbedTable(table, state, reason="it was never synced")
     if state.strategy != table.strategy:
-        return Standing(table, state, reason=f"its strategy was {state.strategy} before")
+        return ProbedTable(table, state, reason=f"its strategy was {state.strategy} before")
     if state.retry:
-        return Standing(table, state, reason="its rows in quarantine are to be read again")
+        return ProbedTable(table, state, reason="its rows in quarantine are to be read again")
     if end is None:
-        return Standing(table, state)
+        return ProbedTable(table, state)
     if state.position is not None and source.follows(state.position):
-        return Standing(table, state, state.position)
+        return ProbedTable(table, state, state.position)
     if hint is not None and hint.before != state.synced_at.isoformat():
-        return Standing(table, state, hint.position)
-    return Standing(table, state, reason="it is not known since when it was synced")
+        return ProbedTable(table, state, hint.position)
+    return ProbedTable(table, state, reason="it is not known since when it was synced")
 
 
 def hint_name(table: Table) -> str:
     return f"{table.target}.{table.qualified}"
 
 
-def behind(found: Iterable[Standing], source: LogSource, end: LogEnd | None) -> list[Standing]:
+def behind(found: Iterable[ProbedTable], source: LogSource, end: LogEnd | None) -> list[ProbedTable]:
     """The tables that a pass may change, as far as is known without reading the log."""
     return [
-        standing
-        for standing in found
-        if standing.reason or (standing.start and end and not source.reached(standing.start, end))
+        probed
+        for probed in found
+        if probed.reason or (probed.start and end and not source.reached(probed.start, end))
     ]
 
 
 def find(
-    found: Iterable[Standing],
+    found: Iterable[ProbedTable],
     source: LogSource,
     end: LogEnd | None,
     limit: int = LIMIT_KEYS,
@@ -118,11 +118,11 @@ def find(
     """
     findings = Findings()
     starts: dict[str, list[Table]] = {}
-    for standing in found:
-        if standing.reason:
-            findings.due[standing.table] = standing.reason
-        elif standing.start:
-            starts.setdefault(standing.start, []).append(standing.table)
+    for probed in found:
+        if probed.reason:
+            findings.due[probed.table] = probed.reason
+        elif probed.start:
+            starts.setdefault(probed.start, []).append(probed.table)
     for start, tables in starts.items():  # not at once: a table must not be due for what it has seen
         assert end is not None
         try:
@@ -143,16 +143,16 @@ def find(
     return findings
 
 
-def advance(standing: Standing, target: Target, position: str, at: datetime) -> bool:
+def advance(probed: ProbedTable, target: Target, position: str, at: datetime) -> bool:
     """Store that the table shows its source up to a position of `at`, which the log has proved.
 
     Returns False where another pass holds the table's lease, or has moved the table meanwhile.
     """
-    if standing.state is None or standing.start != standing.state.position:
+    if probed.state is None or probed.start != probed.state.position:
         return False
     try:
-        with target.load(standing.table, wait_seconds=0) as load:
-            if load.state != standing.state:
+        with target.load(probed.table, wait_seconds=0) as load:
+            if load.state != probed.state:
                 return False
             load.advance(position, at)
     except LeaseTaken:
@@ -160,16 +160,16 @@ def advance(standing: Standing, target: Target, position: str, at: datetime) -> 
     return True
 
 
-def purge_warnings(found: Iterable[Standing], end: LogEnd, kept: timedelta | None) -> dict[Table, str]:
+def purge_warnings(found: Iterable[ProbedTable], end: LogEnd, kept: timedelta | None) -> dict[Table, str]:
     """A warning for each table that has used up half of the time for which the server keeps its log."""
     warnings = {}
-    for standing in found:
-        if kept is None or standing.state is None or standing.start is None:
+    for probed in found:
+        if kept is None or probed.state is None or probed.start is None:
             continue
-        lag = end.at - standing.state.synced_at
+        lag = end.at - probed.state.synced_at
         if lag > kept / 2:
-            name = standing.table.qualified
-            warnings[standing.table] = (
+            name = probed.table.qualified
+            warnings[probed.table] = (
                 f"{name} is {_hours(lag)} behind, and the server keeps its log for {_hours(kept)}: sync it"
                 f" before what it has not seen is purged, or keep the log for longer"
             )

@@ -57,7 +57,7 @@ class Log:
         return replace(self, offset=offset, lines=lines, tail=digest(tail), **first)  # type: ignore[arg-type]
 
 
-class Standing(Enum):
+class LogStatus(Enum):
     """What a file is to the logs that were read."""
 
     NEW = auto()
@@ -71,26 +71,26 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def recognise(path: Path, known: Iterable[Log]) -> tuple[Standing, Log | None]:
+def recognise(path: Path, known: Iterable[Log]) -> tuple[LogStatus, Log | None]:
     """What the file is, and the log that it is, if it was read before."""
     logs = list(known)
     stat = Stat.of(path)
     if same := next((log for log in logs if log.stat == stat), None):
-        return Standing.UNCHANGED, same
+        return LogStatus.UNCHANGED, same
     with open_log(path) as file:
         head = read_up_to(file, HEAD_BYTES)
         found = [log for log in logs if digest(head[: log.head_bytes]) == log.head]
-        differing: list[tuple[Standing, Log]] = []
+        differing: list[tuple[LogStatus, Log]] = []
         # The longest first: of two logs that begin alike, the one that goes further.
         for log in sorted(found, key=lambda log: -log.offset):
             start = max(0, log.offset - TAIL_BYTES)
             file.seek(start)
             tail = read_up_to(file, log.offset - start)
             if digest(tail) == log.tail and len(tail) == log.offset - start:
-                return Standing.GOES_ON, log
+                return LogStatus.GOES_ON, log
             shorter = len(tail) < log.offset - start
-            differing.append((Standing.SHORTER if shorter else Standing.REWRITTEN, log))
-    return differing[0] if differing else (Standing.NEW, None)
+            differing.append((LogStatus.SHORTER if shorter else LogStatus.REWRITTEN, log))
+    return differing[0] if differing else (LogStatus.NEW, None)
 
 
 def read_up_to(file: BinaryIO, size: int) -> bytes:

@@ -15,7 +15,7 @@ from sync.connections.psycopg import Cursor, execute_values
 from sync.errors import SyncError
 from sync.spec import Column
 from sync.state import next_batch
-from weblog.logs import Standing
+from weblog.logs import LogStatus
 from weblog.parsing import parse_lines
 from weblog.reading import LogReader
 from weblog.state import Commit, Part, State, gone, read_new
@@ -96,7 +96,7 @@ class Requests:
         there = {}
         for path in files:
             found = self._state.find(path, [])
-            if found.standing in (Standing.GOES_ON, Standing.UNCHANGED):
+            if found.status in (LogStatus.GOES_ON, LogStatus.UNCHANGED):
                 there[found.log.number] = path
         for part in parts:
             if part.log in there and any(self._file(day, part).exists() for day in days):

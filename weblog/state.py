@@ -13,7 +13,7 @@ from sync.connections.postgresql import postgresql_errors
 from sync.connections.psycopg import Connection, Cursor
 from sync.errors import SyncError
 from sync.state import lease, prepare
-from weblog.logs import Log, Standing, Stat, recognise
+from weblog.logs import Log, LogStatus, Stat, recognise
 from weblog.reading import LogReader
 
 _TABLES = """
@@ -64,7 +64,7 @@ class Found:
     takes."""
 
     path: Path
-    standing: Standing
+    status: LogStatus
     log: Log
     replaced: int | None = None
 
@@ -124,15 +124,15 @@ class State:
     def find(self, path: Path, notes: list[str]) -> Found:
         """What a file is to this reader; what a person should know of it is added to `notes`."""
         known = self.logs()
-        standing, log = recognise(path, known)
-        if standing is Standing.SHORTER:
+        status, log = recognise(path, known)
+        if status is LogStatus.SHORTER:
             notes.append(f"{path.name} is the beginning of a log that was read before; nothing of it is new")
-        if log is None or standing is Standing.REWRITTEN:
+        if log is None or status is LogStatus.REWRITTEN:
             if log is not None:
                 notes.append(f"{path.name} was changed where it had been read already, so it is read anew")
             number = max((each.number for each in known), default=0) + 1
-            return Found(path, standing, Log(number, path.name), log.number if log else None)
-        return Found(path, standing, log)
+            return Found(path, status, Log(number, path.name), log.number if log else None)
+        return Found(path, status, log)
 
     def store(self, cursor: Cursor, log: Log, part: Part | None = None, replaced: int | None = None) -> None:
         """Note, in the caller's transaction, how far a log was read and the part that this has brought; the
@@ -199,7 +199,7 @@ def read_new(
     for path in files:
         stat = Stat.of(path)
         found = state.find(path, notes)
-        if found.standing is Standing.UNCHANGED or found.standing is Standing.SHORTER:
+        if found.status is LogStatus.UNCHANGED or found.status is LogStatus.SHORTER:
             continue
         with LogReader(path, replace(found.log, name=path.name)) as reader:
             replaced = found.replaced

@@ -26,7 +26,7 @@ Origin = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Column:
+class ModelColumn:
     name: str
     type: str
     description: str
@@ -60,7 +60,7 @@ class Model:
     name: str
     schema: str
     description: str
-    columns: tuple[Column, ...]
+    columns: tuple[ModelColumn, ...]
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...]
     inputs: tuple[tuple[str, str], ...]
@@ -129,8 +129,8 @@ def load_project() -> Project:
 
 
 def _from_json(kept: Mapping[str, Any]) -> Project:
-    def column(value: Mapping[str, Any]) -> Column:
-        return Column(**{**value, "origins": tuple(tuple(origin) for origin in value["origins"])})
+    def column(value: Mapping[str, Any]) -> ModelColumn:
+        return ModelColumn(**{**value, "origins": tuple(tuple(origin) for origin in value["origins"])})
 
     def foreign_key(value: Mapping[str, Any]) -> ForeignKey:
         return ForeignKey(tuple(value["columns"]), value["model"], tuple(value["to_columns"]))

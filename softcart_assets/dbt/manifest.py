@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot.errors import SqlglotError
 
-from softcart_assets.dbt.graph import OP, TRACKED, Column, ForeignKey, Model, Origin, Project, Test
+from softcart_assets.dbt.graph import OP, TRACKED, ForeignKey, Model, ModelColumn, Origin, Project, Test
 from softcart_assets.dbt.lineage import Described, describe
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE, DbtError, arguments, invoke
 from softcart_assets.tables import TABLES as SYNCED
@@ -210,7 +210,7 @@ def _header(node: Any) -> list[str]:
         return next(csv.reader(file, delimiter=node.config.delimiter or ","), [])
 
 
-def _columns(node: Any, described: Described) -> Iterator[Column]:
+def _columns(node: Any, described: Described) -> Iterator[ModelColumn]:
     """The columns that are declared, and those that the SQL has besides."""
     declared = {column.name: column for column in node.columns.values()}
     is_whole = node.config.materialized == TRACKED and declared
@@ -218,7 +218,7 @@ def _columns(node: Any, described: Described) -> Iterator[Column]:
     for name in [*declared, *further]:
         inferred, origins = described.get(name, ("", []))
         column = declared.get(name)
-        yield Column(
+        yield ModelColumn(
             name=name,
             type=(column and column.data_type) or inferred,
             description=_one_line(column.description) if column else "",

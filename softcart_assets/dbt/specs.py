@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from softcart_assets.dbt.graph import Column, Model, Test
+from softcart_assets.dbt.graph import Model, ModelColumn, Test
 from softcart_assets.metadata import OWNER
 
 
@@ -27,7 +27,7 @@ def column_lineage(model: Model) -> dg.TableColumnLineage:
     )
 
 
-def _origins(column: Column) -> list[tuple[dg.AssetKey, str]]:
+def _origins(column: ModelColumn) -> list[tuple[dg.AssetKey, str]]:
     """The columns of assets that it comes from: a table and its change log are one."""
     found = ((asset_key(schema, table), name) for schema, table, name in column.origins)
     return list(dict.fromkeys(found))

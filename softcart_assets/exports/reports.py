@@ -15,7 +15,7 @@ import dagster as dg
 
 from exporting.storing import written
 from softcart_assets import production
-from softcart_assets.dbt.graph import Column, Project
+from softcart_assets.dbt.graph import ModelColumn, Project
 from softcart_assets.dbt.specs import asset_key
 from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
 from softcart_assets.exports.warehouse import view_as_csv
@@ -44,7 +44,7 @@ class Report:
     schema: str
     upstream: dg.AssetKey
     description: str
-    columns: tuple[Column, ...]
+    columns: tuple[ModelColumn, ...]
     group_columns: tuple[str, ...]
     has_tombstones: bool
     order_by: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ TOTALS = Report(
     upstream=production.production_key(production.TOTALS),
     description=production.TOTALS_DESCRIPTION,
     columns=tuple(
-        Column(column.name, column.type, column.description, ()) for column in production.TOTALS_COLUMNS
+        ModelColumn(column.name, column.type, column.description, ()) for column in production.TOTALS_COLUMNS
     ),
     group_columns=production.TOTALS_KEY,
     has_tombstones=False,
@@ -229,7 +229,7 @@ def query(report: Report, as_cells: bool = True) -> sql.Composable:
     )
 
 
-def _cell(report: Report, column: Column) -> sql.Composable:
+def _cell(report: Report, column: ModelColumn) -> sql.Composable:
     name = sql.Identifier(column.name)
     if column.name not in report.group_columns:
         return name

@@ -23,7 +23,7 @@ POOL = "forecast"
 CANDIDATE, CHAMPION, SALES = (dg.AssetKey([GROUP, name]) for name in ("candidate", "champion", "sales"))
 PRETRAINED, SALES_2023 = (dg.AssetKey([GROUP, name]) for name in ("pretrained", "sales_2023"))
 HISTORY = dg.AssetKey(["reports", "sales_by_month_category"])
-TRAINED, STANDING, ISSUED, LOOKED = "trained", "champion", "issued", "looked"
+TRAINED, PROMOTED, ISSUED, LOOKED = "trained", "champion", "issued", "looked"
 """Subjects of the store: the last training, the model that stands, the forecast, what was looked at last."""
 
 

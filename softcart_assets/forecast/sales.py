@@ -33,7 +33,7 @@ from softcart_assets.forecast.common import (
     today,
 )
 from softcart_assets.forecast.pretrained import prediction
-from softcart_assets.forecast.training import standing_model
+from softcart_assets.forecast.training import champion_model
 from softcart_assets.metadata import OWNER, column_schema, table_metadata
 from softcart_assets.raw import BOOKKEEPING, asset_key
 from sync.engine import run_passes
@@ -122,7 +122,7 @@ def _forecast() -> dg.AssetsDefinition:
 
 def _brought_up_to_date(store: Store) -> dict[str, Any]:
     """Forecast anew where the history or the model changed; what is to be shown of the forecast."""
-    found, known, mark = standing_model(store), store.read(ISSUED), store.mark(today())
+    found, known, mark = champion_model(store), store.read(ISSUED), store.mark(today())
     if found is None:
         store.write(ISSUED, {})
         return {"dagster/row_count": 0, "note": "no model was trained, so nothing is forecast"}

@@ -1,8 +1,7 @@
 """Training and promotion.
 
 Trained is when nothing was yet, when a run asks for it (the job `retrain`, monthly), and when drift is found
-in months that the last training did not know. The model that stands goes on standing until a better one is
-promoted.
+in months that the last training did not know. The champion stays until a better one is promoted.
 """
 
 import time
@@ -28,7 +27,7 @@ from softcart_assets.forecast.common import (
     HISTORY,
     LOOKED,
     POOL,
-    STANDING,
+    PROMOTED,
     TRAINED,
     asset_spec,
     noted,
@@ -95,7 +94,7 @@ def _train() -> dg.AssetsDefinition:
                 context.log.info(f"training, since {reason}")
                 _train_on(context, store, read_history(store), reason)
             known = store.read(TRAINED)
-            standing = store.read(STANDING)
+            champion = store.read(PROMOTED)
         yield dg.MaterializeResult(
             asset_key=CANDIDATE,
             metadata={
@@ -105,7 +104,7 @@ def _train() -> dg.AssetsDefinition:
                 **noted([text for text in (note, f"trained, since {reason}" if reason else None) if text]),
                 "seconds": round(time.monotonic() - began, 3),
             },
-            check_results=[_verdict(known, reason, note, is_strict=config.retrain and bool(standing))],
+            check_results=[_verdict(known, reason, note, is_strict=config.retrain and bool(champion))],
         )
 
     return train_candidate
@@ -136,8 +135,8 @@ def _train_on(context: dg.AssetExecutionContext, store: Store, history: History,
     def by_spark(panels: Sequence[Panel]) -> list[Fitted]:
         return fit(context.resources.spark.session, panels)
 
-    mark, standing = store.mark(today()), store.read(STANDING)
-    trained = train(history, standing.get("method"), by_spark)
+    mark, champion = store.mark(today()), store.read(PROMOTED)
+    trained = train(history, champion.get("method"), by_spark)
     model = trained.model
     version = Registry.from_environment().register(
         NAME,
@@ -239,20 +238,20 @@ def _promote() -> dg.AssetsDefinition:
     def promote(context: dg.AssetExecutionContext, config: PromoteConfig) -> dg.MaterializeResult[Any]:
         began = time.monotonic()
         with opened(context) as store:
-            standing = _standing(store, config.version)
-        earlier = standing.get("earlier")
+            champion = _champion(store, config.version)
+        earlier = champion.get("earlier")
         return dg.MaterializeResult(
             asset_key=CHAMPION,
             metadata={
                 **(
-                    {"registered": f"{NAME} version {standing['version']}", "method": standing["method"]}
-                    if standing
+                    {"registered": f"{NAME} version {champion['version']}", "method": champion["method"]}
+                    if champion
                     else {"note": "no model has been promoted yet"}
                 ),
                 **(
                     {"to_go_back": repair_command(CHAMPION, PROMOTE, {"version": earlier})} if earlier else {}
                 ),
-                "dagster/row_count": 1 if standing else 0,
+                "dagster/row_count": 1 if champion else 0,
                 "seconds": round(time.monotonic() - began, 3),
             },
         )
@@ -260,17 +259,17 @@ def _promote() -> dg.AssetsDefinition:
     return promote
 
 
-def _standing(store: Store, version: int | None) -> dict[str, Any]:
+def _champion(store: Store, version: int | None) -> dict[str, Any]:
     """Promote what is to be promoted; the model that stands then. A refused candidate is never among them."""
-    standing, candidate = store.read(STANDING), store.read(TRAINED)
+    champion, candidate = store.read(PROMOTED), store.read(TRAINED)
     if version is not None:
         registry = Registry.from_environment()
         model = Model.from_json(registry.read(NAME, version, MODEL_FILE))
         text = model.to_json()
-    elif candidate.get("is_promoted") and candidate["version"] != standing.get("considered"):
+    elif candidate.get("is_promoted") and candidate["version"] != champion.get("considered"):
         version, text, registry = candidate["version"], candidate["model"], Registry.from_environment()
     else:
-        return standing
+        return champion
     registry.promote(NAME, version)
     promoted = {
         "version": version,
@@ -278,17 +277,17 @@ def _standing(store: Store, version: int | None) -> dict[str, Any]:
         "model": text,
         # A model that was gone back from is not promoted again by the next run.
         "considered": candidate.get("version"),
-        "earlier": standing.get("version") if standing.get("version") != version else standing.get("earlier"),
+        "earlier": champion.get("version") if champion.get("version") != version else champion.get("earlier"),
     }
-    store.write(STANDING, promoted)
+    store.write(PROMOTED, promoted)
     return promoted
 
 
-def standing_model(store: Store) -> tuple[Model, str] | None:
+def champion_model(store: Store) -> tuple[Model, str] | None:
     """The model to forecast by and what it is to readers: the champion, else the best baseline of the last
     training; None where nothing was trained."""
-    if standing := store.read(STANDING):
-        return Model.from_json(standing["model"]), f"{NAME} version {standing['version']}"
+    if champion := store.read(PROMOTED):
+        return Model.from_json(champion["model"]), f"{NAME} version {champion['version']}"
     if trained := store.read(TRAINED):
         return Model.from_json(trained["fallback"]), "the best baseline, since no model has been promoted"
     return None

@@ -50,7 +50,7 @@ class LogProbe:
         names = {table.target for table in tables}
         states = {name: targets[name].states() for name in names}
         emptied = {name: targets[name].emptied() for name in names}
-        self._found = probe.standings(tables, reader, self._end, states, cursor.hints, emptied)
+        self._found = probe.probed_tables(tables, reader, self._end, states, cursor.hints, emptied)
         self._behind = probe.behind(self._found, reader, self._end)
         self._remember_behind()
 
@@ -68,8 +68,7 @@ class LogProbe:
     def last_runs(self) -> dict[dg.AssetKey, str | None]:
         """The run that last committed each table."""
         return {
-            asset_key(standing.table): standing.state.run_id if standing.state else None
-            for standing in self._found
+            asset_key(probed.table): probed.state.run_id if probed.state else None for probed in self._found
         }
 
     def unread(self) -> dict[Table, str]:
@@ -80,7 +79,7 @@ class LogProbe:
 
     def long_first_loads(self, rows: int) -> list[Table]:
         """The tables that were never loaded and have more rows than so many, as the source estimates."""
-        never = [standing.table for standing in self._found if not standing.state]
+        never = [probed.table for probed in self._found if not probed.state]
         return [table for table in never if not table.paused and (self._reader.estimate(table) or 0) > rows]
 
     def lags(self) -> dict[Table, timedelta]:
@@ -98,16 +97,14 @@ class LogProbe:
         if self._end is None:
             return {}
         return {
-            standing.table: self._end.at - standing.state.synced_at
-            for standing in self._behind
-            if standing.state
+            probed.table: self._end.at - probed.state.synced_at for probed in self._behind if probed.state
         }
 
     def _remember_behind(self) -> None:
         if self._end is None:
             return
         now, known = self._end.at.isoformat(), self.cursor.behind_since
-        names = [standing.table.qualified for standing in self._behind]
+        names = [probed.table.qualified for probed in self._behind]
         self.cursor = replace(self.cursor, behind_since={name: known.get(name, now) for name in names})
 
     def is_retention_due(self) -> bool:
@@ -121,23 +118,23 @@ class LogProbe:
     def due(self, left_out: Collection[dg.AssetKey]) -> dict[Table, str]:
         """The tables that a run would change, each with the reason. Where the log names others only, their
         positions move on."""
-        behind = [standing for standing in self._behind if asset_key(standing.table) not in left_out]
+        behind = [probed for probed in self._behind if asset_key(probed.table) not in left_out]
         findings = probe.find(behind, self._reader, self._end)
         if self._end:
             self._advance(self._behind, findings, self._end)
         return findings.due
 
-    def _advance(self, behind: Sequence[probe.Standing], findings: probe.Findings, end: LogEnd) -> None:
+    def _advance(self, behind: Sequence[probe.ProbedTable], findings: probe.Findings, end: LogEnd) -> None:
         hints = dict(self.cursor.hints)
         quiet = {table.qualified for table in findings.quiet}
         since = {name: at for name, at in self.cursor.behind_since.items() if name not in quiet}
-        for standing in behind:
-            table, state = standing.table, standing.state
+        for probed in behind:
+            table, state = probed.table, probed.state
             hint = None
             if position := findings.quiet.get(table):
                 hint = probe.Hint(position)
-                if position != standing.start:
-                    probe.advance(standing, self._targets[table.target], position, end.at)
+                if position != probed.start:
+                    probe.advance(probed, self._targets[table.target], position, end.at)
             elif table in findings.due:
                 hint = probe.Hint(end.position, state.synced_at.isoformat() if state else None)
             if hint and table.strategy is Strategy.WATERMARK:

@@ -162,13 +162,13 @@ def test_a_long_log_is_looked_through_in_several_ticks(
         assert end is not None
         looks = 0
         while True:
-            (standing,) = probe.standings(
+            (probed,) = probe.probed_tables(
                 [ORDERS], source, end, {"staging": target.states()}, {}, {"staging": ()}
             )
-            if not probe.behind([standing], source, end):
+            if not probe.behind([probed], source, end):
                 break
-            findings = probe.find([standing], source, end, seconds=0)
-            assert probe.advance(standing, target, findings.quiet[ORDERS], end.at)
+            findings = probe.find([probed], source, end, seconds=0)
+            assert probe.advance(probed, target, findings.quiet[ORDERS], end.at)
             looks += 1
     assert looks > 10
 
@@ -376,7 +376,7 @@ def test_a_table_that_used_up_half_of_the_logs_retention_is_warned_of(
     ):
         end = source.log_end()
         assert end is not None
-        found = probe.standings([ORDERS], source, end, {"staging": target.states()}, {}, {"staging": ()})
+        found = probe.probed_tables([ORDERS], source, end, {"staging": target.states()}, {}, {"staging": ()})
         much_later = probe.LogEnd(end.position, end.at + timedelta(hours=6))
     assert probe.purge_warnings(found, much_later, timedelta(days=1)) == {}
     warning = probe.purge_warnings(found, much_later, timedelta(hours=10))[ORDERS]

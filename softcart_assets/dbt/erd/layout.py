@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from softcart_assets.dbt.graph import Column, Model, Project
+from softcart_assets.dbt.graph import Model, ModelColumn, Project
 
 SCHEMA = "star"
 
@@ -35,7 +35,7 @@ class Box:
         return self.y + HEADER + ROW * (names.index(column) + 0.5)
 
 
-def shown_columns(model: Model) -> list[Column]:
+def shown_columns(model: Model) -> list[ModelColumn]:
     """The columns without the platform's own."""
     return [column for column in model.columns if not column.is_bookkeeping]
 

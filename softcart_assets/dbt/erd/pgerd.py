@@ -15,7 +15,7 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from softcart_assets.dbt.erd.layout import place, star_models
-from softcart_assets.dbt.graph import Column, ForeignKey, Model, Project
+from softcart_assets.dbt.graph import ForeignKey, Model, ModelColumn, Project
 
 VERSION = 90_000  # of pgAdmin, as a number; the tool asks only that there is one
 SHIFT = 60.0
@@ -145,7 +145,7 @@ def _table(model: Model) -> dict[str, Any]:
     }
 
 
-def _columns(model: Model) -> list[Column]:
+def _columns(model: Model) -> list[ModelColumn]:
     return [column for column in model.columns if not column.is_bookkeeping]
 
 
@@ -153,7 +153,7 @@ def _number(model: Model, column: str) -> int:
     return [shown.name for shown in _columns(model)].index(column)
 
 
-def _column(model: Model, column: Column) -> dict[str, Any]:
+def _column(model: Model, column: ModelColumn) -> dict[str, Any]:
     base, _, modifiers = column.type.partition("(")
     length, _, precision = modifiers.removesuffix(")").partition(",")
     return {
