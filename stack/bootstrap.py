@@ -52,7 +52,7 @@ def set_up(home: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         fetched = pool.submit(fetch, toolbox, groups)
         if stamp(venv) != read_stamp(venv):
-            say(f"Setting up {home}; the first time downloads about 800 MB")
+            say(f"Setting up {home}; the first time downloads about 1.1 GB")
             install(home, venv)
         if groups and not fetched.done():
             say("… waiting for these packages")
