@@ -40,7 +40,8 @@ from softcart_assets.automation import (
 from softcart_assets.bulk import build_bulk_load
 from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
-from softcart_assets.dbt.graph import Project, load_project
+from softcart_assets.dbt.graph import Project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.exports import build_export_assets
 from softcart_assets.exports.lineage import build_lineage
 from softcart_assets.file_tables import SOURCE

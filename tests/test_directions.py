@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,23 @@ def test_a_system_does_not_know_another() -> None:
         if other != system and module.startswith(f"sync.{folder}.{other}")
     ]
     assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    files = {
+        ".".join(path.relative_to(CLONE).with_suffix("").parts).removesuffix(".__init__"): path
+        for _, path in modules()
+    }
+    TopologicalSorter({name: _needed(path, files) for name, path in files.items()}).prepare()
+
+
+def _needed(path: Path, known: Collection[str]) -> set[str]:
+    """The modules of the tree that a module imports, also those that it takes out of a package by name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{name.name}" for name in node.names}
+            found |= inside & {*known} or {node.module}
+    return found & {*known}

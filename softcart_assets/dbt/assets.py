@@ -13,7 +13,8 @@ import dagster as dg
 from pydantic import Field
 
 from softcart_assets.dbt.events import Event, run
-from softcart_assets.dbt.graph import Model, Project, load_project
+from softcart_assets.dbt.graph import Model, Project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.dbt.runner import DEFAULT_TIMEZONE
 from softcart_assets.dbt.specs import asset_key, asset_spec, check_spec, model_key
 from softcart_assets.dbt.state import prepare_models

@@ -10,7 +10,7 @@ from softcart_assets.dbt.erd.layout import shown_columns, star_models
 from softcart_assets.dbt.erd.mermaid import mermaid
 from softcart_assets.dbt.erd.pgerd import pgerd
 from softcart_assets.dbt.erd.picture import svg
-from softcart_assets.dbt.graph import load_project
+from softcart_assets.dbt.loading import load_project
 
 
 def test_the_committed_diagrams_are_those_of_the_models() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from softcart_assets.dbt import graph, manifest, project, runner
-from softcart_assets.dbt.graph import Origin, Project, load_project
+from softcart_assets.dbt import loading, manifest, project, runner
+from softcart_assets.dbt.graph import Origin, Project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.tables import CATALOG, SHOP
 
 ROOT = project.ROOT
@@ -80,7 +81,7 @@ def test_what_the_data_says_against_itself_does_not_block_where_the_star_is_well
 def test_the_project_is_understood_once_a_version(
     star: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph, "target_folder", lambda: tmp_path)
+    monkeypatch.setattr(loading, "target_folder", lambda: tmp_path)
     monkeypatch.setattr(runner, "target_folder", lambda: tmp_path)
     for name in list(os.environ):
         if name.startswith(("SOFTCART_", "DBT_", "PG")):

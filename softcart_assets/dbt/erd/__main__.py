@@ -11,7 +11,7 @@ from pathlib import Path
 from softcart_assets.dbt.erd.mermaid import mermaid
 from softcart_assets.dbt.erd.pgerd import pgerd
 from softcart_assets.dbt.erd.picture import svg
-from softcart_assets.dbt.graph import load_project
+from softcart_assets.dbt.loading import load_project
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 

@@ -19,7 +19,7 @@ from psycopg2.extras import RealDictCursor
 from forecast.tables import SALES_FORECAST
 from lake.search.tables import RESULTS
 from softcart_assets.dbt.compiled import UNCHANGED
-from softcart_assets.dbt.graph import load_project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.dbt.runner import NodeResult, build
 from softcart_assets.dbt.state import prepare_models
 from softcart_assets.file_tables import FILES

@@ -14,7 +14,8 @@ from resources.postgresql import PostgreSQLResource
 from softcart_assets.build import mirrored
 from softcart_assets.dbt import compiled, graph, project, runner
 from softcart_assets.dbt.assets import build_dbt_assets
-from softcart_assets.dbt.graph import Project, load_project
+from softcart_assets.dbt.graph import Project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.dbt.specs import model_key
 from softcart_assets.dbt.state import stale_models
 from tests.integration.star.staging import Staging, day

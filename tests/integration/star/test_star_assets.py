@@ -13,7 +13,8 @@ import pytest
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.dbt import compiled, project, runner
 from softcart_assets.dbt.assets import build_dbt_assets
-from softcart_assets.dbt.graph import OP, load_project
+from softcart_assets.dbt.graph import OP
+from softcart_assets.dbt.loading import load_project
 from tests.integration.star.staging import STAR, Staging, day
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -17,7 +17,7 @@ from resources.postgresql import PostgreSQLResource
 from resources.warehouse import WarehouseResource
 from softcart_assets.build import mirrored
 from softcart_assets.dbt.assets import build_dbt_assets
-from softcart_assets.dbt.graph import load_project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.exports.reports import build_report_exports
 from softcart_assets.production import build_production_assets
 from softcart_assets.sensors import build_sensors

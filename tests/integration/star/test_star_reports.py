@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from softcart_assets.dbt.graph import load_project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.exports.reports import export_report, staging_reports
 from tests.integration.star.staging import STAR, Staging, day
 
