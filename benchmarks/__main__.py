@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import forecast, workloads
+from benchmarks import db2, forecast, workloads
 from benchmarks.peers import BY_DEFAULT, ON_REQUEST
 from benchmarks.report import circumstances, document, show, show_scenes
 from benchmarks.runner import Runner
@@ -19,6 +19,7 @@ from stack.home import Home
 
 SCENARIOS = "scenarios"
 FORECAST = "forecast"
+DB2 = "db2"  # on request alone
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -28,9 +29,9 @@ RESULTS = Path(__file__).parent / "results.md"
 @click.option("--rounds", default=5, show_default=True, help="Runs of every contender.")
 @click.option(
     "--only",
-    type=click.Choice([*(each.name for each in workloads.ALL), SCENARIOS, FORECAST]),
+    type=click.Choice([*(each.name for each in workloads.ALL), SCENARIOS, FORECAST, DB2]),
     multiple=True,
-    help="What to measure; everything by default.",
+    help=f"What to measure; everything but {DB2} by default.",
 )
 @click.option("--peer", type=click.Choice(ON_REQUEST), multiple=True, help="A further peer to measure.")
 @click.option("--no-peers", is_flag=True, help="Measure no other tool.")
@@ -56,7 +57,9 @@ def main(
     console = Console()
     if not only or FORECAST in only:
         _forecast(m3, 1 if all_series else forecast.EVERY, console)
-    if only == (FORECAST,):
+    if DB2 in only:
+        _db2(min(rows, db2.ROWS), rounds, console)
+    if only and set(only) <= {FORECAST, DB2}:
         return
     peers = () if no_peers else (*BY_DEFAULT, *peer)
     chosen = [each for each in workloads.ALL if not only or each.name in only]
@@ -83,6 +86,13 @@ def _forecast(folder: Path | None, every: int, console: Console) -> None:
         return
     text = forecast.document(*forecast.measure(folder, every))
     forecast.RESULTS.write_text(text)
+    console.print(text, markup=False, highlight=False)
+
+
+def _db2(rows: int, rounds: int, console: Console) -> None:
+    load = os.getloadavg()[0]
+    text = db2.document(rows, db2.measure(rows, rounds, _say), load)
+    db2.RESULTS.write_text(text)
     console.print(text, markup=False, highlight=False)
 
 

@@ -25,6 +25,7 @@ ACCRDBRM, SQLCARD = 0x2201, 0x2408
 TYPDEFOVR = 0x0035
 
 HEADER = 6  # of a frame (DSS): its length, D0, its format, its number
+MAGIC = 0xD0
 CONTINUED = 0x8000
 # The code pages of single, double and mixed bytes, in TYPDEFOVR.
 CCSIDSBC, CCSIDDBC, CCSIDMBC = 0x119C, 0x119D, 0x119E
@@ -95,8 +96,11 @@ def parameters(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 async def frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The next frame: as it came, and joined if it came in parts."""
+    """The next frame: as it came, and joined if it came in parts. Raises `ConnectionError` for what is none,
+    such as a client's greeting in TLS: whoever sent it would wait for an answer for good."""
     raw = await reader.readexactly(HEADER)
+    if raw[2] != MAGIC:
+        raise ConnectionError("no frame of DRDA")
     (length,) = struct.unpack_from(">H", raw)
     is_continued = bool(length & CONTINUED)
     rest = await reader.readexactly((length & ~CONTINUED) - HEADER)

@@ -170,7 +170,7 @@ CATALOGS = {
 class Db2Kit(Kit):
     """Db2 where SOFTCART_TEST_DB2_URL names one, whose schemas of these names are thrown away; else Derby."""
 
-    quick: ClassVar[Collection[str] | None] = {"test_rows", "test_verify", "test_adopt"}
+    quick: ClassVar[Collection[str] | None] = {"test_rows", "test_verify", "test_adopt", "test_db2"}
     unfit: ClassVar[Mapping[str, str]] = {
         "valid_from": "'infinity'",  # what the driver has no value for
     }

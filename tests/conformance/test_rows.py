@@ -93,7 +93,7 @@ def test_names_that_a_system_might_trip_over_are_carried(bare: Shop) -> None:
             PRIMARY KEY ("select", "a ""b"" c")
         );
         INSERT INTO star."Order % Näme" VALUES ('it''s', 1, '%s ? :x {0} $1', {batch}, false),
-            ('tab' || chr(9) || 'line' || chr(10), 2, '\\N', {batch}, false), (' ', 3, NULL, {batch}, false),
+            ('tab' || chr(9) || 'line' || chr(10), 2, '\\N', {batch}, false), (' |', 3, NULL, {batch}, false),
             ('|', 4, 'NULL', {batch}, false);
         """
     )

@@ -70,3 +70,8 @@ def test_a_frame_that_comes_in_parts_is_joined_and_passes_as_it_came() -> None:
     assert came == raw
     assert joined.endswith(b"a" * 10 + b"b" * 20)
     assert drda.rewritten(came, joined, drda.rewrite_reply) == raw
+
+
+def test_a_greeting_in_tls_is_no_frame() -> None:
+    with pytest.raises(ConnectionError):
+        read(b"\x16\x03\x01\x02\x00\x01")

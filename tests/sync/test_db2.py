@@ -73,6 +73,15 @@ def test_an_error_means_what_its_code_says(db2: Db2Dialect, said: str, trouble: 
     assert db2.trouble(db2.driver_error(said)) is trouble
 
 
+def test_an_error_is_told_with_the_way_out(db2: Db2Dialect) -> None:
+    said = "[IBM][CLI Driver] SQL30082N Invalid. SQLSTATE=08001 SQLCODE=-30082"
+    assert db2.said(db2.driver_error(said)) == (
+        "SQL30082N Invalid. SQLSTATE=08001 SQLCODE=-30082; check the user and the password in the URL"
+    )
+    said = "[IBM][CLI Driver][DB2/LINUXX8664] SQL0433N Too long. SQLSTATE=22001"
+    assert db2.said(db2.driver_error(said)) == "SQL0433N Too long. SQLSTATE=22001"
+
+
 def test_a_reason_that_the_driver_keeps_beneath_its_error_counts(db2: Db2Dialect) -> None:
     error = db2.driver_error("SystemError: commit returned a result with an exception set")
     error.__context__ = SystemError("commit")
@@ -121,6 +130,30 @@ def test_tables_are_organized_as_the_url_says() -> None:
     assert made == 'CREATE TABLE T ("A" BIGINT NOT NULL) ORGANIZE BY COLUMN'
     with pytest.raises(SyncError, match="organize is row or column, not 'diagonal'"):
         db2_dialect(f"{CLOUD}&organize=diagonal")
+
+
+def test_the_name_of_an_index_has_at_most_128_bytes(db2: Db2Dialect) -> None:
+    index = Index("", tuple("ä" * 50 + str(number) for number in range(3)))
+    (made,) = db2.create_index(FACT, index)
+    name = made.split('"')[3]
+    assert 120 < len(name.encode()) <= 128
+
+
+def test_lengths_are_said_to_be_in_bytes(db2: Db2Dialect) -> None:
+    def native(type_: str) -> str:
+        return db2.types.native_type(FACT, ColumnSchema("c", type_, True, False, None))
+
+    assert native("character varying(20)") == "VARCHAR(80 OCTETS)"
+    assert native("bytea") == "VARCHAR(4000) FOR BIT DATA"
+
+
+def test_a_join_in_derby_is_hashed() -> None:
+    derby = db2_dialect(f"{CLOUD}&server=derby")
+    query = "SELECT 1 FROM star.t AS t\nINNER JOIN star.u AS u USING (k)\nWHERE year = 1"
+    assert derby.spoken(query) == (
+        "SELECT 1 FROM star.t AS t\nINNER JOIN star.u AS u --DERBY-PROPERTIES joinStrategy=HASH\n USING (k)"
+        '\nWHERE "YEAR" = 1'
+    )
 
 
 def test_readers_get_views_by_role_and_comments_are_kept(db2: Db2Dialect) -> None:

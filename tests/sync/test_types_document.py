@@ -15,6 +15,7 @@ from sync.sources.postgresql import types as postgresql_types
 from sync.types import parse_type
 from sync.warehouses.db2 import types as db2_types
 from sync.warehouses.schema import ColumnSchema, TableName
+from sync.warehouses.snowflake import types as snowflake_types
 from tests.sync.bson_samples import SAMPLES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "types.md"
@@ -91,18 +92,23 @@ def test_a_type_of_postgresql_becomes_what_is_written() -> None:
     assert written == postgresql_types.NATURAL
 
 
-DB2 = [(named(source), named(native)[0]) for source, native, _ in rows_of("IBM Db2")]
+WAREHOUSES = {"IBM Db2": db2_types.TYPES, "Snowflake": snowflake_types.TYPES}
+BECOMES = [
+    (system, source, named(row[1])[0])
+    for system in WAREHOUSES
+    for row in rows_of(system)
+    for source in named(row[0])
+]
 
 
-@pytest.mark.parametrize(("sources", "native"), DB2, ids=lambda value: str(value))
-def test_a_type_becomes_what_the_document_says_on_db2(sources: list[str], native: str) -> None:
-    native = native.replace("(4n)", f"({4 * int(MODIFIERS['n'])})")
-    for source in sources:
-        column = ColumnSchema("c", filled(source), True, False, None)
-        assert db2_types.TYPES.native_type(TableName("star", "t"), column) == filled(native)
+@pytest.mark.parametrize(("system", "source", "native"), BECOMES)
+def test_a_type_becomes_what_the_document_says_in_a_warehouse(system: str, source: str, native: str) -> None:
+    expected = filled(native.replace("(4n ", f"({4 * int(MODIFIERS['n'])} "))
+    column = ColumnSchema("c", filled(source), True, False, None)
+    assert WAREHOUSES[system].native_type(TableName("star", "t"), column) == expected
 
 
-def test_every_type_of_db2_is_in_the_document() -> None:
-    assert {parse_type(filled(source)).base for sources, _ in DB2 for source in sources} == set(
-        db2_types.NATIVE
-    )
+@pytest.mark.parametrize("system", WAREHOUSES)
+def test_every_type_of_a_warehouse_is_in_the_document(system: str) -> None:
+    written = {parse_type(filled(source)).base for name, source, _ in BECOMES if name == system}
+    assert written == set(WAREHOUSES[system].native)

@@ -22,6 +22,7 @@ from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, T
 
 # A name that Db2 keeps in upper case and everybody may write without quotes; any other one is kept as it is.
 _PLAIN = re.compile("[a-z_][a-z0-9_]*")
+LONGEST_NAME = 128
 _CODE = re.compile(r"SQLCODE=(-?\d+)")
 _STATE = re.compile(r"SQLSTATE=(\w{5})")
 # Of these the unit of work was rolled back or the server may answer later: a deadlock or time-out, a full
@@ -39,6 +40,22 @@ PERMANENT_CODES = {-30061, -30082, -1060, -1403}  # no such database; wrong pass
 def _written(name: str) -> str:
     """A name of the catalog as the platform writes it."""
     return name.lower() if name == name.upper() and _PLAIN.fullmatch(name.lower()) else name
+
+
+# What to do about an error, by its code, where the server does not say it.
+WAYS_OUT = {
+    -30082: "check the user and the password in the URL",
+    -30061: "check the database's name in the URL",
+    -30081: "check the host and the port in the URL, and whether the server wants Security=SSL",
+    -1336: "check the host in the URL",
+    -964: "make the log larger: LOGPRIMARY, LOGSECOND, LOGFILSIZ",
+}
+_DRIVER = re.compile(r"^ibm_db_dbi::\w+: |\[IBM\]\[CLI Driver\](\[[^]]*\])? ?")
+
+
+def cut(name: str) -> str:
+    """A name of ours within the 128 bytes that Db2 has for one."""
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 def _whole(error: BaseException | None) -> str:
@@ -59,6 +76,9 @@ class Db2Dialect(Dialect):
     portion = 5000
     longest_own_text = OWN_BYTES["quarantine"]
     not_null_when_made = True
+    log_settings = "LOGPRIMARY, LOGSECOND, LOGFILSIZ"
+    # https://www.ibm.com/support/knowledgecenter/en/SSEPGG_11.1.0/com.ibm.db2.luw.sql.rtn.doc/doc/r0060791.html
+    log_view = "SYSIBMADM.MON_TRANSACTION_LOG_UTILIZATION"
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -98,6 +118,12 @@ class Db2Dialect(Dialect):
             return Trouble.TRANSIENT
         return Trouble.PERMANENT
 
+    def said(self, error: Exception) -> str:
+        """Without the driver's name before it, and with the way out behind it."""
+        told, code = _DRIVER.sub("", super().said(error)), _CODE.search(str(error))
+        way_out = WAYS_OUT.get(int(code[1])) if code else None
+        return f"{told}; {way_out}" if way_out else told
+
     def is_there(self, error: Exception) -> bool:
         state = _STATE.search(str(error))
         return state is not None and state[1] in THERE
@@ -110,9 +136,29 @@ class Db2Dialect(Dialect):
         cursor.execute(f"SELECT 1 FROM SYSCAT.ROLES WHERE ROLENAME = {self.literal(role.upper())}")
         return bool(cursor.fetchall())
 
+    def log_space(self, connection: Any) -> int | None:
+        """NULL where the log is infinite. A user who may not read the view learns of a full log when it is:
+        the failed statement alone is undone, not the unit of work."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute(f"SELECT MIN(TOTAL_LOG_AVAILABLE_KB) FROM {self.log_view}")
+            ((kib,),) = cursor.fetchall()
+        except self.driver_error as error:
+            if self.trouble(error) is Trouble.TRANSIENT:
+                raise
+            return None
+        finally:
+            cursor.close()
+        return None if kib is None else int(kib) * 1024
+
     # Names and literals.
 
     def quote(self, name: str) -> str:
+        if name.isupper() and _PLAIN.fullmatch(name.lower()):
+            raise SyncError(
+                f"{name}: names in small letters are kept in upper case on Db2, which could not tell this one"
+                f" from them; rename it in its model"
+            )
         return super().quote(name.upper() if _PLAIN.fullmatch(name) else name)
 
     def seconds_from_now(self, seconds: float) -> str:
@@ -171,7 +217,7 @@ class Db2Dialect(Dialect):
         """In the table's schema: without one Db2 takes that of the user."""
         if index.columns is None:
             return []
-        name = "_".join([table.table, *index.columns, "idx"])[:120]
+        name = cut("_".join([table.table, *index.columns, "idx"]))
         listed = ", ".join(map(self.quote, index.columns))
         return [f"CREATE INDEX {self.table(table._replace(table=name))} ON {self.table(table)} ({listed})"]
 

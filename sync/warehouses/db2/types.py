@@ -7,12 +7,14 @@ of which a character has up to four.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sync.types import PgType
+from sync.types import CHARACTERS, PgType
 from sync.warehouses.dbapi.types import Bind, TypeMapper, Unfit, from_bytea, from_numeric, show_float
 from sync.warehouses.schema import ColumnSchema, TableName
 
@@ -111,6 +113,12 @@ def from_bytes(text: str) -> bytes:
     return value
 
 
+def _without_blanks(text: str) -> str:
+    if text.endswith(" "):
+        raise Unfit(f"a key that ends in a blank ({text!r}), which Db2 takes for the one without it")
+    return text
+
+
 BINDS: Mapping[str, Bind] = {
     "real": from_real,
     "double precision": from_double,
@@ -120,13 +128,26 @@ BINDS: Mapping[str, Bind] = {
 }
 
 
+_LENGTH = re.compile(r"VARCHAR\((\d+)\)(?! FOR BIT DATA)")
+
+
+@dataclass(frozen=True)
 class Db2Types(TypeMapper):
-    """Db2's types; the engine's own tables have longer texts."""
+    """Db2's types; the engine's own tables have longer texts. `unit` is what lengths count, said because a
+    database may count in CODEUNITS32 where nothing is."""
+
+    unit: str = " OCTETS"
 
     def native_type(self, table: TableName, column: ColumnSchema) -> str:
+        native = super().native_type(table, column)
         if column.type == "text" and table.schema in OWN_BYTES:
-            return f"VARCHAR({OWN_BYTES[table.schema]})"
-        return super().native_type(table, column)
+            native = f"VARCHAR({OWN_BYTES[table.schema]})"
+        return _LENGTH.sub(rf"VARCHAR(\1{self.unit})", native)
+
+    def bind_of_key(self, type_: PgType) -> Bind:
+        """Two keys that differ in nothing but the blanks at their ends are one to Db2."""
+        bind = self.bind_of(type_)
+        return bind if type_.base not in CHARACTERS else lambda text: bind(_without_blanks(text))
 
     def bind_of(self, type_: PgType) -> Bind:
         if type_.base == "numeric" and type_.length is None:

@@ -33,7 +33,8 @@ class Dialect(ABC):
     """A system behind DB-API 2.0. `placeholder` is what its driver's `paramstyle` has for a parameter, `?` or
     `%s`; `portion` rows are inserted with one call. `not_null_when_made` says that a table which is loaded
     anew is made with NOT NULL, for adding that later costs a reorganization. Of a row in quarantine no more
-    than `longest_own_text` bytes of its reason and of its values are kept."""
+    than `longest_own_text` bytes of its reason and of its values are kept. `log_settings` are those
+    that make a bounded log larger."""
 
     system: ClassVar[str]
     types: ClassVar[TypeMapper]
@@ -41,6 +42,7 @@ class Dialect(ABC):
     portion: ClassVar[int] = 2000
     not_null_when_made: ClassVar[bool] = False
     longest_own_text: ClassVar[int | None] = None
+    log_settings: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -94,6 +96,10 @@ class Dialect(ABC):
 
     def lock(self, table: str) -> str | None:
         """The statement with which a transaction of the lease's begins, None where its UPDATE does."""
+        return None
+
+    def log_space(self, connection: Any) -> int | None:
+        """The bytes that the log has left; None where it is not bounded, or the system does not say."""
         return None
 
     def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:

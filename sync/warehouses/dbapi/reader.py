@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sync.warehouses.contract import Chunks, Fingerprint, Row
 from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.state import OwnTables
+from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.fingerprint import BUCKETS, canonical
 from sync.warehouses.positions import MirrorState
 from sync.warehouses.schema import TableName, TableSchema
@@ -51,7 +52,7 @@ class DbApiReader:
         name = TableName(schema.name.schema, f"_left_out_{uuid.uuid4().hex[:12]}")
         columns = [column for part in schema.key for column in schema.columns if column.name == part]
         typed = [(column.name, self._dialect.types.native_type(schema.name, column)) for column in columns]
-        bind, rows = self._dialect.types.binder(columns), 0
+        bind, rows = self._dialect.types.binder(columns, schema.key), 0
         with self._dialect.errors(f"production, {schema.name}"):
             # Not the next pass drops it, which may be on its way by now, but the one after that.
             self._own.note_work(name, self._own.token() + 2)
@@ -60,9 +61,8 @@ class DbApiReader:
             self._connection.commit()
             self._left_out[schema.name] = name
             for chunk in keys:
-                if chunk:
+                if values := [bound for key in chunk if (bound := _bound(bind, key)) is not None]:
                     cursor = self._connection.cursor()
-                    values = [bind(key) for key in chunk]
                     self._dialect.insert(cursor, self._dialect.table(name), schema.key, values)
                     cursor.close()
                     self._connection.commit()
@@ -131,3 +131,11 @@ class DbApiReader:
             text = self._dialect.canonical_text(form, f"t.{self._dialect.quote(column.name)}")
             texts.append(self._dialect.length_prefixed(text))
         return self._dialect.hash_of(" || ".join(texts))
+
+
+def _bound(bind: Callable[[Row], list[Any]], key: Row) -> list[Any] | None:
+    """A key as the driver takes it, None for one that no row of the table can have."""
+    try:
+        return bind(key)
+    except Unfit:
+        return None

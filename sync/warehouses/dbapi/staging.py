@@ -11,6 +11,7 @@ from sync.warehouses.changes import LoadMode
 from sync.warehouses.contract import Chunks, Row
 from sync.warehouses.dbapi.dialect import INSERT, OPERATION, PARAMETER, UPDATE, Dialect, Trouble
 from sync.warehouses.dbapi.lease import RowLease
+from sync.warehouses.dbapi.log_space import refuse_what_does_not_fit
 from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.schema import ForeignKey, TableName, TableSchema
@@ -43,6 +44,7 @@ class StagedTable:
         self.schema = schema
         self._mode = mode
         self.rejections: list[Rejection] = []
+        self._received, self._bytes = 0, 0
         self.work, self._upserts, self._deletes = (
             TableName(schema.name.schema, f"_{kind}_{lease.token}_{number}")
             for kind in ("staged", "upserts", "deletes")
@@ -50,7 +52,7 @@ class StagedTable:
         self._columns = [
             (column.name, dialect.types.native_type(schema.name, column)) for column in schema.columns
         ]
-        self._bind = dialect.types.binder(schema.columns)
+        self._bind = dialect.types.binder(schema.columns, schema.key)
         self._key = [schema.column_names.index(name) for name in schema.key]
 
     def make(self) -> None:
@@ -78,17 +80,18 @@ class StagedTable:
 
     def receive(self, chunks: Chunks) -> int:
         """Stage rows in portions that commit, prolonging the lease with each; returns how many came."""
-        received, width = 0, len(self.schema.columns)
+        width = len(self.schema.columns)
         for portion in _portions(chunks, self._dialect.portion):
             self._insert([(row[:width], mark_of(row, width)) for row in portion])
             self._lease.check()
             self._connection.commit()
-            received += len(portion)
+            self._received += len(portion)
+            self._bytes += sum(len(text) for row in portion for text in row if text)
         if self._mode is not LoadMode.LOAD:
             for statement in self._dialect.staged(self.work, self.schema.key):
                 self._own.run(statement)
                 self._connection.commit()
-        return received
+        return self._received
 
     def _insert(self, rows: Sequence[tuple[Row, str]]) -> None:
         """Insert rows, and find those among them that the warehouse cannot hold."""
@@ -206,6 +209,7 @@ class StagedTable:
             self._own.rows(f"SELECT {quote(OPERATION)}, COUNT(*) FROM {upserts} GROUP BY {quote(OPERATION)}")
         )
         if counts:
+            self._check_log(sum(counts.values()))
             self._own.run(self._dialect.merge(table(self.schema.name), upserts, names, self.schema.key))
         return int(counts.get(INSERT, 0)), int(counts.get(UPDATE, 0))
 
@@ -225,8 +229,13 @@ class StagedTable:
         )
         ((rows,),) = self._own.rows(f"SELECT COUNT(*) FROM {deletes}")
         if rows:
+            self._check_log(int(rows))
             self._own.run(self._dialect.delete(table(self.schema.name), deletes, key))
         return int(rows)
+
+    def _check_log(self, rows: int) -> None:
+        size = self._bytes / max(self._received, 1)
+        refuse_what_does_not_fit(self._dialect, self._connection, self.schema.name, rows, size)
 
     def wrong(self) -> int:
         """How many of the staged rows are not in the table as they should be."""

@@ -150,10 +150,13 @@ class TypeMapper:
         except Unfit as error:
             raise SyncError(f"{table}: the column {column.name} is {column.type}: {error}") from None
 
-    def binder(self, columns: Sequence[ColumnSchema]) -> Callable[[Row], list[Any]]:
-        """What makes of a row's texts the values that the driver takes. It raises `Unfit`, naming the column,
-        for one that the system cannot hold."""
-        binds = [self.bind_of(parse_type(column.type)) for column in columns]
+    def binder(self, columns: Sequence[ColumnSchema], key: Sequence[str] = ()) -> Callable[[Row], list[Any]]:
+        """What makes of a row's texts the values that the driver takes; `key` are the columns of the key. It
+        raises `Unfit`, naming the column, for one that the system cannot hold."""
+        binds = [
+            (self.bind_of_key if column.name in key else self.bind_of)(parse_type(column.type))
+            for column in columns
+        ]
 
         def bind(row: Row) -> list[Any]:
             values: list[Any] = []
@@ -169,6 +172,10 @@ class TypeMapper:
     def bind_of(self, type_: PgType) -> Bind:
         """What makes of a text the value of a type that the driver takes."""
         return self.binds.get(type_.base) or BINDS.get(type_.base, str)
+
+    def bind_of_key(self, type_: PgType) -> Bind:
+        """The same of a column of the key, where a system takes some values for one."""
+        return self.bind_of(type_)
 
     def show_of(self, type_: PgType) -> Show:
         """What makes of a value of a type that the driver gives its text."""
