@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ ROWS = 20_000
 PORTIONS = (100, 500, 1000, 2000, 5000, 10_000)
 GOAL = 3.0
 EXECUTEMANY, TO_SQL = "executemany", "pandas to_sql"
+SEVERAL, SEVERAL_ROWS = "executemany, ten rows a statement", 10
 TABLE = TableName("bench", "sales")
 TYPES = {
     "sale_key": "character varying(40)", "sale_id": "bigint", "date_key": "integer",
@@ -46,6 +48,20 @@ TYPES = {
 SCHEMA = TableSchema(
     TABLE, tuple(ColumnSchema(name, type_, True, False, None) for name, type_ in TYPES.items()), ()
 )
+
+
+REASONS = """
+Why no way of ours is several times as quick: all of them are the same array insert, and IBM's driver in the
+client alone takes half of the processor's time, so that none could be three times as quick with a server
+and a shim of no cost. Ours adds the way from staging's texts to the driver's values, a work table and a
+lease. From a thousand rows a call on, portions are alike within what a busy machine lets one tell; the
+mirror sends 5,000.
+
+What is the stand-in's: the driver chains an array's rows into one message for Db2, and sends them to Derby
+one by one (`ArrayInputChain=0`), each with an answer by way of the shim. Ten rows a statement, with a tenth
+of the answers, show what that costs. The mirror does not send such statements: the stand-in gets those that
+a Db2 gets.
+"""
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,8 @@ class Bench:
             f"ours, {portion:,} rows a call": lambda portion=portion: self.ours(portion)
             for portion in PORTIONS
         }
-        return {EXECUTEMANY: self.executemany, TO_SQL: self.to_sql, **ours}
+        several = {SEVERAL: lambda: self.executemany(SEVERAL_ROWS)}
+        return {EXECUTEMANY: self.executemany, TO_SQL: self.to_sql, **ours, **several}
 
     def measure(self, load: Callable[[], None]) -> Took:
         self._clear()
@@ -105,12 +122,15 @@ class Bench:
         self._check()
         return Took(seconds, cpu)
 
-    def executemany(self) -> None:
-        """All rows in one call, as IBM's examples have it."""
+    def executemany(self, together: int = 1) -> None:
+        """All rows in one call, as IBM's examples have it; `together` of them in one statement."""
+        marks = f"({', '.join('?' * len(TYPES))})"
+        statement = f"INSERT INTO {self._name} VALUES {', '.join([marks] * together)}"
         with closing(self._dialect.connect()) as connection:
             self._make(connection)
-            marks = ", ".join("?" * len(TYPES))
-            connection.cursor().executemany(f"INSERT INTO {self._name} VALUES ({marks})", self._rows)
+            parts = range(0, len(self._rows), together)
+            values = [tuple(chain.from_iterable(self._rows[part : part + together])) for part in parts]
+            connection.cursor().executemany(statement, values)
             connection.commit()
 
     def to_sql(self) -> None:
@@ -201,7 +221,7 @@ def document(rows: int, taken: Mapping[str, Sequence[Took]], load: float) -> str
     """What was measured, as Markdown."""
     seconds = {name: statistics.median(took.seconds for took in runs) for name, runs in taken.items()}
     better = min((EXECUTEMANY, TO_SQL), key=seconds.__getitem__)
-    best = min((name for name in taken if name not in (EXECUTEMANY, TO_SQL)), key=seconds.__getitem__)
+    best = min((name for name in taken if name.startswith("ours")), key=seconds.__getitem__)
     factor = seconds[better] / seconds[best]
     verdict = "reached" if factor >= GOAL else "missed"
     lines = [
@@ -223,4 +243,4 @@ Goal: {GOAL:g}x the better of `executemany` and pandas. Measured: {factor:.2f}x 
         ratio = seconds[better] / seconds[name]
         shown = " | ".join(f"{value:.2f}" for value in (ratio, *cpu))
         lines.append(f"| {name} | {rows / seconds[name]:,.0f} | {shown} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, REASONS])
