@@ -17,6 +17,7 @@ OFFSETS = {
     "mysql": 0, "mongodb": 1, "postgres": 2, "ui": 3, "real_mysql": 4,
     "s3": 5, "db2": 6, "derby": 7, "redshift": 8, "metrics": 9,
     "hdfs": 10, "hdfs_web": 11, "hdfs_1": 12, "hdfs_2": 13, "snowflake": 14,
+    "bigquery": 15, "bigquery_storage": 16,
 }  # fmt: skip
 BLOCK = 20  # for a home and the one inside it
 LOWEST, HIGHEST = 21000, 32760  # Linux hands out ports for outgoing connections from 32768 up

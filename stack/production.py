@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from stack.bigquery import BigQueryStandIn
 from stack.derby import Db2StandIn
 from stack.home import Home, StackError
 from stack.redshift import RedshiftStandIn
@@ -21,7 +22,13 @@ REMEMBERED = "production"
 
 
 # The first one is what production is where nobody says anything.
-_ALL: tuple[StandIn, ...] = (PostgreSQLStandIn(), Db2StandIn(), RedshiftStandIn(), SnowflakeStandIn())
+_ALL: tuple[StandIn, ...] = (
+    PostgreSQLStandIn(),
+    BigQueryStandIn(),
+    Db2StandIn(),
+    RedshiftStandIn(),
+    SnowflakeStandIn(),
+)
 STAND_INS = {stand_in.name: stand_in for stand_in in _ALL}
 
 

@@ -41,9 +41,16 @@ def _snowflake(url: str) -> Warehouse:
     return DbApiWarehouse(SnowflakeDialect(url))
 
 
+def _bigquery(url: str) -> Warehouse:
+    from sync.warehouses.bigquery.warehouse import open_bigquery  # noqa: PLC0415
+
+    return open_bigquery(url)
+
+
 # By the scheme of SOFTCART_PRODUCTION_URL: what makes the warehouse of a URL.
 WAREHOUSES: dict[str, Callable[[str], Warehouse]] = {
     "postgresql": _postgresql,
+    "bigquery": _bigquery,
     "db2": _db2,
     "redshift": _redshift,
     "snowflake": _snowflake,

@@ -24,6 +24,7 @@ SYSTEMS = {
     "postgresql": "postgresql",
     "postgres": "postgresql",
     "snowflake": "snowflake",
+    "bigquery": "bigquery",
 }
 
 

@@ -13,6 +13,7 @@ from sync.sources.mysql import types as mysql_types
 from sync.sources.mysql.catalog import SourceColumn
 from sync.sources.postgresql import types as postgresql_types
 from sync.types import parse_type
+from sync.warehouses.bigquery import types as bigquery_types
 from sync.warehouses.db2 import types as db2_types
 from sync.warehouses.schema import ColumnSchema, TableName
 from sync.warehouses.snowflake import types as snowflake_types
@@ -92,7 +93,11 @@ def test_a_type_of_postgresql_becomes_what_is_written() -> None:
     assert written == postgresql_types.NATURAL
 
 
-WAREHOUSES = {"IBM Db2": db2_types.TYPES, "Snowflake": snowflake_types.TYPES}
+WAREHOUSES = {
+    "BigQuery": bigquery_types.TYPES,
+    "IBM Db2": db2_types.TYPES,
+    "Snowflake": snowflake_types.TYPES,
+}
 BECOMES = [
     (system, source, named(row[1])[0])
     for system in WAREHOUSES

@@ -41,6 +41,7 @@ class Dialect(ABC):
     placeholder: ClassVar[str] = "?"
     portion: ClassVar[int] = 2000
     not_null_when_made: ClassVar[bool] = False
+    whole_number: ClassVar[str] = "DECIMAL(31, 0)"
     longest_own_text: ClassVar[int | None] = None
     log_settings: ClassVar[str] = ""
 
@@ -93,6 +94,10 @@ class Dialect(ABC):
         if self.placeholder == "%s":
             statement = statement.replace("%", "%%")
         return statement.replace(PARAMETER, self.placeholder)
+
+    def begin(self, connection: Any) -> None:
+        """Begin the transaction of rows where the connection, as DB-API wants it, has not begun one."""
+        return
 
     def lock(self, table: str) -> str | None:
         """The statement with which a transaction of the lease's begins, None where its UPDATE does."""
@@ -161,6 +166,10 @@ class Dialect(ABC):
     def create_work_table(self, table: str, columns: Sequence[tuple[str, str]]) -> str:
         """A table that lives no longer than a pass."""
         return self.create_table(table, columns)
+
+    def collect(self, table: str, columns: Sequence[str], query: str) -> str:
+        """Fill a work table with the rows of a query, whose columns have these names."""
+        return f"INSERT INTO {table} ({', '.join(map(self.quote, columns))}) {query}"
 
     def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
         """Give a table of the engine's its only row. Several passes may do so at once: where keys are not
@@ -247,6 +256,10 @@ class Dialect(ABC):
 
     # Rows.
 
+    def fetched(self, column: ColumnSchema, value: str) -> str:
+        """A column in a SELECT whose values `types` shows."""
+        return value
+
     def differs(self, column: ColumnSchema, one: str, other: str) -> str:
         """Whether two values, which may be NULL, are not the same byte for byte."""
         return (
@@ -273,6 +286,10 @@ class Dialect(ABC):
         return f"DELETE FROM {table} AS t WHERE EXISTS (SELECT 1 FROM {source} AS i WHERE {matches})"
 
     # Hashes, see `sync/warehouses/fingerprint.py`; asked of a system whose hashing is MD5.
+
+    def digits(self, column: ColumnSchema, value: str) -> str:
+        """A number with all decimals of its scale, as most systems' are anyway."""
+        return value
 
     def canonical_text(self, form: Canonical, value: str) -> str:
         """A value's canonical text."""

@@ -31,12 +31,7 @@ class RowLease:
         `LeaseTaken` after `wait_seconds`."""
         deadline = time.monotonic() + wait_seconds
         while True:
-            self._update(
-                f"{self._column('token')} = {self._column('token')} + 1,"
-                f" {self._column('holder')} = '{self._holder}',",
-                f"({self._column('holder')} IS NULL"
-                f" OR {self._column('expires_at')} < {self._dialect.seconds_from_now(0)})",
-            )
+            self._raise_token()
             token, holder = self._read()
             self._connection.commit()
             if holder == self._holder:
@@ -48,6 +43,16 @@ class RowLease:
                     f" wait for it or end it"
                 )
             time.sleep(POLL_SECONDS)
+
+    @property
+    def is_free(self) -> str:
+        """The condition of a lease that anybody may take."""
+        now = self._dialect.seconds_from_now(0)
+        return f"({self._column('holder')} IS NULL OR {self._column('expires_at')} < {now})"
+
+    def _raise_token(self) -> None:
+        token = self._column("token")
+        self._update(f"{token} = {token} + 1, {self._column('holder')} = '{self._holder}',", self.is_free)
 
     def check(self) -> None:
         """Prolong the lease, and hold its row to the end of the transaction. Raises `LeaseLost` where a newer

@@ -11,7 +11,7 @@ from sync.warehouses.contract import Chunks, Fingerprint, Row
 from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.state import OwnTables
 from sync.warehouses.dbapi.types import Unfit
-from sync.warehouses.fingerprint import BUCKETS, canonical
+from sync.warehouses.fingerprint import BUCKETS, Canonical, canonical
 from sync.warehouses.positions import MirrorState
 from sync.warehouses.schema import TableName, TableSchema
 
@@ -80,14 +80,17 @@ class DbApiReader:
         with self._dialect.errors(f"production, {schema.name}"):
             hashes = f"SELECT {self._hash(schema)} AS h {self._compared(schema)}"
             bucket = f"MOD(h, {BUCKETS})"
-            total = "SUM(CAST(h AS DECIMAL(31, 0)))"
+            total = f"SUM(CAST(h AS {self._dialect.whole_number}))"
             found = self._own.rows(
                 f"SELECT {bucket}, COUNT(*), {total} FROM ({hashes}) AS q GROUP BY {bucket}"
             )
         return {int(number): (int(rows), int(total)) for number, rows, total in found}
 
     def rows(self, schema: TableSchema, buckets: Collection[int] | None) -> Iterator[Sequence[Row]]:
-        listed = ", ".join(f"t.{self._dialect.quote(name)}" for name in schema.column_names)
+        listed = ", ".join(
+            self._dialect.fetched(column, f"t.{self._dialect.quote(column.name)}")
+            for column in schema.columns
+        )
         statement = f"SELECT {listed} {self._compared(schema)}"
         if buckets is not None:
             statement += f" AND MOD({self._hash(schema)}, {BUCKETS}) IN ({', '.join(map(str, buckets))})"
@@ -128,7 +131,10 @@ class DbApiReader:
         for column in schema.columns:
             form = canonical(column)
             assert form is not None, f"{schema.name}.{column.name} has no canonical form"
-            text = self._dialect.canonical_text(form, f"t.{self._dialect.quote(column.name)}")
+            value = f"t.{self._dialect.quote(column.name)}"
+            if form is Canonical.DIGITS:
+                value = self._dialect.digits(column, value)
+            text = self._dialect.canonical_text(form, value)
             texts.append(self._dialect.length_prefixed(text))
         return self._dialect.hash_of(" || ".join(texts))
 

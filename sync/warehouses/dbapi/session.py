@@ -79,6 +79,7 @@ class DbApiSession:
         with self._dialect.errors("production"):
             try:
                 self._in_transaction = True
+                self._dialect.begin(self._connection)
                 self._lease.check()
                 yield
                 self._lease.confirm()

@@ -163,7 +163,7 @@ class StagedTable:
         sources = [(table(key.parent), "")] if parent is None or parent._mode is not LoadMode.LOAD else []
         if parent is not None:
             loaded = parent._mode is LoadMode.LOAD
-            name = table(key.parent if loaded else parent.work)
+            name = table(key.parent) if loaded else parent._rows()
             sources.append((name, "" if loaded else f" AND p.{quote(STATE)} = '{LIVE}'"))
         matches = " AND ".join(
             f"p.{quote(theirs)} = i.{quote(own)}"
@@ -174,10 +174,10 @@ class StagedTable:
         absent = " AND ".join(
             f"NOT EXISTS (SELECT 1 FROM {name} p WHERE {matches}{further})" for name, further in sources
         )
-        columns = ", ".join(f"i.{quote(name)}" for name in self.schema.column_names)
-        found = self._own.rows(
-            f"SELECT {columns} FROM {table(self.work)} i WHERE {live}{refers} AND {absent}"
+        columns = ", ".join(
+            self._dialect.fetched(column, f"i.{quote(column.name)}") for column in self.schema.columns
         )
+        found = self._own.rows(f"SELECT {columns} FROM {self._rows()} i WHERE {live}{refers} AND {absent}")
         show = self._dialect.types.shower(self.schema.columns)
         for row in map(show, found):
             self._remove(row)
@@ -196,15 +196,15 @@ class StagedTable:
         """Write what is new or differs, within the transaction of rows; returns how many of each."""
         quote, table = self._dialect.quote, self._dialect.table
         names, upserts = self.schema.column_names, table(self._upserts)
-        listed = ", ".join(map(quote, names))
         of_staged = ", ".join(f"i.{quote(name)}" for name in names)
         first = f"t.{quote(self.schema.key[0])}"
-        self._own.run(
-            f"INSERT INTO {upserts} ({listed}, {quote(OPERATION)})"
-            f" SELECT {of_staged}, CASE WHEN {first} IS NULL THEN '{INSERT}' ELSE '{UPDATE}' END"
-            f" FROM {table(self.work)} i LEFT JOIN {table(self.schema.name)} t ON {self._matches()}"
+        query = (
+            f"SELECT {of_staged}, CASE WHEN {first} IS NULL THEN '{INSERT}' ELSE '{UPDATE}' END"
+            f" AS {quote(OPERATION)}"
+            f" FROM {self._rows()} i LEFT JOIN {table(self.schema.name)} t ON {self._matches()}"
             f" WHERE i.{quote(STATE)} = '{LIVE}' AND ({first} IS NULL OR {self._differs()})"
         )
+        self._own.run(self._dialect.collect(upserts, [*names, OPERATION], query))
         counts = dict(
             self._own.rows(f"SELECT {quote(OPERATION)}, COUNT(*) FROM {upserts} GROUP BY {quote(OPERATION)}")
         )
@@ -217,16 +217,15 @@ class StagedTable:
         """Delete what is gone from staging, within the transaction of rows; returns how many."""
         quote, table = self._dialect.quote, self._dialect.table
         deletes, key = table(self._deletes), self.schema.key
-        listed = ", ".join(map(quote, key))
         of_table = ", ".join(f"t.{quote(name)}" for name in key)
-        staged = f"EXISTS (SELECT 1 FROM {table(self.work)} i WHERE {self._matches()}"
-        gone = f"{staged} AND i.{quote(STATE)} = '{DELETED}')"
         if self._mode is LoadMode.COMPARISON:
-            gone = f"NOT {staged})"
-        self._own.run(
-            f"INSERT INTO {deletes} ({listed})"
-            f" SELECT {of_table} FROM {table(self.schema.name)} t WHERE {gone}"
-        )
+            gone = f"{table(self.schema.name)} t LEFT JOIN {self._rows()} i ON {self._matches()}"
+            gone += f" WHERE i.{quote(key[0])} IS NULL"
+        else:
+            gone = f"{self._rows()} i JOIN {table(self.schema.name)} t ON {self._matches()}"
+            gone += f" WHERE i.{quote(STATE)} = '{DELETED}'"
+        query = f"SELECT {of_table} FROM {gone}"
+        self._own.run(self._dialect.collect(deletes, key, query))
         ((rows,),) = self._own.rows(f"SELECT COUNT(*) FROM {deletes}")
         if rows:
             self._check_log(int(rows))
@@ -239,14 +238,21 @@ class StagedTable:
 
     def wrong(self) -> int:
         """How many of the staged rows are not in the table as they should be."""
+        ((rows,),) = self._own.rows(self._wrong_rows())
+        return int(rows)
+
+    def _wrong_rows(self) -> str:
         quote, table = self._dialect.quote, self._dialect.table
         state, first = f"i.{quote(STATE)}", f"t.{quote(self.schema.key[0])}"
-        ((rows,),) = self._own.rows(
-            f"SELECT COUNT(*) FROM {table(self.work)} i LEFT JOIN {table(self.schema.name)} t"
+        return (
+            f"SELECT COUNT(*) FROM {self._rows()} i LEFT JOIN {table(self.schema.name)} t"
             f" ON {self._matches()} WHERE ({state} = '{LIVE}' AND ({first} IS NULL OR {self._differs()}))"
             f" OR ({state} = '{DELETED}' AND {first} IS NOT NULL)"
         )
-        return int(rows)
+
+    def _rows(self) -> str:
+        """The staged rows as a statement reads them, in the types of the table."""
+        return self._dialect.table(self.work)
 
     def _matches(self) -> str:
         quote = self._dialect.quote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from sync.warehouses.contract import Capabilities, Inspection
 from sync.warehouses.dbapi.dialect import Dialect
@@ -22,7 +22,11 @@ LEASE_SECONDS = 45.0
 
 class DbApiWarehouse:
     """See `contract.Warehouse`. A connection on which something failed is not used again. `staged_table`
-    makes what brings a table's rows beside it, where that is not by INSERT."""
+    makes what brings a table's rows beside it, where that is not by INSERT; `leases` and `sessions` are the
+    classes of a pass's lease and session."""
+
+    leases: ClassVar[type[RowLease]] = RowLease
+    sessions: ClassVar[type[DbApiSession]] = DbApiSession
 
     def __init__(
         self,
@@ -56,10 +60,10 @@ class DbApiWarehouse:
         with self._connection() as connection:
             own = OwnTables(self._dialect, connection)
             own.prepare()
-            lease = RowLease(own, self._dialect, connection, self._lease_seconds)
+            lease = self.leases(own, self._dialect, connection, self._lease_seconds)
             lease.take()
             try:
-                session = DbApiSession(self._dialect, connection, own, lease, run_id, self._staged_table)
+                session = self.sessions(self._dialect, connection, own, lease, run_id, self._staged_table)
                 session.finish()
                 yield session
                 session.finish()

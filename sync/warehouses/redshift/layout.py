@@ -2,18 +2,17 @@
 
 `sql/redshift/layout.json` has the tables of the platform; `SOFTCART_REDSHIFT_LAYOUT` names another file:
 `{"star.fact_sales": {"distkey": "customer_key", "sortkey": ["date_key"], "encode": {"origin": "bytedict"}}}`.
-A declaration counts when a table is made, and is no reason to make it anew.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sync.errors import SyncError
+from sync.warehouses.layouts import check_columns, read_layouts
 from sync.warehouses.schema import TableSchema
 
 VARIABLE = "SOFTCART_REDSHIFT_LAYOUT"
@@ -49,10 +48,7 @@ class Layout:
 def load_layouts(path: Path | None = None) -> dict[str, Layout]:
     """By the tables' names. Raises `SyncError` for a file that does not say what it should."""
     path = path or Path(os.environ.get(VARIABLE) or DECLARED)
-    try:
-        layouts = {name: Layout(**declared) for name, declared in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise SyncError(f"{path}, the layout of Redshift's tables ({VARIABLE}): {error}") from error
+    layouts = read_layouts(Layout, path, VARIABLE)
     for name, layout in layouts.items():
         if layout.diststyle not in STYLES or not all(each.isalnum() for each in layout.encode.values()):
             raise SyncError(f"{path}: {name}: diststyle is one of {', '.join(STYLES)}, an encoding a word")
@@ -61,9 +57,6 @@ def load_layouts(path: Path | None = None) -> dict[str, Layout]:
 
 def check_layout(layout: Layout, schema: TableSchema) -> Layout:
     """Raises `SyncError` for a column that the table does not have."""
-    for column in (*([layout.distkey] if layout.distkey else []), *layout.sortkey, *layout.encode):
-        if column not in schema.column_names:
-            raise SyncError(
-                f"the layout of {schema.name} names the column {column!r}, which it does not have"
-            )
+    distkey = [layout.distkey] if layout.distkey else []
+    check_columns((*distkey, *layout.sortkey, *layout.encode), schema)
     return layout

@@ -1,0 +1,97 @@
+"""The emulator goccy/bigquery-emulator in BigQuery's place: BigQuery's API and SQL over SQLite.
+
+What BigQuery has and it has not is left out here and named in `Capabilities.unverified`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from sync.warehouses.bigquery.connection import BigQueryError, Connection, errors
+from sync.warehouses.bigquery.dialect import BigQueryDialect
+from sync.warehouses.changes import Completion
+from sync.warehouses.contract import Capabilities
+from sync.warehouses.dbapi.dialect import Trouble
+from sync.warehouses.dbapi.driver import load_driver
+from sync.warehouses.schema import TableName, TableSchema
+
+UNVERIFIED = (
+    "a transaction that fails leaves nothing",
+    "materialized views",
+    "keys, comments, partitions and clusters",
+    "grants",
+)
+CREATE_SCHEMA = re.compile(r"CREATE SCHEMA IF NOT EXISTS `(\w+)`")
+DATASET_SECONDS = 30.0
+
+
+class EmulatorConnection(Connection):
+    """It checks no credentials, makes no dataset by SQL and keeps a table's comments to itself."""
+
+    def connected(self) -> Any:
+        credentials = load_driver("google.auth.credentials", "BigQuery", "bigquery").AnonymousCredentials()
+        return self.bigquery.Client(
+            project=self.settings.project,
+            credentials=credentials,
+            client_options={"api_endpoint": self.settings.endpoint},
+        )
+
+    def execute(self, statement: str) -> Any:
+        if found := CREATE_SCHEMA.match(statement):
+            with suppress(BigQueryError), errors():  # it is there
+                self.client.create_dataset(found[1], retry=None, timeout=DATASET_SECONDS)
+            return ()
+        return super().execute(statement)
+
+    def drop(self, table: str) -> None:
+        """It would take seconds and hundreds of megabytes for each."""
+
+    def describe(self, table: str, comments: Mapping[str | None, str | None]) -> None:
+        return None
+
+
+class EmulatorDialect(BigQueryDialect):
+    """Each of its errors is one of the server's own, 500, and none is worth another try."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, materialized_views=False, unverified=UNVERIFIED)
+
+    def connect(self) -> Connection:
+        return EmulatorConnection(self.settings)
+
+    def trouble(self, error: Exception) -> Trouble:
+        assert isinstance(error, BigQueryError)
+        return Trouble.PERMANENT if error.status else Trouble.TRANSIENT
+
+    def table(self, name: TableName) -> str:
+        """Any table of the name `tables` it takes for that of INFORMATION_SCHEMA."""
+        return super().table(name._replace(table="tables_") if name.table == "tables" else name)
+
+    def replace_table(self, schema: TableSchema, query: str) -> Sequence[str]:
+        """Its CREATE OR REPLACE keeps the columns of before in mind."""
+        (create,) = super().replace_table(schema, query)
+        return [f"DROP TABLE IF EXISTS {self.table(schema.name)}", create.replace(" OR REPLACE", "", 1)]
+
+    def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
+        row = f"SELECT {', '.join(values)}"
+        return f"INSERT INTO {table} {row} FROM (SELECT 1) WHERE NOT EXISTS (SELECT 1 FROM {table})"
+
+    def drop_not_null(self, table: str, column: str) -> Sequence[str]:
+        return []
+
+    def complete(self, schema: TableSchema, step: Completion) -> Sequence[str]:
+        return []
+
+    def create_materialized(self, name: str, query: str) -> str:
+        return f"CREATE TABLE {name} AS SELECT * FROM ({query}) WHERE FALSE"
+
+    def refresh_materialized(self, name: str, query: str) -> Sequence[str]:
+        return [f"DELETE FROM {name} WHERE TRUE", f"INSERT INTO {name} {query}"]
+
+    def grant(self, view: TableName, role: str) -> Sequence[str]:
+        return []

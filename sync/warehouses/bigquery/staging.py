@@ -1,0 +1,157 @@
+"""Rows beside a table by load jobs: texts as Parquet, which statements cast."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sync.errors import TransientError
+from sync.object_store import Place
+from sync.warehouses.bigquery.types import cast
+from sync.warehouses.contract import Chunks, Row
+from sync.warehouses.dbapi.dialect import PARAMETER
+from sync.warehouses.dbapi.staging import LIVE, REFUSED, STATE, StagedTable, mark_of
+from sync.warehouses.dbapi.types import Unfit
+from sync.warehouses.schema import TableName
+from sync.warehouses.stage.formats import Parquet
+from sync.warehouses.stage.manifest import Manifest
+from sync.warehouses.stage.store import ObjectStage
+
+LEASE_SECONDS = 20.0  # between two prolongations while files are written
+AUDITED = "A"  # the mark of the row that an audit leaves
+WORK = "work"  # the schema of tables that go by themselves
+
+
+class LoadedTable(StagedTable):
+    """See `StagedTable`. Its work tables are in a dataset whose tables go by themselves after a day, so that
+    none is noted; their names are drawn anew each time."""
+
+    def __init__(self, *arguments: Any, stage: ObjectStage | None) -> None:
+        super().__init__(*arguments)
+        self._stage = stage
+        self._is_first = not arguments[-1]
+        self._refused: list[list[Any]] = []
+        self._is_loaded = False
+        self.growth = 0  # rows that the table has more after the pass
+        attempt = f"{self._lease.token}_{uuid.uuid4().hex}"
+        self.work, self._upserts, self._deletes = (
+            TableName(WORK, f"{kind}_{attempt}") for kind in ("staged", "upserts", "deletes")
+        )
+        self._named = [*self.schema.column_names, STATE]
+
+    def make(self) -> None:
+        """The load makes the table; only where it lies has to be there."""
+        if self._is_first:
+            self._own.create_schema(WORK)
+        texts = [(name, "STRING") for name in self._named]
+        self._own.run(self._dialect.create_table(self._dialect.table(self.work), texts))
+
+    def receive(self, chunks: Chunks) -> int:
+        """Write all rows into files, then load these."""
+        received, width, prolonged = 0, len(self.schema.columns), time.monotonic()
+        with self._place() as stage:
+            upload = stage.upload(self.schema.name, self._lease.token, _texts(self._named))
+            for chunk in chunks:
+                fit = self._fitting([(row[:width], mark_of(row, width)) for row in chunk])
+                upload.write([[*values, mark] for _, mark, values in fit])
+                upload.write(self._refused)
+                self._refused = []
+                received += len(chunk)
+                if time.monotonic() - prolonged > LEASE_SECONDS:
+                    self._lease.check()
+                    prolonged = time.monotonic()
+            self._load(upload.close())
+        self._is_loaded = True
+        return received
+
+    @contextmanager
+    def _place(self) -> Iterator[ObjectStage]:
+        """The object store, or a folder that goes."""
+        if self._stage:
+            yield self._stage
+        else:
+            with TemporaryDirectory() as folder:
+                yield ObjectStage(Place(folder))
+
+    def _load(self, manifest: Manifest) -> None:
+        work = self._dialect.table(self.work)
+        if self._stage and manifest.files:
+            self._connection.load_objects(work, self._named, [file.url for file in manifest.files])
+        elif not self._stage:
+            for file in manifest.files:
+                self._lease.check()
+                with Path(file.url).open("rb") as source:
+                    self._connection.load_file(work, self._named, source)
+        ((found,),) = self._own.rows(f"SELECT COUNT(*) FROM {work}")
+        if found != manifest.rows:
+            raise TransientError(
+                f"production, {self.schema.name}: {found} of the {manifest.rows} rows that {manifest.url}"
+                f" names were loaded; nothing of it is kept"
+            )
+
+    def _mark_refused(self, row: Row) -> None:
+        if self._is_loaded:
+            return  # `_remove` did
+        with suppress(Unfit):  # a key that no row of the table can have
+            self._refused.append([*self._bind(self._key_alone(row)), REFUSED])
+
+    def _remove(self, row: Row) -> None:
+        columns = [self.schema.columns[part] for part in self._key]
+        conditions = " AND ".join(f"{self._dialect.quote(column.name)} = {PARAMETER}" for column in columns)
+        values = self._dialect.types.binder(columns)(tuple(row[part] for part in self._key))
+        self._own.run(
+            f"UPDATE {self._dialect.table(self.work)} SET {self._dialect.quote(STATE)} = '{REFUSED}'"
+            f" WHERE {conditions}",
+            values,
+        )
+
+    def live(self) -> str:
+        """The query of the rows that become the table where it is loaded anew."""
+        return f"{self._query()} WHERE {self._dialect.quote(STATE)} = '{LIVE}'"
+
+    def _rows(self) -> str:
+        quoted = self._dialect.quote(STATE)
+        return f"({self._query(f', {quoted}')})"
+
+    def _query(self, further: str = "") -> str:
+        quote = self._dialect.quote
+        listed = ", ".join(f"{cast(quote(name), type_)} AS {quote(name)}" for name, type_ in self._columns)
+        return f"SELECT {listed}{further} FROM {self._dialect.table(self.work)}"
+
+    def upsert(self) -> tuple[int, int]:
+        inserted, updated = super().upsert()
+        self.growth += inserted
+        return inserted, updated
+
+    def delete(self) -> int:
+        deleted = super().delete()
+        self.growth -= deleted
+        return deleted
+
+    def demand(self, rows: int | None) -> None:
+        """Let the script fail where the table does not have the staged rows then, or not so many in all."""
+        name, table = str(self.schema.name), self._dialect.table(self.schema.name)
+        fits = f"({self._wrong_rows()}) = 0"
+        if rows is not None:
+            fits += f" AND (SELECT COUNT(*) FROM {table}) = {rows}"
+        said = self._dialect.literal(f"{name}: rows that were written are not as staging has them")
+        self._own.run(
+            f"INSERT INTO {self._dialect.table(self.work)} ({self._dialect.quote(STATE)})"
+            f" SELECT IF({fits}, '{AUDITED}', ERROR({said}))"
+        )
+
+    def drop(self) -> None:
+        """Drop the work tables."""
+        for name in (self.work, self._upserts, self._deletes):
+            self._connection.drop(self._dialect.table(name))
+
+
+def _texts(columns: Sequence[str]) -> Parquet:
+    import pyarrow as pa  # noqa: PLC0415  (half a second, needed by passes with rows alone)
+
+    return Parquet(pa.schema([(name, pa.string()) for name in columns]))

@@ -1,0 +1,64 @@
+"""Snowflake, or fakesnow in its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, ClassVar
+
+import snowflake.connector
+
+from stack.cluster import Cluster
+from stack.snowflake import SnowflakeStandIn
+from sync.warehouses.contract import Row, Warehouse
+from sync.warehouses.dbapi.warehouse import DbApiWarehouse
+from sync.warehouses.snowflake.dialect import SnowflakeDialect
+from sync.warehouses.snowflake.url import connect_arguments
+from tests.conformance.kits.base import LEASE_SECONDS, SCHEMAS, Kit, compact
+
+
+class SnowflakeKit(Kit):
+    """fakesnow, or the account that SOFTCART_TEST_SNOWFLAKE_URL names, whose database the tests empty."""
+
+    unfit: ClassVar[Mapping[str, str]] = {"valid_from": "'infinity'"}
+    quick: ClassVar[Collection[str] | None] = {"test_rows"}
+
+    @classmethod
+    @contextmanager
+    def server(cls, stack: Cluster, urls: Mapping[str, str]) -> Iterator[str]:
+        if real := os.environ.get("SOFTCART_TEST_SNOWFLAKE_URL"):
+            yield real
+            return
+        with stack.home.locked():
+            for server in SnowflakeStandIn.servers:
+                server(stack.home).start(stack.ports, lambda line: None)
+        yield SnowflakeStandIn().url(stack.home, stack.ports.known())
+
+    def open(self) -> Warehouse:
+        return DbApiWarehouse(SnowflakeDialect(self.url), LEASE_SECONDS)
+
+    def clear(self) -> None:
+        self._execute(*(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE' for schema in SCHEMAS.split(", ")))
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        return self._execute(statement)
+
+    def _execute(self, *statements: str) -> list[tuple[Any, ...]]:
+        arguments = connect_arguments(self.url)
+        # The tests write names in small letters, the dialect holds them in capitals.
+        arguments["session_parameters"] |= {"QUOTED_IDENTIFIERS_IGNORE_CASE": True}
+        with closing(snowflake.connector.connect(**arguments)) as connection:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            connection.commit()
+            return rows
+
+    def normalized(self, rows: Collection[Row]) -> set[Row]:
+        """A VARIANT has no blanks between its parts, and its own order of them."""
+        return {tuple(compact(text) for text in row) for row in rows}
+
+    def cut(self) -> None:
+        """Its sessions are no connections: the wire alone cuts."""
