@@ -202,11 +202,11 @@ class BigQueryDialect(Dialect):
     # Rows.
 
     def fetched(self, column: ColumnSchema, value: str) -> str:
-        return f"TO_JSON_STRING({value})" if column.type == "jsonb" else value
+        return _document(value) if column.type == "jsonb" else value
 
     def differs(self, column: ColumnSchema, one: str, other: str) -> str:
         if column.type == "jsonb":
-            one, other = f"TO_JSON_STRING({one})", f"TO_JSON_STRING({other})"
+            one, other = _document(one), _document(other)
         elif column.type in ("real", "double precision"):  # NaN is what it is, and -0 is not 0
             one, other = f"CAST({one} AS STRING)", f"CAST({other} AS STRING)"
         return f"{one} IS DISTINCT FROM {other}"
@@ -237,6 +237,11 @@ class BigQueryDialect(Dialect):
 
 # The API's names of types to those of SQL.
 OLDER_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+
+
+def _document(value: str) -> str:
+    """A document's text; of NULL it would be that of the document `null`."""
+    return f"IF({value} IS NULL, NULL, TO_JSON_STRING({value}))"
 
 
 def _described(comment: str | None) -> str:

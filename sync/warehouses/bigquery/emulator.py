@@ -13,10 +13,12 @@ from typing import Any
 
 from sync.warehouses.bigquery.connection import BigQueryError, Connection, errors
 from sync.warehouses.bigquery.dialect import BigQueryDialect
+from sync.warehouses.bigquery.types import TYPES
 from sync.warehouses.changes import Completion
 from sync.warehouses.contract import Capabilities
 from sync.warehouses.dbapi.dialect import Trouble
 from sync.warehouses.dbapi.driver import load_driver
+from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.schema import TableName, TableSchema
 
 UNVERIFIED = (
@@ -45,7 +47,10 @@ class EmulatorConnection(Connection):
             with suppress(BigQueryError), errors():  # it is there
                 self.client.create_dataset(found[1], retry=None, timeout=DATASET_SECONDS)
             return ()
-        return super().execute(statement)
+        *first, last = statement.split(";\n")  # definitions, of which it understands one at a time
+        for each in first:
+            super().execute(each)
+        return super().execute(last)
 
     def drop(self, table: str) -> None:
         """It would take seconds and hundreds of megabytes for each."""
@@ -54,8 +59,16 @@ class EmulatorConnection(Connection):
         return None
 
 
+def number(value: str) -> str:
+    if value == "NaN":
+        raise Unfit("SQLite takes NaN for NULL")
+    return value
+
+
 class EmulatorDialect(BigQueryDialect):
     """Each of its errors is one of the server's own, 500, and none is worth another try."""
+
+    types = replace(TYPES, binds={**TYPES.binds, "real": number, "double precision": number})
 
     @property
     def capabilities(self) -> Capabilities:
@@ -80,6 +93,14 @@ class EmulatorDialect(BigQueryDialect):
     def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
         row = f"SELECT {', '.join(values)}"
         return f"INSERT INTO {table} {row} FROM (SELECT 1) WHERE NOT EXISTS (SELECT 1 FROM {table})"
+
+    def add_column(self, table: str, column: str, type_: str) -> str:
+        """Its ALTER TABLE does nothing and says nothing."""
+        wider, null = f"{table[:-1]}_wider`", f"CAST(NULL AS {type_.partition('(')[0]})"
+        return (
+            f"CREATE TABLE {wider} AS SELECT *, {null} AS {self.quote(column)} FROM {table};\n"
+            f"DROP TABLE {table};\nCREATE TABLE {table} AS SELECT * FROM {wider};\nDROP TABLE {wider}"
+        )
 
     def drop_not_null(self, table: str, column: str) -> Sequence[str]:
         return []

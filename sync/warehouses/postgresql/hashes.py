@@ -18,7 +18,9 @@ CANONICAL_TEXT = {
     Canonical.DIGITS: "{}::text",
     Canonical.BOOLEAN: "{}::integer::text",
     Canonical.DATE: "{}::text",
-    Canonical.MICROSECONDS: "(extract(epoch FROM {}) * 1000000)::bigint::text",
+    # A time without end is in no warehouse's column, but may wait in its quarantine.
+    Canonical.MICROSECONDS: "CASE WHEN isfinite({0}) THEN (extract(epoch FROM {0}) * 1000000)::bigint::text"
+    " ELSE {0}::text END",
     Canonical.TEXT: "{}::text",
 }
 

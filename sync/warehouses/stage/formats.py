@@ -55,7 +55,7 @@ class _ParquetFile:
         import pyarrow.parquet as pq  # noqa: PLC0415  (heavy)
 
         self._schema = schema
-        self._writer = pq.ParquetWriter(sink, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=False)
         self._held: list[pa.RecordBatch] = []
 
     def write(self, rows: Rows) -> int:

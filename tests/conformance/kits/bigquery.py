@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from stack.bigquery import BigQueryStandIn
+from stack.bigquery import BigQuery, BigQueryStandIn
 from stack.cluster import Cluster
 from stack.go import GoMissing
 from sync.warehouses.bigquery.layout import VARIABLE
 from sync.warehouses.bigquery.warehouse import open_bigquery
 from sync.warehouses.contract import Row, Warehouse
+from sync.warehouses.schema import TableName
 from tests.conformance.kits.base import LEASE_SECONDS, SCHEMAS, Kit, compact
 
 os.environ.setdefault(VARIABLE, str(Path(__file__).parents[1] / "bigquery_layout.json"))
 
+TABLES = re.compile(r'"(\w+)"\."(\w+)"')
 CUT_OFF = (
     "test_a_connection_that_is_lost_at_any_step_is_worth_another_try",
     "test_a_pass_that_is_killed_at_any_step_changes_all_or_nothing",
@@ -34,6 +35,7 @@ class BigQueryKit(Kit):
     are thrown away."""
 
     quick: ClassVar[Collection[str] | None] = ()
+    restart: ClassVar[Callable[[], None]]
     unfit: ClassVar[Mapping[str, str]] = {"valid_from": "'infinity'", "born": "'0044-03-15 BC'"}
 
     @classmethod
@@ -42,12 +44,18 @@ class BigQueryKit(Kit):
         if real := os.environ.get("SOFTCART_TEST_BIGQUERY_URL"):
             yield real
             return
-        try:
+        emulator = BigQuery(stack.home)
+
+        def restart() -> None:
             with stack.home.locked():
-                for server in BigQueryStandIn.servers:
-                    server(stack.home).start(stack.ports, lambda line: None)
+                emulator.stop()
+                emulator.start(stack.ports, lambda line: None)
+
+        try:
+            restart()
         except GoMissing as error:
             pytest.skip(f"BigQuery's emulator cannot be built here: {error}")
+        cls.restart = staticmethod(restart)
         yield BigQueryStandIn().url(stack.home, stack.ports.known())
 
     @property
@@ -61,11 +69,10 @@ class BigQueryKit(Kit):
         return open_bigquery(self.url, 8 * LEASE_SECONDS)
 
     def clear(self) -> None:
-        """The emulator takes long to drop anything, so it is given other datasets."""
+        """The emulator keeps nothing, and grows by what it drops: it is started again."""
         dialect = open_bigquery(self.url)._dialect
         if dialect.capabilities.unverified:
-            parts = urlsplit(self.url)
-            self.url = urlunsplit(parts._replace(path=f"/test_{uuid.uuid4().hex[:12]}"))
+            self.restart()
             return
         with closing(dialect.connect()) as connection:
             for schema in (*SCHEMAS.split(", "), "work"):
@@ -74,9 +81,13 @@ class BigQueryKit(Kit):
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         dialect = open_bigquery(self.url)._dialect
+        said = TABLES.sub(lambda name: dialect.table(TableName(name[1], name[2])), statement)
+        said = re.sub(r'"(\w+)"', r"`\1`", said)
+        if said.startswith(("UPDATE", "DELETE")) and " WHERE " not in said:
+            said += " WHERE TRUE"
         with closing(dialect.connect()) as connection:
             cursor = connection.cursor()
-            cursor.execute(dialect.spoken(statement))
+            cursor.execute(said)
             connection.commit()
             return cursor.fetchall()
 
