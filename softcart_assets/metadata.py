@@ -18,9 +18,16 @@ def column_schema(columns: Iterable[Column]) -> dg.TableSchema:
 
 
 def copied_columns(columns: Iterable[Column], upstream: dg.AssetKey) -> dg.TableColumnLineage:
-    """Lineage of a table whose columns each come from one column of `upstream`."""
+    """Lineage of a table whose columns each come from the one of the same name in `upstream`."""
     return dg.TableColumnLineage(
-        {column.name: [dg.TableColumnDep(upstream, column.source_name)] for column in columns}
+        {column.name: [dg.TableColumnDep(upstream, column.name)] for column in columns}
+    )
+
+
+def read_columns(columns: Iterable[Column], source: dg.AssetKey) -> dg.TableColumnLineage:
+    """Lineage of a table whose columns each come from one of `source`, which may call it otherwise."""
+    return dg.TableColumnLineage(
+        {column.name: [dg.TableColumnDep(source, column.source_name)] for column in columns}
     )
 
 

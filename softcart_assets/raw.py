@@ -12,7 +12,7 @@ from pydantic import Field
 
 from softcart_assets.failures import failure, names_findings
 from softcart_assets.load_progress import LoadProgress
-from softcart_assets.metadata import OWNER, column_schema, copied_columns
+from softcart_assets.metadata import OWNER, column_schema, read_columns
 from sync.engine import run_passes
 from sync.errors import SyncError
 from sync.passes import Compare, Options, PassResult
@@ -84,7 +84,7 @@ def column_metadata(table: Table, columns: Sequence[Column]) -> dict[str, Any]:
         shown += BOOKKEEPING
     return {
         "dagster/column_schema": column_schema(shown),
-        "dagster/column_lineage": copied_columns(columns, source_key(table)),
+        "dagster/column_lineage": read_columns(columns, source_key(table)),
     }
 
 

@@ -105,10 +105,12 @@ def page(specs: Iterable[dg.AssetSpec], project: Project) -> str:
     from jinja2 import Environment
 
     groups: dict[str, list[ShownTable]] = {}
-    for table in shown_tables(specs):
+    tables = shown_tables(specs)
+    for table in tables:
         groups.setdefault(table.group, []).append(table)
+    known = {column.place for table in tables for column in table.columns}
     template = Environment(autoescape=True, trim_blocks=False).from_string(TEMPLATE.read_text())
-    return template.render(groups=groups, picture=svg(project)) + "\n"
+    return template.render(groups=groups, known=known, picture=svg(project)) + "\n"
 
 
 def build_lineage(specs: Iterable[dg.AssetSpec], project: Project) -> dg.AssetsDefinition:
