@@ -14,6 +14,7 @@ import psutil
 from dagster import DagsterRunStatus, RunsFilter
 from pymongo import MongoClient
 
+from softcart_assets.seams import find_runs
 from softcart_assets.sensors.runs import IN_FLIGHT
 from softcart_assets.tables import CATALOG
 from sync.connections.mysql import connect_mysql
@@ -66,7 +67,7 @@ def _memory() -> dict[str, float]:
 def runs_since(instance: dg.DagsterInstance, began: float) -> str:
     """`90 runs succeeded, 0 failed`"""
     since = RunsFilter(created_after=datetime.fromtimestamp(began, UTC))
-    counts = Counter(run.status for run in instance.get_runs(since))
+    counts = Counter(run.status for run in find_runs(instance, since))
     succeeded, failed = counts[DagsterRunStatus.SUCCESS], counts[DagsterRunStatus.FAILURE]
     return f"{succeeded} runs succeeded, {failed} failed"
 
@@ -75,7 +76,7 @@ def differences(instance: dg.DagsterInstance) -> str:
     """What production has other than the shop, once it had the time to follow; empty where they are equal."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
-        waiting = instance.get_runs(RunsFilter(statuses=IN_FLIGHT))
+        waiting = find_runs(instance, RunsFilter(statuses=IN_FLIGHT))
         found = "; ".join(
             f"{len(shop - production)} {name} are missing or differ, {len(production - shop)} too many"
             for name, shop, production in (

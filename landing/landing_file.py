@@ -36,7 +36,10 @@ class Memory:
 def check_folder(folder: Path | None) -> None:
     """Raises `LandingError` if a folder is named that is none."""
     if folder is not None and not folder.is_dir():
-        raise LandingError(f"landing folder {folder} does not exist; SOFTCART_LANDING names it")
+        raise LandingError(
+            f"landing folder {folder} does not exist: SOFTCART_LANDING names one of this machine, where a"
+            " bucket has to be mounted"
+        )
 
 
 def find(folder: Path | None, name: str) -> Path | None:

@@ -96,18 +96,24 @@ def compare_all(tables: Sequence[Table]) -> dg.RunConfig:
     return dg.RunConfig(ops={hop: SyncConfig(compare=Compare.ALL) for hop in hops}, loggers=LINES["loggers"])
 
 
-def thorough_jobs(tables: Sequence[Table], steps: Sequence[str], mirror: str) -> list["AssetJob"]:
-    """What is asked for by hand and may take hours. `steps` are dbt's ops, `mirror` the one of production."""
+def thorough_jobs(
+    tables: Sequence[Table],
+    steps: Sequence[str],
+    mirrors: Sequence[str],
+    left_out: Sequence[dg.AssetCheckKey],
+) -> list["AssetJob"]:
+    """What is asked for by hand and may take hours. `steps` are dbt's ops, `mirrors` those of production;
+    the checks `left_out` are those that sensors alone can judge."""
     hops = sorted({hop_name(table.source, table.target) for table in tables})
     built, production = dg.AssetSelection.groups("star", "reports"), dg.AssetSelection.groups("production")
     synced = dg.AssetSelection.assets(*(asset_key(table) for table in tables))
     rebuilt: dict[str, dg.Config | dict[str, Any]] = {step: {"config": {"rebuild": True}} for step in steps}
-    compared = {mirror: {"config": {"compare": True}}}
+    compared = {mirror: {"config": {"compare": True}} for mirror in mirrors}
 
     def job(name: str, selection: dg.AssetSelection, ops: dict[str, Any], said: str) -> "AssetJob":
         return dg.define_asset_job(
             name,
-            selection=selection,
+            selection=selection - dg.AssetSelection.checks(*left_out),
             config={"ops": ops, **LINES},
             executor_def=in_process,
             tags=WITHOUT_CEILING,

@@ -54,18 +54,17 @@ from softcart_assets.monitoring.notices import VARIABLE as ALERTS
 from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.objects import build_object_assets
 from softcart_assets.order_shop import build_extraction
-from softcart_assets.production import STEP as MIRROR
-from softcart_assets.production import MirroredTable, build_production_assets
+from softcart_assets.production import MirroredTable, build_production_assets, step_names
 from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
 from softcart_assets.raw import asset_key, build_raw_assets, described
 from softcart_assets.seams import in_process
 from softcart_assets.search import build_search_assets
 from softcart_assets.sensors import build_sensors, health, lag
-from softcart_assets.sensors.heartbeat import STAGING, heartbeat_specs
+from softcart_assets.sensors.heartbeat import heartbeat_specs, watched
 from softcart_assets.sensors.log_retention import build_retention_checks, check_keys
 from softcart_assets.tables import TABLES
-from softcart_assets.upkeep import build_upkeep_assets, hourly_upkeep, upkeep
+from softcart_assets.upkeep import backups, build_upkeep_assets, hourly_upkeep, upkeep
 from softcart_assets.weblog import build_weblog_assets
 from sync.errors import SyncError
 from sync.spec import Column, Table
@@ -169,8 +168,7 @@ def build_defs(
     declared, adopting = tables, list[dg.AssetsDefinition]()
     if not is_target(os.environ.get("SOFTCART_PRODUCTION_URL") or "postgresql://"):
         tables, adopting = by_way_of_staging(tables), build_adoption_assets(tables, seeds=[SEED])
-    sources = [source for source, _ in health.grouped(health.followed(tables))]
-    sources += [SOURCE] if any(table.source == SOURCE and not table.paused for table in tables) else []
+    beating = watched(tables)
     assets = [
         *build_landing_assets([table for table in tables if table.source != SOURCE]),
         *build_object_assets(tables),
@@ -187,12 +185,13 @@ def build_defs(
         *build_weblog_assets(),
         build_dashboard(declared, copied),
         *build_upkeep_assets(tables),
-        *heartbeat_specs(sources),
+        *heartbeat_specs(beating),
     ]
     assets.append(build_lineage(specs_of(assets), project))
     reconcile = dg.define_asset_job(
         RECONCILE,
-        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables)),
+        selection=dg.AssetSelection.assets(*(asset_key(table) for table in tables))
+        - dg.AssetSelection.checks(*lag.check_keys(tables)),
         config=compare_all(tables),
         executor_def=in_process,
         description="Compare every row of the synced tables with its source, and repair what differs.",
@@ -228,11 +227,17 @@ def build_defs(
         ],
         jobs=[
             *jobs,
-            *thorough_jobs(tables, sorted({model.step for model in project.models}), MIRROR),
+            *thorough_jobs(
+                tables,
+                sorted({model.step for model in project.models}),
+                step_names(copied),
+                lag.check_keys(tables),
+            ),
             *build_load_jobs(tables),
             lake_maintenance,
             retrain,
             upkeep,
+            *([backups.job] if backups.is_wanted() else []),
             build_bulk_load(tables),
             *extraction.jobs,
         ],
@@ -245,12 +250,13 @@ def build_defs(
             weekly_maintenance(),
             monthly_training(),
             hourly_upkeep(),
+            *([backups.nightly_backup()] if backups.is_wanted() else []),
             *extraction.schedules,
         ],
         sensors=[
             *build_sensors(tables, project, copied, sync.name, [job.name for job in jobs]),
             first_loads_sensor(tables),
-            *([alerts_sensor([*sources, STAGING])] if os.environ.get(ALERTS) else []),
+            *([alerts_sensor(beating)] if os.environ.get(ALERTS) else []),
         ],
         resources={**resources(), **extraction.resources, **(resource_overrides or {})},
         loggers={"progress": progress},

@@ -23,6 +23,7 @@ from softcart_assets.failures import failure
 from softcart_assets.lake import lake_key
 from softcart_assets.metadata import OWNER
 from softcart_assets.raw import asset_key
+from softcart_assets.seams import local_folder
 from sync.errors import SyncError
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +47,7 @@ def build_notebook_asset() -> dg.AssetsDefinition:
     )
     def search_terms_notebook(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         began = time.monotonic()
-        executed = Path(context.instance.storage_directory()) / "notebooks" / NOTEBOOK.name
+        executed = Path(local_folder(context.instance)) / "notebooks" / NOTEBOOK.name
         stamp = executed.with_suffix(".inputs")
         try:
             inputs = _inputs(context.resources.lake.location())

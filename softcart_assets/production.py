@@ -126,7 +126,16 @@ def build_production_assets(tables: Sequence[MirroredTable]) -> list[dg.AssetsDe
     They need the resources `staging` and `production`. The check compares every row, also when nothing is
     new.
     """
-    return [_build_step(tables, part) for part in sorted({"", *(table.part for table in tables)})]
+    return [_build_step(tables, part) for part in _parts(tables)]
+
+
+def _parts(tables: Sequence[MirroredTable]) -> list[str]:
+    return sorted({"", *(table.part for table in tables)})
+
+
+def step_names(tables: Sequence[MirroredTable]) -> list[str]:
+    """The ops that mirror `tables`."""
+    return [step_name(part) for part in _parts(tables)]
 
 
 def step_name(part: str) -> str:

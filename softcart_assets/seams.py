@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
 if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition as AssetJob,
     )
     from dagster._core.instance.ref import InstanceRef
 
-    __all__ = ["AssetJob"]  # what `dg.define_asset_job` returns, for others' annotations
+    # For others' annotations; the first is what `dg.define_asset_job` returns.
+    __all__ = ["AssetJob", "BaseAssetGraph"]
 
 KEPT_CONNECTIONS, WARM_DBT = "SOFTCART_KEPT_CONNECTIONS", "SOFTCART_WARM_DBT"
 # What Dagster's web server keeps, and in which limits: milliseconds, seconds, connections.
@@ -121,6 +124,96 @@ def step_failures(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterE
     """How the steps of a run failed."""
     failed = events_of(instance, run_id, dg.DagsterEventType.STEP_FAILURE)
     return [entry.dagster_event for entry in failed if entry.dagster_event]
+
+
+class Verdict(NamedTuple):
+    """The last evaluation of a check: `run_id` is empty where a sensor reported it, `at` is in seconds since
+    1970."""
+
+    check: dg.AssetCheckEvaluation
+    run_id: str
+    at: float
+
+    @property
+    def is_red(self) -> bool:
+        return not self.check.passed and self.check.severity is dg.AssetCheckSeverity.ERROR
+
+
+class Tick(NamedTuple):
+    """The last tick of a sensor or a schedule that is on; `error` is empty where it went well."""
+
+    name: str
+    error: str
+    at: float
+
+
+def verdicts(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]
+) -> dict[dg.AssetCheckKey, Verdict]:
+    """The last evaluations; checks that were never evaluated, or are at this moment, are left out."""
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    return {
+        key: Verdict(record.evaluation, record.run_id, record.event.timestamp)
+        for key, record in records.items()
+        if record.event and isinstance(record.evaluation, dg.AssetCheckEvaluation)
+    }
+
+
+def ticks(instance: dg.DagsterInstance) -> list[Tick]:
+    """The last one of everything that was ever evaluated and is on."""
+    states = {state.selector_id: state for state in instance.all_instigator_state() if state.is_running}
+    if not states:
+        return []
+    found = instance.get_batch_ticks(list(states), limit=1)
+    return [
+        Tick(states[selector].name, _message(tick.error) if tick.error else "", tick.timestamp)
+        for selector, (tick,) in found.items()
+    ]
+
+
+def _message(error: object) -> str:
+    return " ".join(str(getattr(error, "message", error)).split())
+
+
+def materialized_at(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
+) -> Mapping[dg.AssetKey, float | None]:
+    """When each asset was last materialized, in seconds since 1970; None where it never was."""
+    events = instance.get_latest_materialization_events(keys)
+    return {key: event.timestamp if (event := events.get(key)) else None for key in keys}
+
+
+def find_runs(
+    instance: dg.DagsterInstance, chosen: dg.RunsFilter | None = None, limit: int | None = None
+) -> Sequence[dg.DagsterRun]:
+    """The chosen runs, newest first."""
+    return instance.get_runs(chosen, limit=limit)
+
+
+def count_runs(instance: dg.DagsterInstance, chosen: dg.RunsFilter) -> int:
+    return instance.get_runs_count(chosen)
+
+
+def asset_graph(repository: dg.RepositoryDefinition | None) -> BaseAssetGraph[Any]:
+    """All assets and checks of what a tick or a run was given as its repository."""
+    assert repository is not None
+    return repository.asset_graph
+
+
+def storage_url(instance: dg.DagsterInstance) -> str | None:
+    """Where the instance has its events: a URL of PostgreSQL's, None for another system."""
+    return getattr(instance.event_log_storage, "postgres_url", None)
+
+
+def whole_job(instance: dg.DagsterInstance, snapshot_id: str) -> str | None:
+    """The snapshot of the whole job of which the one with this id is a part."""
+    lineage = instance.get_job_snapshot(snapshot_id).lineage_snapshot
+    return lineage.parent_snapshot_id if lineage else None
+
+
+def local_folder(instance: dg.DagsterInstance) -> str:
+    """Where the instance keeps what assets store as files."""
+    return instance.storage_directory()
 
 
 def create_storage(url: str) -> None:

@@ -108,6 +108,13 @@ def test_a_setting_that_says_neither_on_nor_off_is_refused_by_name(monkeypatch: 
         build_defs()
 
 
+def test_somebody_is_told_of_failures_where_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting, is_there in (("", False), ("json://127.0.0.1:1", True)):
+        monkeypatch.setenv("SOFTCART_ALERTS", setting)
+        repository = build_defs().get_repository_def()
+        assert repository.has_sensor_def("alerts") is is_there
+
+
 def test_a_schedule_runs_when_the_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOFTCART_SCHEDULES", "daily_refresh=15 6 * * *; weblog_daily=0 1 * * *")
     schedules = {schedule.name: schedule.cron_schedule for schedule in build_defs().schedules or ()}

@@ -12,6 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.scheduler.instigation import InstigatorState
+from dagster._core.snap.job_snapshot import JobLineageSnap
 from dagster._core.storage.event_log.base import EventLogStorage
 from dagster._core.storage.runs.base import RunStorage
 from dagster_postgres import DagsterPostgresStorage
@@ -47,6 +49,36 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         dg.DagsterInstance.all_logs,
         ("self", "run_id", "of_type"),
     ),
+    "DagsterInstance.all_instigator_state": (
+        dg.DagsterInstance.all_instigator_state,
+        ("self", "repository_origin_id", "repository_selector_id", "instigator_type", "instigator_statuses"),
+    ),
+    "DagsterInstance.get_batch_ticks": (
+        dg.DagsterInstance.get_batch_ticks,
+        ("self", "selector_ids", "limit", "statuses"),
+    ),
+    "EventLogStorage.get_latest_asset_check_execution_by_key": (
+        EventLogStorage.get_latest_asset_check_execution_by_key,
+        ("self", "check_keys", "partition_filter"),
+    ),
+    "DagsterInstance.get_latest_materialization_events": (
+        dg.DagsterInstance.get_latest_materialization_events,
+        ("self", "asset_keys"),
+    ),
+    "DagsterInstance.get_runs": (
+        dg.DagsterInstance.get_runs,
+        ("self", "filters", "cursor", "limit", "bucket_by", "ascending"),
+    ),
+    "DagsterInstance.get_runs_count": (dg.DagsterInstance.get_runs_count, ("self", "filters")),
+    "DagsterInstance.get_job_snapshot": (dg.DagsterInstance.get_job_snapshot, ("self", "snapshot_id")),
+    "DagsterInstance.storage_directory": (dg.DagsterInstance.storage_directory, ("self",)),
+}
+# Properties and fields, which have no signature.
+MEMBERS: dict[str, Any] = {
+    "event_log_storage": dg.DagsterInstance,
+    "asset_graph": dg.RepositoryDefinition,
+    "parent_snapshot_id": JobLineageSnap,
+    "selector_id": InstigatorState,
 }
 
 
@@ -56,11 +88,19 @@ def test_a_member_that_is_not_public_takes_what_it_took(name: str) -> None:
     assert tuple(inspect.signature(function).parameters) == parameters
 
 
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_property_that_is_not_public_is_there(name: str) -> None:
+    assert hasattr(MEMBERS[name], name) or name in MEMBERS[name].__annotations__
+
+
 def test_no_other_module_leans_on_what_is_not_public() -> None:
     members = "|".join(name.partition(".")[2] for name in SIGNATURES if "register" not in name)
-    private = re.compile(rf"(from|import) (dagster\w*|dbt\w*)[\w.]*\._|\.({members})\(|template_cache")
+    properties = r"\binstance\.event_log_storage|repository_def\.asset_graph"
+    private = re.compile(
+        rf"(from|import) (dagster\w*|dbt\w*)[\w.]*\._|\.({members})\(|template_cache|{properties}"
+    )
     root = Path(__file__).parents[1]
-    files = [path for part in (*PARTS, "stack") for path in (root / part).rglob("*.py")]
+    files = [path for part in (*PARTS, "stack", "benchmarks") for path in (root / part).rglob("*.py")]
     found = {path.name for path in files if private.search(path.read_text())}
     assert found == {"seams.py"}
 

@@ -25,7 +25,10 @@ def log_files(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
     if not folder.is_dir():
-        raise SyncError(f"landing folder {folder} does not exist; SOFTCART_LANDING names it")
+        raise SyncError(
+            f"landing folder {folder} does not exist: SOFTCART_LANDING names one of this machine, where a"
+            " bucket has to be mounted"
+        )
     found: list[tuple[tuple[int, int, str], Path]] = []
     for path in folder.glob(f"{LOG}*"):
         if match := _ROTATED.fullmatch(path.name.removeprefix(LOG)):

@@ -17,7 +17,6 @@ import dagster as dg
 from softcart_assets.monitoring.failed_runs import FailedStep, follow
 from softcart_assets.monitoring.failed_runs import problems as of_runs
 from softcart_assets.monitoring.notices import Address, addresses, failing_message, over_message, send
-from softcart_assets.monitoring.observed import verdicts
 from softcart_assets.monitoring.problems import (
     Problem,
     check_key,
@@ -27,7 +26,7 @@ from softcart_assets.monitoring.problems import (
     of_quarantine,
     of_ticks,
 )
-from softcart_assets.seams import KeptInstance
+from softcart_assets.seams import KeptInstance, asset_graph, verdicts
 from softcart_assets.switches import sensor_status
 from sync.errors import SyncError
 
@@ -88,8 +87,7 @@ def alerts_sensor(names: Sequence[str]) -> dg.SensorDefinition:
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before, instance = Told.parse(context.cursor), kept.of(context)
-        assert context.repository_def is not None
-        graph = context.repository_def.asset_graph
+        graph = asset_graph(context.repository_def)
         failed, seen_until = follow(instance, graph, before.failed, before.seen_until)
         checks = sorted(graph.asset_check_keys)
         found = verdicts(instance, checks)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from softcart_assets.metadata import OWNER
@@ -18,6 +18,9 @@ ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
 RUNS_AT_ONCE = 1000
 WILL_RETRY = "dagster/will_retry"
 NAMED, LONGEST = 5, 500
+
+if TYPE_CHECKING:
+    from softcart_assets.seams import BaseAssetGraph
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def problems(open_steps: Mapping[str, FailedStep]) -> Iterator[Problem]:
 
 def follow(
     instance: DagsterInstance,
-    graph: dg.BaseAssetGraph | None,
+    graph: BaseAssetGraph[Any] | None,
     open_steps: Mapping[str, FailedStep],
     seen_until: float,
 ) -> tuple[dict[str, FailedStep], float]:
@@ -74,7 +77,7 @@ def _repaired(instance: DagsterInstance, run: DagsterRun, found: Mapping[str, Fa
 
 
 def _failed(
-    instance: DagsterInstance, graph: dg.BaseAssetGraph | None, run: DagsterRun, ended: float
+    instance: DagsterInstance, graph: BaseAssetGraph[Any] | None, run: DagsterRun, ended: float
 ) -> dict[str, FailedStep]:
     """The steps that failed, but for those whose checks speak for themselves; the job where there is none."""
     entries = events_of(instance, run.run_id, DagsterEventType.STEP_FAILURE)
@@ -98,7 +101,9 @@ def _end(instance: DagsterInstance, run: DagsterRun) -> str:
     return " ".join((said or "no step failed, its page says more").split())[:LONGEST]
 
 
-def _assets(graph: dg.BaseAssetGraph | None, run: DagsterRun, step: str) -> tuple[list[str], tuple[str, ...]]:
+def _assets(
+    graph: BaseAssetGraph[Any] | None, run: DagsterRun, step: str
+) -> tuple[list[str], tuple[str, ...]]:
     """Some of the run's assets that the step makes, and their owners."""
     if graph is None:
         return [], (OWNER,)

@@ -25,11 +25,10 @@ from prometheus_client.registry import Collector
 
 from softcart_assets.adoption import by_way_of_staging
 from softcart_assets.build import build_defs, resources
-from softcart_assets.monitoring.observed import beats, ticks, verdicts
-from softcart_assets.seams import keep_connections
+from softcart_assets.seams import count_runs, keep_connections, ticks, verdicts
 from softcart_assets.sensors import health
 from softcart_assets.sensors.cursor import Cursor
-from softcart_assets.sensors.heartbeat import STAGING
+from softcart_assets.sensors.heartbeat import beats, watched
 from softcart_assets.sensors.probe import LogProbe
 from softcart_assets.tables import TABLES
 from sync.errors import SyncError
@@ -99,7 +98,7 @@ class Platform(Collector):
         runs = GaugeMetricFamily("softcart_runs", "Runs of the last 24 hours", labels=["status"])
         for status in DagsterRunStatus:
             chosen = RunsFilter(statuses=[status], created_after=since)
-            runs.add_metric([status.value.lower()], self._instance.get_runs_count(chosen))
+            runs.add_metric([status.value.lower()], count_runs(self._instance, chosen))
         yield runs
 
     def _of_checks(self) -> Iterator[GaugeMetricFamily]:
@@ -124,8 +123,7 @@ class Platform(Collector):
             "softcart_heartbeat_age_seconds", "Time since the sensor last said that it looks",
             labels=["sensor"],
         )  # fmt: skip
-        sources = [source for source, _ in health.grouped(health.followed(self._tables))]
-        for name, at in beats(self._instance, [*sources, STAGING]).items():
+        for name, at in beats(self._instance, watched(self._tables)).items():
             if at is not None:
                 age.add_metric([name], max(0.0, time.time() - at))
         yield age

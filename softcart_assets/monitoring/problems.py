@@ -14,8 +14,8 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from softcart_assets.metadata import OWNER
-from softcart_assets.monitoring.observed import Verdict, beats, ticks
-from softcart_assets.sensors.heartbeat import FRESHNESS, heartbeat_key
+from softcart_assets.seams import Verdict, ticks
+from softcart_assets.sensors.heartbeat import FRESHNESS, beats, heartbeat_key
 from sync.errors import SyncError
 from sync.table_state import TableState
 

@@ -8,12 +8,16 @@ is the look. A source that cannot be asked, or a sensor that is off or dead, tur
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import dagster as dg
 
+from softcart_assets.file_tables import SOURCE
 from softcart_assets.metadata import OWNER
+from softcart_assets.seams import materialized_at
+from softcart_assets.sensors import health
+from sync.spec import Table
 
 GROUP = "heartbeat"
 STAGING = "staging"
@@ -29,9 +33,16 @@ def heartbeat_key(name: str) -> dg.AssetKey:
     return dg.AssetKey([GROUP, name])
 
 
-def heartbeat_specs(sources: Iterable[str]) -> list[dg.AssetSpec]:
-    """One of each source that a sensor looks at, and one of staging behind them."""
-    looks = {source: f"{source} was looked at for what is new in its tables" for source in sources}
+def watched(tables: Sequence[Table]) -> list[str]:
+    """The sources of `tables` that a sensor looks at, and staging behind them."""
+    sources = [source for source, _ in health.grouped(health.followed(tables))]
+    files = [SOURCE] if any(table.source == SOURCE and not table.paused for table in tables) else []
+    return [*sources, *files, STAGING]
+
+
+def heartbeat_specs(names: Iterable[str]) -> list[dg.AssetSpec]:
+    """One of each that a sensor looks at, `names` as they are `watched`."""
+    looks = {name: f"{name} was looked at for what is new in its tables" for name in names}
     looks[STAGING] = "production was compared with the synced tables that it follows"
     return [
         dg.AssetSpec(
@@ -54,3 +65,10 @@ def is_due(beat_at: float) -> bool:
 def heartbeat(name: str) -> dg.AssetMaterialization:
     """What a sensor reports that has looked."""
     return dg.AssetMaterialization(heartbeat_key(name), description="looked, and could ask everything")
+
+
+def beats(instance: dg.DagsterInstance, names: Iterable[str]) -> dict[str, float | None]:
+    """When each sensor last said that it looks, in seconds since 1970; None where it never did."""
+    keys = {name: heartbeat_key(name) for name in names}
+    found = materialized_at(instance, list(keys.values()))
+    return {name: found[key] for name, key in keys.items()}

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from softcart_assets.progress import failure_reason
-from softcart_assets.seams import step_failures
+from softcart_assets.seams import find_runs, step_failures
 
 SOURCE_TAG = "softcart/source"  # which sensor's request a run is
 IN_FLIGHT = [
@@ -39,7 +39,7 @@ def in_flight(
 ) -> str | None:
     """The id of a run that is waiting or at work on one of these assets; `whole_jobs` are the names of jobs
     that have them all."""
-    for run in instance.get_runs(RunsFilter(statuses=IN_FLIGHT)):
+    for run in find_runs(instance, RunsFilter(statuses=IN_FLIGHT)):
         chosen = run.asset_selection
         if run.job_name in whole_jobs if chosen is None else not chosen.isdisjoint(keys):
             return run.run_id
@@ -48,7 +48,7 @@ def in_flight(
 
 def newest_run(instance: DagsterInstance) -> str | None:
     """The id of the run that was created last."""
-    return next((run.run_id for run in instance.get_runs(limit=1)), None)
+    return next((run.run_id for run in find_runs(instance, limit=1)), None)
 
 
 def held_back(

@@ -14,7 +14,7 @@ from softcart_assets.code import LoadedCode
 from softcart_assets.dbt.warm import Keeper
 from softcart_assets.progress import LINES
 from softcart_assets.raw import asset_key
-from softcart_assets.seams import KeptInstance
+from softcart_assets.seams import KeptInstance, asset_graph
 from softcart_assets.sensors import health, lag, log_retention
 from softcart_assets.sensors.coordinator import Coordinator
 from softcart_assets.sensors.cursor import Cursor
@@ -106,8 +106,7 @@ def run_of(
 ) -> dg.RunRequest:
     """A run of these assets and all that is downstream of them on the way to production, without the checks
     that sensors report."""
-    assert context.repository_def is not None
-    graph = context.repository_def.asset_graph
+    graph = asset_graph(context.repository_def)
     aside = dg.AssetSelection.groups("exports", *BESIDE_GROUPS)
     selection = dg.AssetSelection.assets(*keys).downstream() - aside
     checks = sorted(key for key in selection.resolve_checks(graph) if key.name not in REPORTED_CHECKS)

@@ -1,6 +1,7 @@
 """What keeps the platform's own state small, each hour: Dagster's storage pruned, and staging without bloat.
+Neither touches a row that somebody reads.
 
-Neither touches a row that somebody reads."""
+And what keeps it safe, each night: `backups`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,9 @@ from softcart_assets.automation import UPKEEP_GROUP as GROUP
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from softcart_assets.raw import asset_key
-from softcart_assets.seams import in_process
+from softcart_assets.seams import asset_graph, in_process, materialized_at
 from softcart_assets.switches import cron_of, schedule_status
+from softcart_assets.upkeep import backups
 from softcart_assets.upkeep.bloat import remove_tombstones, sizes, vacuum_bloated
 from softcart_assets.upkeep.run_storage import QUIET_TAGS, Rules, metadata, prune
 from sync.errors import SyncError
@@ -23,7 +25,7 @@ LARGEST = 20
 
 upkeep = dg.define_asset_job(
     "upkeep",
-    selection=dg.AssetSelection.groups(GROUP),
+    selection=dg.AssetSelection.assets([GROUP, "run_storage"], [GROUP, "staging"]),
     executor_def=in_process,
     tags={QUIET_TAGS[1]: "hourly"},
     description="Prune Dagster's runs and events by age, and what staging keeps without use.",
@@ -42,8 +44,9 @@ def hourly_upkeep() -> dg.ScheduleDefinition:
 
 
 def build_upkeep_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
-    """An asset for Dagster's storage and one for staging."""
-    return [_run_storage(), _staging([table for table in tables if table.target == "staging"])]
+    """An asset for Dagster's storage, one for staging, and one for backups where they are wanted."""
+    saved = [backups.backup] if backups.is_wanted() else []
+    return [_run_storage(), _staging([table for table in tables if table.target == "staging"]), *saved]
 
 
 def _run_storage() -> dg.AssetsDefinition:
@@ -117,10 +120,8 @@ def _staging(tables: Sequence[Table]) -> dg.AssetsDefinition:
 
 def _read_at(context: dg.AssetExecutionContext, table: Table) -> datetime | None:
     """When the last of all assets that read the table directly had read it; None where one never did."""
-    assert context.repository_def is not None
-    readers = context.repository_def.asset_graph.get(asset_key(table)).child_keys
-    events = context.instance.get_latest_materialization_events(sorted(readers))
-    moments = [event.timestamp if event else None for event in events.values()]
+    readers = asset_graph(context.repository_def).get(asset_key(table)).child_keys
+    moments = list(materialized_at(context.instance, sorted(readers)).values())
     if not moments or None in moments:
         return None
     # A day less, since a pass that was under way then may have committed behind the reader.

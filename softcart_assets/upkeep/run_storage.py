@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterInstance
 
+from softcart_assets.seams import storage_url, whole_job
 from sync.connections.postgresql import connect_postgresql
 from sync.connections.psycopg import Connection, Cursor
 from sync.errors import SyncError
@@ -140,7 +141,7 @@ def prune(instance: DagsterInstance, rules: Rules, now: float | None = None) -> 
 
     Raises `SyncError` where the storage is not PostgreSQL or cannot be reached.
     """
-    url = getattr(instance.event_log_storage, "postgres_url", None)
+    url = storage_url(instance)
     if url is None:
         raise SyncError(
             "Dagster's storage is not in PostgreSQL: set SOFTCART_DAGSTER_URL, or switch this schedule off"
@@ -188,9 +189,7 @@ def _remove_snapshots(cursor: Cursor, instance: DagsterInstance) -> int:
     cursor.execute("SELECT DISTINCT snapshot_id FROM runs WHERE snapshot_id IS NOT NULL")
     named = {snapshot_id for (snapshot_id,) in cursor.fetchall()}
     for snapshot_id in list(named):
-        lineage = instance.get_job_snapshot(snapshot_id).lineage_snapshot
-        if lineage:
-            named.add(lineage.parent_snapshot_id)
+        named.add(whole_job(instance, snapshot_id))
     cursor.execute("SELECT run_body FROM runs")
     named |= {json.loads(body).get("execution_plan_snapshot_id") for (body,) in cursor.fetchall()}
     cursor.execute("DELETE FROM snapshots WHERE NOT snapshot_id = ANY(%s)", ([*filter(None, named)],))

@@ -15,6 +15,12 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 class Mailbox:
     """What aiosmtpd was given: subject and text of each message."""
 
@@ -32,9 +38,7 @@ class Mailbox:
 @contextmanager
 def mail_server() -> Iterator[tuple[Mailbox, str]]:
     """The mailbox, and the address under which Apprise sends there."""
-    mailbox = Mailbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    mailbox, port = Mailbox(), free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
