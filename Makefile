@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency erd grafana snowflake-setup backup restore audit dependencies lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency left-alone beside erd grafana snowflake-setup backup restore audit dependencies lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -60,6 +60,12 @@ bench: setup ## measure the sync engine beside the raw pipe and other tools; BEN
 
 latency: setup ## measure from a commit in MySQL to its row in production; LATENCY="--samples 20" is quick
 	@$(python) -m stack up && eval "$$($(python) -m stack env)" && exec $(python) -m benchmarks.latency $(LATENCY)
+
+left-alone: setup ## leave make ui under traffic alone for half an hour, and say what ran; LEFT="--minutes 15"
+	@$(python) -m stack up && eval "$$($(python) -m stack env)" && exec $(python) -m benchmarks.left_alone $(LEFT)
+
+beside: setup ## measure live syncs beside a first load of 20 million rows; BESIDE="--rows 5000000" is quicker
+	@$(python) -m stack up && eval "$$($(python) -m stack env)" && exec $(python) -m benchmarks.first_load_beside $(BESIDE)
 
 erd: setup ## draw the star schema from its models
 	@$(python) -m softcart_assets.dbt.erd
