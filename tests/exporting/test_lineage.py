@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from softcart_assets.build import build_defs
-from softcart_assets.dbt.graph import load_project
+from softcart_assets.dbt.loading import load_project
 from softcart_assets.exports.lineage import page
 
 
