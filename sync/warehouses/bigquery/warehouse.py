@@ -73,10 +73,15 @@ class ScriptSession(DbApiSession):
         staged = self._staged[schema.name]
         assert isinstance(staged, LoadedTable)
         with self._errors(schema.name):
-            rows = None if mode is LoadMode.CHANGES else self.count(schema.name) + staged.growth
+            rows = None if mode is LoadMode.CHANGES else self.count(schema.name)
             if mode is not LoadMode.LOAD:
                 staged.demand(rows)
             return Audit(0, rows)
+
+    def count(self, table: TableName) -> int:
+        """As many as there will be once the script is done."""
+        staged = self._staged.get(table) if self._in_transaction else None
+        return super().count(table) + (staged.growth if isinstance(staged, LoadedTable) else 0)
 
     def complete(self, steps: Sequence[tuple[TableName, Completion]]) -> None:
         """Table by table: BigQuery counts the changes of each."""

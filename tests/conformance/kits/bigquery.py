@@ -81,6 +81,8 @@ class BigQueryKit(Kit):
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         dialect = open_bigquery(self.url)._dialect
+        if statement.startswith("CREATE SCHEMA "):
+            statement = dialect.create_schema(statement.split()[2]) or ""
         said = TABLES.sub(lambda name: dialect.table(TableName(name[1], name[2])), statement)
         said = re.sub(r'"(\w+)"', r"`\1`", said)
         if said.startswith(("UPDATE", "DELETE")) and " WHERE " not in said:
