@@ -149,6 +149,8 @@ class Table:
             raise SpecError(
                 f"table {self.name}: {sorted(hidden)} is its key or cursor and cannot be excluded"
             )
+        if self.document:
+            self._check_paths()
         if self.strategy is Strategy.WATERMARK and not (self.key and self.cursor):
             raise SpecError(f"table {self.name}: the watermark strategy needs a key and a cursor")
         if names and self.cursor and self.cursor not in names:
@@ -174,6 +176,22 @@ class Table:
         self._check_objects(names)
         if self.max_rejected_share is not None and not 0 <= self.max_rejected_share <= 1:
             raise SpecError(f"table {self.name}: max_rejected_share is a share between 0 and 1")
+
+    def _check_paths(self) -> None:
+        """MongoDB's server leaves the fields out: https://www.mongodb.com/docs/manual/reference/limits/."""
+        for path in sorted(self.exclude):
+            parts = path.split(".")
+            if any(not part or part.startswith("$") for part in parts):
+                raise SpecError(
+                    f"table {self.name}: MongoDB leaves out no field {path!r}; each part of a path is a name"
+                    f" that does not begin with a dollar"
+                )
+            outer = {".".join(parts[:count]) for count in range(1, len(parts))}
+            if covering := outer & self.exclude:
+                raise SpecError(
+                    f"table {self.name}: {path!r} lies inside {sorted(covering)[0]!r}, which is excluded as a"
+                    f" whole; name one of them"
+                )
 
     def _check_objects(self, names: list[str]) -> None:
         if self.strategy is Strategy.APPEND and set(self.key) != {OBJECT_NAME, OBJECT_LINE}:

@@ -53,6 +53,13 @@ from sync.systems import open_source, open_target
     help="What MySQL's date 0000-00-00 becomes, as null or 1970-01-01. As last time where it is not given; at"
     " first such a row goes to the quarantine.",
 )
+@click.option(
+    "--exclude",
+    type=KeyType(),
+    default=(),
+    help="Columns, or fields of documents, that are not read; what they had brought goes. As last time where"
+    " it is not given.",
+)
 @click.option("--reconcile", is_flag=True, help="Compare the whole table, which finds deletes too.")
 @click.option(
     "--reload", is_flag=True, help="Disregard where the last pass ended, and accept a column of another type."
@@ -70,6 +77,7 @@ def copy(
     key: tuple[str, ...],
     cursor: str | None,
     zero_date: str | None,
+    exclude: tuple[str, ...],
     reconcile: bool,
     reload: bool,
     dry_run: bool,
@@ -81,7 +89,7 @@ def copy(
     in the target, and the next pass goes on from there. A table that fails does not stop the others; the exit
     code is 1 then.
     """
-    asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, zero_date, reload)
+    asked = Asked(schema, Strategy(strategy) if strategy else None, key, cursor, zero_date, exclude, reload)
     options = Options(compare=Compare.ALL if reconcile else Compare.TOUCHED, reload=reload, dry_run=dry_run)
     with closing(open_source(source_url)) as source, closing(open_target(target_url)) as target:
         states = target.states()

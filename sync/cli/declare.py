@@ -23,6 +23,7 @@ class Asked:
     key: tuple[str, ...] = ()
     cursor: str | None = None
     zero_date: str | None = None
+    exclude: tuple[str, ...] = ()
     reload: bool = False
 
 
@@ -53,7 +54,13 @@ def declare(name: TableName, source: Source, asked: Asked, state: TableState | N
         zero_date = asked.zero_date or table.zero_date
         by_catalog = table.catalog_key and not asked.key
         return replace(
-            table, key=key, catalog_key=by_catalog, cursor=cursor, strategy=strategy, zero_date=zero_date
+            table,
+            key=key,
+            catalog_key=by_catalog,
+            cursor=cursor,
+            strategy=strategy,
+            zero_date=zero_date,
+            exclude=frozenset(asked.exclude) or table.exclude,
         )
     except SpecError as error:
         raise SyncError(str(error)) from error
@@ -90,7 +97,14 @@ def last_declared(state: TableState) -> Table | None:
 
 
 def _first(name: TableName, source: Source, asked: Asked) -> Table:
-    table = Table(name.table, source.system, name.database, key=(), schema=asked.schema)
+    table = Table(
+        name.table,
+        source.system,
+        name.database,
+        key=(),
+        schema=asked.schema,
+        exclude=frozenset(asked.exclude),
+    )
     if not source.describe(table).exists:
         raise UnknownTableError(
             f"{table.qualified}: {source.system} has no {name.database}.{name.table} that this user may read."

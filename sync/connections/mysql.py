@@ -39,6 +39,10 @@ TRANSIENT = {
     2002, 2003, 2006, 2013, 2055,  # cannot connect, gone away, lost
     4031,  # the server has ended a session that was idle
 }  # fmt: skip
+NOT_COMPUTED = (
+    "a VIRTUAL column or a view cannot be computed for one of the rows, under the server's own sql_mode:"
+    " correct the row, or exclude the column"
+)
 CONNECTIONS = (
     "a pass takes up to four connections at once, and so does each one that runs beside it: raise the limit"
     " (ALTER USER … WITH MAX_USER_CONNECTIONS or max_user_connections, or MAX_QUERIES_PER_HOUR)"
@@ -56,9 +60,13 @@ WAY_OUT = {
     1205: "somebody has locked the table, or alters it: SHOW FULL PROCESSLIST tells who",
     1227: "grant the named privilege to this user",
     1412: "the table was altered, truncated or replaced while it was read",
+    1690: NOT_COMPUTED,
     1969: "the user may not SET max_statement_time: raise it on the server, or the user's own",
     2026: "let the server offer TLS, or ask for none with another ssl_mode in the URL",
     3024: "the user may not SET max_execution_time: raise it on the server",
+    3141: NOT_COMPUTED,  # what should be JSON is none
+    3143: NOT_COMPUTED,  # a JSON path that is none
+    3146: NOT_COMPUTED,  # a value that no JSON function takes
     3159: "add ssl_mode=required to the URL",
 }
 

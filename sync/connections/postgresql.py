@@ -38,6 +38,13 @@ REFUSALS = {
     "certificate": "name the CA's certificate with sslrootcert in the URL",
     "does not support SSL": "let the server offer TLS, or ask for none with another sslmode in the URL",
 }
+# What may pass by itself, and what to do where it does not.
+FULL = {
+    "too many connections for": "raise CONNECTION LIMIT of the role or the database: passes that run beside"
+    " each other each take connections of their own",
+    "too many clients already": "raise max_connections on the server, or end what holds its connections",
+    "remaining connection slots": "raise max_connections on the server, or end what holds its connections",
+}
 WAY_OUT = {
     **dict.fromkeys(
         ("23502", "23503", "23505", "23514", "23P01"),
@@ -95,7 +102,8 @@ def postgresql_errors(where: str) -> Iterator[None]:
         said = (error.diag.message_primary or str(error)).strip()
         if _transient(error, said):
             shown = "the connection was lost" if LOST in said else said
-            raise TransientError(f"{where}: {shown}") from error
+            hint = next((way_out for refusal, way_out in FULL.items() if refusal in said), "")
+            raise TransientError(f"{where}: {shown}{f'; {hint}' if hint else ''}") from error
         state = f" ({error.pgcode})" if error.pgcode else ""
         hint = error.diag.message_hint or _way_out(error, said)
         raise SyncError(f"{where}: {said}{state}{f'; {hint}' if hint else ''}") from error

@@ -196,6 +196,22 @@ def test_a_row_that_cannot_be_loaded_goes_to_quarantine_and_comes_back(
     assert (result.quarantined, result.deleted) == (0, 1)
 
 
+def test_a_key_whose_letters_the_log_does_not_explain_is_refused_before_anything_is_loaded(
+    pipeline: Pipeline, shop: pymysql.Connection
+) -> None:
+    run(
+        shop,
+        "CREATE TABLE words (word VARCHAR(9) CHARACTER SET gbk, size ENUM('小') CHARACTER SET gbk,"
+        " PRIMARY KEY (word, size))",
+        "INSERT INTO words VALUES ('中', '小')",
+    )
+    words = Table("words", "mysql", "shop", key=("word", "size"), strategy=Strategy.LOG)
+    with pytest.raises(SyncError, match=r"raw\.words: key column word: .* gbk .* declare strategy full"):
+        pipeline.run(words)
+    assert pipeline.query("SELECT to_regclass('raw.words')") == [(None,)]
+    assert pipeline.run(replace(words, strategy=Strategy.FULL)).inserted == 1
+
+
 def test_a_purged_position_is_refused_with_the_way_out(pipeline: Pipeline, shop: pymysql.Connection) -> None:
     pipeline.run(ORDERS)
     gone = '{"file": "mysql-bin.000000", "position": 4, "gtid": ""}'

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from stack.cluster import Cluster
 from stack.mongodb import MongoDB
 from sync.errors import SyncError, TransientError
-from sync.passes import PassResult
+from sync.passes import Compare, PassResult
 from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Table
 from tests.integration.sync_support import Pipeline
@@ -202,3 +202,26 @@ def test_a_log_that_was_overwritten_is_refused_with_the_way_out(
                 own.run(BOOKS)
             assert own.run(BOOKS, reload=True).updated == 1
             assert own.run(BOOKS).changed == 0
+
+
+def test_an_atomic_apply_ops_is_found_and_repaired_by_a_comparison(
+    pipeline: Pipeline, catalog: Catalog, stack: Cluster
+) -> None:
+    """The server tells no change stream of it."""
+    both(pipeline)
+    login = {"username": "root", "password": stack.home.passwords["mongodb.root"], "authSource": "admin"}
+    written = [
+        {"op": "i", "ns": f"{catalog.name}.books", "o": {"_id": "restored", "n": 7}},
+        {"op": "u", "ns": f"{catalog.name}.books", "o2": {"_id": 1}, "o": {"_id": 1, "n": 8}},
+        {"op": "d", "ns": f"{catalog.name}.books", "o": {"_id": 2}},
+    ]
+    with MongoClient[dict[str, Any]]("127.0.0.1", stack.ports.known()["mongodb"], **login) as root:
+        root.admin.command("applyOps", written)
+    catalog.books.update_one({"_id": 3}, {"$set": {"n": 9}})
+    followed = both(pipeline)[BOOKS]
+    assert isinstance(followed, PassResult)
+    assert (followed.inserted, followed.updated, followed.deleted) == (0, 1, 0)
+    repaired = both(pipeline, compare=Compare.ALL)[BOOKS]
+    assert isinstance(repaired, PassResult)
+    assert (repaired.inserted, repaired.updated, repaired.deleted) == (1, 1, 1)
+    assert_equal(pipeline, catalog)

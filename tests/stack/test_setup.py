@@ -1,10 +1,11 @@
 """Setting up: what is pinned, what is fetched, and what is said when it can't be."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from stack import machine
+from stack import bootstrap, machine
 from stack.apt import make_links_relative
 from stack.bootstrap import LOCK, SETUP_LOCK, read_stamp, stamp
 from stack.home import StackError
@@ -23,6 +24,19 @@ def test_the_locks_pin_every_package_by_hash_and_name_no_host() -> None:
 
 def test_an_environment_whose_making_was_interrupted_is_known_by_its_missing_stamp(tmp_path: Path) -> None:
     assert read_stamp(tmp_path) != stamp(tmp_path)
+
+
+def test_a_long_step_of_the_set_up_says_that_it_goes_on_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "GOES_ON_SECONDS", 0.01)
+    said = ""
+    with bootstrap.step("fetching everything"):
+        while said.count("still fetching everything") < 2:
+            said += capsys.readouterr().err
+            time.sleep(0.01)
+    assert said.startswith("… fetching everything\n")
+    assert "… done in " in capsys.readouterr().err
 
 
 def test_a_machine_without_apt_is_told_which_packages_to_install(

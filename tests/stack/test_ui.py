@@ -82,4 +82,5 @@ def test_a_killed_code_server_is_started_again(served: subprocess.Popen[str]) ->
     said, _ = served.communicate(timeout=PATIENCE)
     assert served.returncode == 0
     assert "the process with the definitions has ended" in said
+    assert "ending Dagster's UI, its daemon and what they run" in said
     assert not began_anew.is_running()

@@ -91,6 +91,31 @@ def test_zero_dates_are_mapped_as_asked_and_as_last_time(command: Command, dated
     assert "zero_date is 'null' or a date" in said
 
 
+def test_a_column_that_cannot_be_followed_is_left_out_as_asked_and_as_last_time(
+    command: Command, shop: Shop, staging: str
+) -> None:
+    execute(
+        shop,
+        "CREATE TABLE people (id INT PRIMARY KEY, born DATETIME,"
+        " age INT AS (TIMESTAMPDIFF(YEAR, born, NOW())))",
+        "INSERT INTO people (id, born) VALUES (1, '2000-01-01')",
+    )
+    said = command.run("copy", "env:SHOP", "shop.people", *TO, exit_code=1).stderr
+    assert "--exclude age" in said
+    command.run("copy", "env:SHOP", "shop.people", *TO, "--exclude", "age")
+    execute(shop, "INSERT INTO people (id, born) VALUES (2, '2001-01-01')")
+    command.run("copy", "env:SHOP", "shop.people", *TO)
+    command.run("verify", "env:SHOP", "shop.people", *TO)
+    assert query(staging, "SELECT to_jsonb(people) ? 'age', id FROM raw.people ORDER BY id") == [
+        (False, 1),
+        (False, 2),
+    ]
+    assert (
+        "cannot be excluded"
+        in command.run("copy", "env:SHOP", "shop.people", *TO, "--exclude", "id", exit_code=1).stderr
+    )
+
+
 def test_a_table_that_fails_is_named_and_does_not_stop_the_others(command: Command, sales: Shop) -> None:
     done = command.run("copy", "env:SHOP", "shop.nowhere", "shop.sales_data", *TO, "--json", exit_code=1)
 

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from stack.cluster import Cluster
+from stack.mariadb import MariaDB
 from tests.conftest import MySQLUrls
 from tests.integration.cli.command import TO, Command, Shop, execute
 from tests.integration.cli.no_tls import without_tls
@@ -81,6 +83,27 @@ def test_a_missing_right_is_named(command: Command, urls: dict[str, str], sales:
     bi = refusal(command, "env:SHOP", "shop.sales_data", "--to", urls["SOFTCART_BI_URL"])
     assert "permission denied" in bi
     assert bi.endswith("; grant this user the right to it")
+
+
+def test_a_limit_of_connections_is_said_to_be_one(command: Command, sales: Shop, stack: Cluster) -> None:
+    with MariaDB(stack.home).connect(stack.ports.known()["mysql"]) as root:
+        execute(root, "ALTER USER softcart@'%' WITH MAX_USER_CONNECTIONS 1")
+        try:
+            said = refusal(command, "env:SHOP", "shop.sales_data", *TO, "--strategy", "log")
+        finally:
+            execute(root, "ALTER USER softcart@'%' WITH MAX_USER_CONNECTIONS 0")
+    assert "a pass takes up to four connections at once" in said
+    assert "raise the limit" in said
+
+
+def test_a_limit_of_the_targets_connections_is_said_to_be_one(
+    command: Command, sales: Shop, staging: str
+) -> None:
+    parts = urlsplit(staging)
+    query(staging, f"ALTER DATABASE {parts.path[1:]} CONNECTION LIMIT 0")
+    said = refusal(command, "env:SHOP", "shop.sales_data")
+    assert "too many connections for database" in said
+    assert "raise CONNECTION LIMIT" in said
 
 
 def test_a_server_that_is_away_is_said_to_be(command: Command, urls: dict[str, str], sales: Shop) -> None:

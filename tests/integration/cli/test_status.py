@@ -29,6 +29,17 @@ def test_status_shows_where_each_table_stands(command: Command, sales: Shop, dat
     assert watermark["last_pass"]["inserted"] == 3
 
 
+def test_a_table_that_somebody_has_emptied_shows_in_the_status(
+    command: Command, sales: Shop, staging: str
+) -> None:
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO, "--strategy", "log")
+    query(staging, "TRUNCATE raw.sales_data")
+    assert "emptied since" in command.run("status", *TO).stdout
+    assert [found["emptied"] for found in command.lines("status", *TO)] == [True]
+    command.run("copy", "env:SHOP", "shop.sales_data", *TO)
+    assert [found["emptied"] for found in command.lines("status", *TO)] == [False]
+
+
 def test_who_looks_at_a_database_without_tables_makes_none(command: Command, staging: str) -> None:
     for name in ("status", "quarantine"):
         done = command.run(name, *TO)

@@ -25,6 +25,7 @@ INTEGERS = {
     "int": physical.LONG, "bigint": physical.LONGLONG,
 }  # fmt: skip
 BLOBS = {"tinyblob", "blob", "mediumblob", "longblob", "tinytext", "text", "mediumtext", "longtext"}
+TEXTS = {"char", "varchar", *BLOBS}
 GEOMETRIES = {
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
     "geometrycollection", "geomcollection",
@@ -43,6 +44,7 @@ PHYSICAL: dict[str, set[int]] = {
     "timestamp": {physical.TIMESTAMP2, physical.TIMESTAMP}, "enum": {physical.ENUM}, "set": {physical.SET},
     "json": {physical.JSON, physical.BLOB}, "vector": {physical.VECTOR, physical.VARCHAR},
 }  # fmt: skip
+LATIN1 = "latin1"
 CODECS = {
     "utf8mb4": "utf-8", "utf8mb3": "utf-8", "utf8": "utf-8", "ascii": "ascii", "ucs2": "utf-16-be",
     "utf16": "utf-16-be", "utf16le": "utf-16-le", "utf32": "utf-32-be", "latin2": "iso8859-2",
@@ -95,7 +97,7 @@ def decoder(catalog: CatalogColumn, stored: Physical) -> Decode:
     if code in INTEGERS.values():
         unsigned = stored.unsigned if stored.unsigned is not None else "unsigned" in catalog.definition
         return values.integer(unsigned)
-    if kind in {"char", "varchar"} or (kind in BLOBS and catalog.charset):
+    if kind in TEXTS and (kind not in BLOBS or catalog.charset):
         return _text(catalog)
     if kind in {"enum", "set"}:
         labels = tuple(
@@ -124,12 +126,15 @@ FIXED_STRINGS: dict[str, Decode] = {
 }
 
 
-def _text(catalog: CatalogColumn) -> Decode:
-    if catalog.charset == "latin1":
-        return values.latin1
-    if catalog.charset not in CODECS:
+def refuse_character_set(column: str, charset: str) -> None:
+    """Raises `SyncError` for a key column of letters whose bytes in the log tell nothing; `column` begins the
+    message."""
+    if charset and charset != LATIN1 and charset not in CODECS:
         raise SyncError(
-            f"key column {catalog.name}: its character set {catalog.charset} cannot be read from the log;"
-            f" declare strategy full"
+            f"{column}: its character set {charset} cannot be read from the log; declare strategy full"
         )
-    return values.text(CODECS[catalog.charset])
+
+
+def _text(catalog: CatalogColumn) -> Decode:
+    refuse_character_set(f"key column {catalog.name}", catalog.charset)
+    return values.latin1 if catalog.charset == LATIN1 else values.text(CODECS[catalog.charset])
