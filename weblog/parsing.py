@@ -36,7 +36,8 @@ _REQUEST = r"^([A-Za-z][A-Za-z_-]*) (.*?)(?: (HTTP/\S+))?$"
 # What a malformed line may still tell.
 _ADDRESS = rf"^({_CLIENT})[ \n]"
 _TIME = r"^\S+ [^\[]*\[([^\]]+)\]"
-_LOCAL_TIME = "%d/%b/%Y:%H:%M:%S"
+_BRACKETED = 21  # characters of a time and the bracket before it
+_LOCAL_TIME = "[%d/%b/%Y:%H:%M:%S"
 
 
 def parse_lines(chunks: Iterator[bytes], first_line: int, work: Path) -> Parsed:
@@ -142,67 +143,75 @@ WITH cut AS (
         string_split(quoted[1], ' ') AS before,
         string_split(quoted[3], ' ') AS behind,
         len(quoted) = 7 AND quoted[5] = ' ' AND quoted[7] = '{_FEED}' AND NOT contains(text, '\\')
-            AND regexp_matches(quoted[1] || quoted[3], '{_PLAIN}') AS is_plain
+            AND regexp_matches(quoted[1] || quoted[3], '{_PLAIN}') AS is_plain,
+        CASE WHEN NOT is_plain THEN regexp_extract(text, '{_LINE}', {_FIELDS}) END AS odd
     FROM lines
     WHERE text <> '{_FEED}'
-), matched AS (
-    SELECT
-        line,
-        text,
-        CASE
-            WHEN is_plain THEN {{
-                'address': before[1], 'ident': before[2], 'username': before[3],
-                'time': before[4][2:] || ' ' || before[5][:-2], 'request': quoted[2], 'status': behind[2],
-                'bytes': behind[3], 'referer': quoted[4], 'agent': quoted[6]
-            }}
-            ELSE regexp_extract(text, '{_LINE}', {_FIELDS})
-        END AS field
-    FROM cut
 ), told AS (
     SELECT
         line,
         text,
-        field,
-        field.address <> '' AS fits,
-        CASE WHEN fits THEN field.address ELSE nullif(regexp_extract(text, '{_ADDRESS}', 1), '') END
-            AS address,
-        CASE WHEN fits THEN field.time ELSE regexp_extract(text, '{_TIME}', 1) END AS time_text,
-        try_strptime(time_text[:20], '{_LOCAL_TIME}') AS local_time,
+        is_plain OR odd['address'] <> '' AS fits,
         CASE
-            WHEN time_text[21:] = ' +0000' THEN 0
-            WHEN regexp_matches(time_text[21:], '^ [+-]\\d{{4}}$') THEN
-                (time_text[22] || '1')::INTEGER * (time_text[23:24]::INTEGER * 60 + time_text[25:26]::INTEGER)
+            WHEN is_plain THEN before[1]
+            WHEN fits THEN odd['address']
+            ELSE nullif(regexp_extract(text, '{_ADDRESS}', 1), '')
+        END AS address,
+        CASE WHEN is_plain THEN before[2] ELSE odd['ident'] END AS ident,
+        CASE WHEN is_plain THEN before[3] ELSE odd['username'] END AS username,
+        CASE WHEN is_plain THEN behind[2] ELSE odd['status'] END AS status,
+        CASE WHEN is_plain THEN behind[3] ELSE odd['bytes'] END AS bytes,
+        CASE WHEN is_plain THEN quoted[4] ELSE odd['referer'] END AS referer,
+        CASE WHEN is_plain THEN quoted[6] ELSE odd['agent'] END AS agent,
+        CASE
+            WHEN is_plain THEN NULL
+            WHEN fits THEN odd['time']
+            ELSE regexp_extract(text, '{_TIME}', 1)
+        END AS time_text,
+        CASE WHEN is_plain THEN before[4] ELSE '[' || time_text[:20] END AS clock,
+        CASE WHEN is_plain THEN before[5] ELSE time_text[22:] || ']' END AS zone,
+        try_strptime(clock, '{_LOCAL_TIME}') AS local_time,
+        CASE
+            WHEN is_plain AND strlen(clock) <> {_BRACKETED} THEN NULL
+            WHEN NOT is_plain AND time_text[21] <> ' ' THEN NULL
+            WHEN zone = '+0000]' THEN 0
+            WHEN regexp_matches(zone, '^[+-]\\d{{4}}\\]$') THEN
+                (zone[1] || '1')::INTEGER * (zone[2:3]::INTEGER * 60 + zone[4:5]::INTEGER)
         END AS offset_minutes,
-        CASE WHEN fits THEN string_split(field.request, ' ') END AS words,
+        CASE WHEN is_plain THEN quoted[2] WHEN fits THEN odd['request'] END AS request,
+        string_split(request, ' ') AS words,
+        len(words) = 3 AND starts_with(words[3], 'HTTP/') AND words[1] <> '' AS is_usual,
         CASE
-            WHEN NOT fits THEN NULL
-            WHEN len(words) = 3 AND starts_with(words[3], 'HTTP/') AND words[1] <> '' THEN
-                {{'method': words[1], 'target': words[2], 'protocol': words[3]}}
-            ELSE regexp_extract(field.request, '{_REQUEST}', ['method', 'target', 'protocol'])
-        END AS request
-    FROM matched
+            WHEN fits AND NOT is_usual
+                THEN regexp_extract(request, '{_REQUEST}', ['method', 'target', 'protocol'])
+        END AS unusual,
+        CASE WHEN is_usual THEN words[1] ELSE unusual['method'] END AS method,
+        CASE WHEN is_usual THEN words[2] ELSE unusual['target'] END AS target,
+        CASE WHEN is_usual THEN words[3] ELSE unusual['protocol'] END AS protocol
+    FROM cut
 )
 SELECT
     line,
     address,
-    nullif(nullif(field.ident, '-'), '') AS ident,
-    nullif(nullif(field.username, '-'), '') AS username,
+    nullif(nullif(ident, '-'), '') AS ident,
+    nullif(nullif(username, '-'), '') AS username,
     local_time - to_minutes(offset_minutes) AS time,
     CASE WHEN time IS NOT NULL THEN local_time::DATE END AS date,
     CASE WHEN time IS NOT NULL THEN hour(local_time)::UTINYINT END AS hour,
-    nullif(request.method, '') AS method,
-    strpos(request.target, '?') AS mark,
-    nullif(CASE WHEN mark > 0 THEN request.target[:mark - 1] ELSE request.target END, '') AS path,
-    CASE WHEN mark > 0 THEN request.target[mark + 1:] END AS query,
-    nullif(request.protocol, '') AS protocol,
-    CASE WHEN fits THEN field.status::USMALLINT END AS status,
-    CASE WHEN fits THEN coalesce(TRY_CAST(field.bytes AS BIGINT), 0) END AS bytes,
-    nullif(nullif(field.referer, '-'), '') AS referer,
-    CASE WHEN fits THEN nullif(field.agent, '') END AS agent,
+    nullif(method, '') AS method,
+    strpos(target, '?') AS mark,
+    nullif(CASE WHEN mark > 0 THEN target[:mark - 1] ELSE target END, '') AS path,
+    CASE WHEN mark > 0 THEN target[mark + 1:] END AS query,
+    nullif(protocol, '') AS protocol,
+    CASE WHEN fits THEN status::USMALLINT END AS status,
+    CASE WHEN fits THEN coalesce(TRY_CAST(told.bytes AS BIGINT), 0) END AS bytes,
+    nullif(nullif(referer, '-'), '') AS referer,
+    CASE WHEN fits THEN nullif(agent, '') END AS agent,
     CASE
         WHEN address IS NULL THEN 'it does not begin with an address'
         WHEN NOT fits THEN 'it is not in the combined or common log format'
-        WHEN time IS NULL THEN 'its time ' || time_text || ' is none'
+        WHEN time IS NULL THEN
+            'its time ' || coalesce(time_text, clock[2:] || ' ' || zone[:-2]) || ' is none'
     END AS malformed,
     CASE WHEN malformed IS NOT NULL THEN rtrim(text, '{_FEED}') END AS raw
 FROM told

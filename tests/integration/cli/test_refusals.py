@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from stack.cluster import Cluster
 from stack.mariadb import MariaDB
+from sync.connections.postgresql import connect_postgresql
 from tests.conftest import MySQLUrls
 from tests.integration.cli.command import TO, Command, Shop, execute
 from tests.integration.cli.no_tls import without_tls
@@ -99,9 +101,13 @@ def test_a_limit_of_connections_is_said_to_be_one(command: Command, sales: Shop,
 def test_a_limit_of_the_targets_connections_is_said_to_be_one(
     command: Command, sales: Shop, staging: str
 ) -> None:
-    parts = urlsplit(staging)
-    query(staging, f"ALTER DATABASE {parts.path[1:]} CONNECTION LIMIT 0")
-    said = refusal(command, "env:SHOP", "shop.sales_data")
+    name = urlsplit(staging).path[1:]
+    with closing(connect_postgresql(staging)) as other, other.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 1")
+        try:
+            said = refusal(command, "env:SHOP", "shop.sales_data")
+        finally:
+            cursor.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
     assert "too many connections for database" in said
     assert "raise CONNECTION LIMIT" in said
 
