@@ -89,8 +89,14 @@ def months(rows: Sequence[Row], width: int, value: str, series: str | None = Non
         ],
     )
     lines = base.mark_line(point=alt.OverlayMarkDef(size=18))
-    labels = base.mark_text(align="left", dx=8, fontWeight="bold").encode(text="end:N")
-    return alt.layer(lines, labels).properties(width=width - 84, height=HEIGHT - 26)
+    labels = [
+        base.mark_text(align="left", dx=8, fontWeight="bold", **around)
+        .transform_filter("datum.end != ''")
+        .encode(text="end:N")
+        # A line of another year may lead through the name of this one's.
+        for around in ({"stroke": LIGHT["card"], "strokeWidth": 5}, {})
+    ]
+    return alt.layer(lines, *labels).properties(width=width - 84, height=HEIGHT - 26)
 
 
 def days(rows: Sequence[Row], width: int, day: str, names: Sequence[str]) -> alt.TopLevelMixin:
@@ -134,7 +140,8 @@ def chart(alt: Any, values: list[dict[str, Any]]) -> Any:
 
 def amount_axis(alt: Any) -> Any:
     """Four round amounts in three figures at the most."""
-    return alt.Axis(tickCount=4, format="~s", minExtent=36, maxExtent=36)
+    plain_zero = "datum.value == 0 ? '0' : datum.label"
+    return alt.Axis(tickCount=4, format="~s", labelExpr=plain_zero, minExtent=36, maxExtent=36)
 
 
 def _month_axis(alt: Any, width: int) -> Any:

@@ -147,7 +147,7 @@ def fill(table: LakeTable, staging: Connection, lake: Location, run_id: str, reb
             if periods != ():
                 origin = Origin(who, moving.batch, run_id)
                 commit(lake, table.folder, moving.schema, moving.rows(periods), origin, periods)
-    after = open_table(lake, table.folder)
+    after = before if periods == () else open_table(lake, table.folder)
     assert after is not None
     found = snapshot_of(after)
     return Filled(
