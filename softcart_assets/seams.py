@@ -50,6 +50,22 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
     statement, a thousand times a run."""
     if is_on(KEPT_CONNECTIONS):
         instance.optimize_for_webserver(**POOL)
+        _remember_tables(instance.event_log_storage)
+
+
+def _remember_tables(storage: Any) -> None:
+    """Let the storage of events ask once whether it has a table: Dagster asks with each materialization and
+    each check, from within another statement, for which it opens a connection that it closes again."""
+    if not hasattr(storage, "has_table") or "has_table" in vars(storage):
+        return
+    ask, there = storage.has_table, set[str]()
+
+    def has_table(table_name: str) -> bool:
+        if table_name not in there and ask(table_name):
+            there.add(table_name)
+        return table_name in there
+
+    storage.has_table = has_table
 
 
 class RunQueue(dg.QueuedRunCoordinator):

@@ -15,6 +15,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.scheduler.instigation import InstigatorState
 from dagster._core.snap.job_snapshot import JobLineageSnap
 from dagster._core.storage.event_log.base import EventLogStorage
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.base import RunStorage
 from dagster_postgres import DagsterPostgresStorage
 
@@ -36,6 +37,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         EventLogStorage.optimize_for_webserver,
         ("self", "statement_timeout", "pool_recycle", "max_overflow"),
     ),
+    "SqlEventLogStorage.has_table": (SqlEventLogStorage.has_table, ("self", "table_name")),
     "DagsterInstance.from_ref": (dg.DagsterInstance.from_ref, ("instance_ref",)),
     "QueuedRunCoordinator.register_instance": (
         dg.QueuedRunCoordinator.register_instance,
@@ -175,3 +177,27 @@ def test_connections_are_kept_unless_that_is_switched_off(
         monkeypatch.delenv(seams.KEPT_CONNECTIONS)
         seams.RunQueue().register_instance(instance)
         assert len(asked) == 2
+
+
+def test_the_storage_of_events_is_asked_once_for_a_table_that_it_has(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.instance_for_test(temp_dir=str(tmp_path_factory.mktemp("home"))) as instance:
+        storage: Any = instance.event_log_storage
+        asked: list[str] = []
+        ask = storage.has_table
+
+        def counted(table_name: str) -> bool:
+            asked.append(table_name)
+            return bool(ask(table_name))
+
+        monkeypatch.setattr(type(storage), "has_table", lambda _self, table_name: counted(table_name))
+        seams.keep_connections(instance)
+        seams.keep_connections(instance)
+        assert [storage.has_table(name) for name in ("asset_keys", "asset_keys", "none", "none")] == [
+            True,
+            True,
+            False,
+            False,
+        ]
+        assert asked == ["asset_keys", "none", "none"]
