@@ -17,7 +17,7 @@ from dagster._core.snap.job_snapshot import JobLineageSnap
 from dagster._core.storage.event_log.base import EventLogStorage
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.base import RunStorage
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 
 from softcart_assets import seams
 from softcart_assets.code import PARTS
@@ -38,6 +38,23 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         ("self", "statement_timeout", "pool_recycle", "max_overflow"),
     ),
     "SqlEventLogStorage.has_table": (SqlEventLogStorage.has_table, ("self", "table_name")),
+    "PostgresEventLogStorage.store_event_batch": (
+        PostgresEventLogStorage.store_event_batch,
+        ("self", "events"),
+    ),
+    "PostgresEventLogStorage.prepare_insert_event_batch": (
+        PostgresEventLogStorage.prepare_insert_event_batch,
+        ("self", "events"),
+    ),
+    "PostgresEventLogStorage.index_transaction": (PostgresEventLogStorage.index_transaction, ("self",)),
+    "PostgresEventLogStorage._store_asset_event": (
+        PostgresEventLogStorage._store_asset_event,
+        ("self", "conn", "event", "event_id"),
+    ),
+    "PostgresEventLogStorage.store_asset_check_event": (
+        PostgresEventLogStorage.store_asset_check_event,
+        ("self", "event", "event_id"),
+    ),
     "DagsterInstance.from_ref": (dg.DagsterInstance.from_ref, ("instance_ref",)),
     "QueuedRunCoordinator.register_instance": (
         dg.QueuedRunCoordinator.register_instance,
