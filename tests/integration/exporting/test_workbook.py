@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from resources.postgresql import PostgreSQLResource
-from softcart_assets.dbt.graph import Column
+from softcart_assets.dbt.graph import ModelColumn
 from softcart_assets.exports.reports import Report
 from softcart_assets.exports.workbook import KEY, build_workbook
 from tests.integration.sync_support import query
@@ -21,7 +21,7 @@ SALES = Report(
     schema="reports",
     upstream=dg.AssetKey(["reports", "sales"]),
     description="Sales by country.",
-    columns=(Column("country", "text", "", ()), Column("total", "numeric", "", ())),
+    columns=(ModelColumn("country", "text", "", ()), ModelColumn("total", "numeric", "", ())),
     group_columns=("country",),
     has_tombstones=True,
 )
