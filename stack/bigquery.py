@@ -34,15 +34,8 @@ NATIVE_EQUAL = """	case "googlesqlite_equal":
 			}
 		}
 """
-# It writes the list of all jobs anew with each, which by the thousandth takes seconds.
-JOBS = """	p.jobMap[job.ID] = job
-	if err := p.repo.UpdateProject(ctx, tx, p); err != nil {
-		return err
-	}
-"""
 PATCHES = {
     "github.com/goccy/googlesqlite//internal/formatter.go": (EQUAL, NATIVE_EQUAL + EQUAL),
-    "github.com/goccy/bigquery-emulator//internal/metadata/project.go": (JOBS, JOBS.splitlines(True)[0]),
 }
 
 

@@ -18,7 +18,6 @@ from sync.warehouses.bigquery.url import Settings
 from sync.warehouses.dbapi.dialect import PARAMETER
 from sync.warehouses.dbapi.driver import load_driver
 
-REQUEST_SECONDS = 60.0
 ASKING_SECONDS = 60.0  # for a job whose answer was lost
 PAGE_ROWS = 5000
 COMMENTS = re.compile(r"\A(\s|--[^\n]*\n)+")  # before a statement
@@ -39,6 +38,8 @@ class Connection:
     """A question or a definition is a job of its own. What writes rows waits for the next of these or for
     `commit`, and goes as one job, all of it or nothing; once `hold` was called it waits for `commit` alone,
     and questions are answered as things are before it."""
+
+    request_seconds = 60.0  # until a server that says nothing is taken for lost
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -84,7 +85,7 @@ class Connection:
         """The rows of a question, which is asked again where the answer is lost."""
         return self._answered(
             lambda: self.client.query_and_wait(
-                statement, retry=None, job_retry=None, page_size=PAGE_ROWS, api_timeout=REQUEST_SECONDS
+                statement, retry=None, job_retry=None, page_size=PAGE_ROWS, api_timeout=self.request_seconds
             )
         )
 
@@ -93,7 +94,12 @@ class Connection:
         config = self.bigquery.QueryJobConfig(labels={"application": "softcart"})
         return self._done(
             lambda name: self.client.query(
-                statement, job_config=config, job_id=name, retry=None, job_retry=None, timeout=REQUEST_SECONDS
+                statement,
+                job_config=config,
+                job_id=name,
+                retry=None,
+                job_retry=None,
+                timeout=self.request_seconds,
             ),
             retry=None,
             job_retry=None,
@@ -105,7 +111,13 @@ class Connection:
         config, name = self._load(columns), self.path(table)
         self._done(
             lambda job: self.client.load_table_from_file(
-                file, name, rewind=True, num_retries=0, job_id=job, job_config=config, timeout=REQUEST_SECONDS
+                file,
+                name,
+                rewind=True,
+                num_retries=0,
+                job_id=job,
+                job_config=config,
+                timeout=self.request_seconds,
             ),
             retry=None,
         )
@@ -115,7 +127,7 @@ class Connection:
         config, name = self._load(columns), self.path(table)
         self._done(
             lambda job: self.client.load_table_from_uri(
-                urls, name, job_id=job, job_config=config, retry=None, timeout=REQUEST_SECONDS
+                urls, name, job_id=job, job_config=config, retry=None, timeout=self.request_seconds
             ),
             retry=None,
         )
@@ -136,7 +148,7 @@ class Connection:
         not_found = load_driver("google.api_core.exceptions", "BigQuery", "bigquery").NotFound
         with errors():
             try:
-                found = self.client.get_table(self.path(table), retry=None, timeout=REQUEST_SECONDS)
+                found = self.client.get_table(self.path(table), retry=None, timeout=self.request_seconds)
             except not_found:
                 return None
             return {field.name: field.field_type for field in found.schema}
@@ -144,19 +156,21 @@ class Connection:
     def describe(self, table: str, comments: Mapping[str | None, str | None]) -> None:
         """Set the comments of columns, and by None the table's, as one change of the table."""
         with errors():
-            found = self.client.get_table(self.path(table), timeout=REQUEST_SECONDS)
+            found = self.client.get_table(self.path(table), timeout=self.request_seconds)
             schema = [field.to_api_repr() for field in found.schema]
             for field in schema:
                 if field["name"] in comments:
                     field["description"] = comments[field["name"]] or ""
             found.schema = [self.bigquery.SchemaField.from_api_repr(field) for field in schema]
             found.description = comments.get(None, found.description)
-            self.client.update_table(found, ["schema", "description"], timeout=REQUEST_SECONDS)
+            self.client.update_table(found, ["schema", "description"], timeout=self.request_seconds)
 
     def drop(self, table: str) -> None:
         """Drop a table that may not be there."""
         with errors():
-            self.client.delete_table(self.path(table), not_found_ok=True, retry=None, timeout=REQUEST_SECONDS)
+            self.client.delete_table(
+                self.path(table), not_found_ok=True, retry=None, timeout=self.request_seconds
+            )
 
     def _done(self, begin: Callable[[str], Any], **options: Any) -> Any:
         """Begin a job and wait for its end. Where an answer is lost the job is asked for by its id."""
@@ -172,7 +186,7 @@ class Connection:
 
     def _begun(self, name: str) -> Any:
         try:
-            return self.client.get_job(name, retry=None, timeout=REQUEST_SECONDS)
+            return self.client.get_job(name, retry=None, timeout=self.request_seconds)
         except load_driver("google.api_core.exceptions", "BigQuery", "bigquery").NotFound as error:
             raise BigQueryError(f"the connection was lost before the job {name} arrived") from error
 

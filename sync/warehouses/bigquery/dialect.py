@@ -212,8 +212,10 @@ class BigQueryDialect(Dialect):
         return f"{one} IS DISTINCT FROM {other}"
 
     def delete(self, table: str, source: str, key: Sequence[str]) -> str:
-        matches = " AND ".join(f"t.{self.quote(name)} = i.{self.quote(name)}" for name in key)
-        return f"MERGE INTO {table} AS t USING {source} AS i ON {matches} WHEN MATCHED THEN DELETE"
+        matches = " AND ".join(f"target_.{self.quote(name)} = source_.{self.quote(name)}" for name in key)
+        return (
+            f"MERGE INTO {table} AS target_ USING {source} AS source_ ON {matches} WHEN MATCHED THEN DELETE"
+        )
 
     # Hashes.
 

@@ -32,7 +32,9 @@ DATASET_SECONDS = 30.0
 
 
 class EmulatorConnection(Connection):
-    """It checks no credentials, makes no dataset by SQL and keeps a table's comments to itself."""
+    """It checks no credentials, makes no dataset by SQL, keeps no comments, answers once a job ended."""
+
+    request_seconds = 900.0
 
     def connected(self) -> Any:
         credentials = load_driver("google.auth.credentials", "BigQuery", "bigquery").AnonymousCredentials()

@@ -268,15 +268,16 @@ class Dialect(ABC):
         )
 
     def merge(self, table: str, source: str, columns: Sequence[str], key: Sequence[str]) -> str:
-        """Write the rows of `source`, all of which are new or differ; `OPERATION` there says which."""
-        matches = " AND ".join(f"t.{self.quote(name)} = i.{self.quote(name)}" for name in key)
+        """Write the rows of `source`, all of which are new or differ; `OPERATION` there says which. A name of
+        one letter would be in the way of a column of that name."""
+        matches = " AND ".join(f"target_.{self.quote(name)} = source_.{self.quote(name)}" for name in key)
         others = [name for name in columns if name not in key]
-        updates = ", ".join(f"{self.quote(name)} = i.{self.quote(name)}" for name in others)
+        updates = ", ".join(f"{self.quote(name)} = source_.{self.quote(name)}" for name in others)
         listed = ", ".join(map(self.quote, columns))
-        values = ", ".join(f"i.{self.quote(name)}" for name in columns)
+        values = ", ".join(f"source_.{self.quote(name)}" for name in columns)
         update = f" WHEN MATCHED THEN UPDATE SET {updates}" if updates else ""
         return (
-            f"MERGE INTO {table} AS t USING {source} AS i ON {matches}{update}"
+            f"MERGE INTO {table} AS target_ USING {source} AS source_ ON {matches}{update}"
             f" WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({values})"
         )
 
