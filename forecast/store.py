@@ -97,8 +97,8 @@ class Store:
                     " materialize reports/sales_by_month_category"
                 )
             cursor.execute(
-                "SELECT (SELECT id::text FROM sync.identity) || '/' || coalesce(max(_batch), 0)"
-                " FROM reports.sales_by_month_category"
+                "SELECT id::text || '/' || sync.table_batch('reports.sales_by_month_category')"
+                " FROM sync.identity"
             )
             (batch,) = cursor.fetchone() or ("",)
         return f"{batch}/{today:%Y-%m}"

@@ -58,7 +58,7 @@ class _Pass:
         self.written = 0
         with staging.cursor() as cursor:
             self._columns = columns_of(cursor, table.schema, table.name)
-            cursor.execute(sql.SQL("SELECT coalesce(max(_batch), 0) FROM {}").format(self._name))
+            cursor.execute("SELECT sync.table_batch(%s)", (self._name.as_string(cursor),))
             (self.batch,) = cursor.fetchone() or (0,)
 
     @property

@@ -9,6 +9,7 @@ from landing.result import CONFLICT_KEYS_LISTED, Merged
 from landing.spec import FileSpec
 from landing.verdict import VERDICT_SQL, Verdict
 from sync.connections.psycopg import Cursor, sql
+from sync.newest_batches import store_batch, summarize
 from sync.state import next_batch
 
 _VERDICTS = (
@@ -42,8 +43,9 @@ class RawMerge:
 
     def __init__(self, cursor: Cursor, spec: FileSpec) -> None:
         self._cursor = cursor
+        self._target = sql.Identifier(*spec.target.split("."))
         self._names: dict[str, sql.Composable] = {
-            "target": sql.Identifier(*spec.target.split(".")),
+            "target": self._target,
             "landed": sql.Identifier(SCHEMA, spec.table),
             "staged": STAGED,
             "key": identifiers(spec.key),
@@ -66,6 +68,8 @@ class RawMerge:
             batch = next_batch(self._cursor)
             self._execute(_INSERT, batch=batch, verdict=Verdict.INSERTED)
             self._execute(_UPDATE, batch=batch, verdict=Verdict.UPDATED)
+            store_batch(self._cursor, self._target, batch)
+            summarize(self._cursor, self._target)
         return merged
 
     def _counted(self) -> Merged:

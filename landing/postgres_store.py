@@ -21,6 +21,7 @@ class PostgresStore(ABC):
     def __init__(self, connection: Connection, spec: FileSpec) -> None:
         self.connection = connection
         self.spec = spec
+        self.target = sql.Identifier(*spec.target.split("."))
 
     def remembered(self) -> Memory | None:
         with self.connection, self.connection.cursor() as cursor:
@@ -54,7 +55,7 @@ class SeedStore(PostgresStore):
     changed since it was the seed, are left as they are, and the result says so."""
 
     def _apply(self, cursor: Cursor, memory: Memory) -> Merged:
-        target = sql.Identifier(*self.spec.target.split("."))
+        target = self.target
         columns = identifiers(self.spec.columns)
         lines = memory.outcome.landed
         if before := remembered(cursor, self.spec.name):

@@ -20,6 +20,7 @@ from landing.raw_tables import ensure_raw_table
 from landing.result import LandingResult, Merged
 from landing.spec import FileSpec
 from sync.connections.psycopg import Connection, Cursor, sql
+from sync.newest_batches import store_batch, summarize
 from sync.spec import Column, Table
 from sync.state import next_batch
 
@@ -92,7 +93,7 @@ class _LineStore(PostgresStore):
     def _apply(self, cursor: Cursor, memory: Memory) -> Merged:
         """A batch number is drawn last, and only if there is something to write."""
         names = {
-            "target": sql.Identifier(*self.spec.target.split(".")),
+            "target": self.target,
             "staged": STAGED,
             "columns": identifiers(self.spec.columns),
             "kept": identifiers(self.spec.columns, "t"),
@@ -101,5 +102,9 @@ class _LineStore(PostgresStore):
         cursor.execute(sql.SQL("SELECT EXISTS (SELECT " + _NEW + ")").format(**names))
         if cursor.fetchone() == (False,):
             return Merged(unchanged=memory.outcome.landed)
-        cursor.execute(sql.SQL(_INSERT).format(**names), (next_batch(cursor),))
-        return Merged(inserted=cursor.rowcount, unchanged=memory.outcome.landed - cursor.rowcount)
+        batch = next_batch(cursor)
+        cursor.execute(sql.SQL(_INSERT).format(**names), (batch,))
+        inserted = cursor.rowcount
+        store_batch(cursor, self.target, batch)
+        summarize(cursor, self.target)
+        return Merged(inserted=inserted, unchanged=memory.outcome.landed - inserted)

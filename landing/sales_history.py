@@ -24,6 +24,7 @@ from landing.result import LandingResult, Merged
 from landing.spec import Field, FileSpec
 from landing.values import Date
 from sync.connections.psycopg import Connection, Cursor, sql
+from sync.newest_batches import store_batch, summarize
 from sync.spec import Column, Table
 from sync.state import next_batch
 
@@ -94,7 +95,7 @@ class SalesHistoryStore(PostgresStore):
 
     def _apply(self, cursor: Cursor, memory: Memory) -> Merged:
         names: dict[str, sql.Composable] = {
-            "target": sql.Identifier(*self.spec.target.split(".")),
+            "target": self.target,
             "staged": STAGED,
             "columns": identifiers(self.spec.columns),
         }
@@ -105,6 +106,8 @@ class SalesHistoryStore(PostgresStore):
             batch = next_batch(cursor)
             for statement in (_INSERT, _DELETE):
                 cursor.execute(sql.SQL(statement).format(**names), {"batch": batch})
+            store_batch(cursor, self.target, batch)
+            summarize(cursor, self.target)
         return Merged(
             inserted=inserted,
             unchanged=memory.outcome.landed - inserted,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sync.newest_batches import UPGRADE as NEWEST_BATCHES
+
 # One script a version, applied in order. A released script is never edited: a change is a further script.
 UPGRADES: tuple[str, ...] = (
     """
@@ -74,4 +76,5 @@ UPGRADES: tuple[str, ...] = (
     COMMENT ON COLUMN sync.objects.lines IS 'Number of the last line that was read of it';
     COMMENT ON COLUMN sync.objects.rejected IS 'Lines of it that could not be read';
     """,
+    NEWEST_BATCHES,
 )

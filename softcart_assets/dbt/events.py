@@ -128,9 +128,10 @@ def _shown(model: Model, connection: Connection, with_pictures: bool) -> dict[st
 
 def _counts(model: Model, connection: Connection) -> Mapping[str, Any]:
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        changed = "(SELECT max(_batch) FROM {table})" if model.is_tracked else "batch"
+        changed = "sync.table_batch({table})" if model.is_tracked else "batch"
         query = f"SELECT batch, inserted, updated, deleted, total, {changed} AS changed FROM sync.models"
-        table, name = sql.Identifier(model.schema, model.name), sql.Literal(model.name)
+        quoted = sql.Identifier(model.schema, model.name).as_string(cursor)
+        table, name = sql.Literal(quoted), sql.Literal(model.name)
         cursor.execute(sql.SQL(query + " WHERE model = {name}").format(table=table, name=name))
         counts: Mapping[str, Any] | None = cursor.fetchone()
     if counts is None:

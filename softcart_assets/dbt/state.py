@@ -66,8 +66,7 @@ BEGIN
     ELSIF EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = wanted AND attname = '_batch' AND NOT attisdropped
     ) THEN
-        EXECUTE format('SELECT coalesce(max(_batch), 0) FROM %s', wanted) INTO found;
-        RETURN found;
+        RETURN sync.table_batch(wanted);
     END IF;
     RETURN 9223372036854775807;
 END $$;

@@ -11,10 +11,10 @@
 {% macro order_versions(member, attributes) %}
 touched as (
     select distinct log.{{ member }} as member
-    from {{ source('raw', 'order_lines') }} as line
+    from {{ changed(source('raw', 'order_lines'), ['order_number', 'line_number']) }} as line
     inner join {{ source('history', 'order_lines') }} as log
         on log.order_number = line.order_number and log.line_number = line.line_number
-    where line._batch > {{ since() }} and log.{{ member }} is not null
+    where log.{{ member }} is not null
 ),
 
 log as (

@@ -6,7 +6,8 @@
     A build is one transaction. It draws a fresh batch number before it reads, whose row lock is held to the commit,
     so whatever was committed under a smaller number is visible to it and whatever comes later has a larger one. The
     number is stored as the model's watermark: `_batch > {{ since() }}` in a model's SQL finds exactly the input rows
-    that changed after its last build. When no input changed, nothing is drawn and nothing is written.
+    that changed after its last build, and `{{ changed(table, columns) }}` are these rows to be joined with others. When
+    no input changed, nothing is drawn and nothing is written.
 
     A model that sets `scope` returns, for every value of these columns that its changed inputs touch, all rows that
     should exist, or a single row with `_deleted` when none should; `_deleted` is a column of its SQL, not of its
@@ -21,6 +22,7 @@
 {% materialization tracked, adapter='postgres' %}
     {%- set table = this.incorporate(type='table') -%}
     {%- set state = tracked_state(table, sql) -%}
+    {%- set written = 0 -%}
 
     {%- if state.is_unchanged -%}
         {%- do store_raw_result('main', message='unchanged', code='UNCHANGED', rows_affected=0) -%}
@@ -36,7 +38,7 @@
             {%- do tracked_align(table) -%}
         {%- endif -%}
 
-        {%- do tracked_fill_delta(table, sql | replace(since(), state.watermark | string)) -%}
+        {%- do tracked_fill_delta(table, tracked_since(sql, state.watermark)) -%}
         {%- set is_bulk = tracked_new_rows() > state.total -%}
         {%- if is_bulk -%}
             {%- do tracked_release(table) -%}
@@ -53,21 +55,20 @@
         {%- if written * 10 > counts.total -%}
             {%- do tracked_query('analyze ' ~ table) -%}
         {%- endif -%}
-        {%- do tracked_store(state, batch, counts) -%}
+        {%- do tracked_store(table, state, batch, counts) -%}
         {{ run_hooks(post_hooks, inside_transaction=True) }}
         {%- set message = '+%d ~%d -%d of %d' % (counts.inserted, counts.updated, counts.deleted, counts.total) -%}
         {%- do store_raw_result('main', message=message, code='BUILT', rows_affected=written) -%}
     {%- endif -%}
 
     {%- do adapter.commit() -%}
+    {#- Few new rows are left to the server, which does so by itself in time. -#}
+    {%- if written >= 1000 -%}
+        {%- do tracked_query("select sync.summarize_batches('" ~ table ~ "')") -%}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
     {{ return({'relations': [table]}) }}
 {% endmaterialization %}
-
-{#- Stands for the model's watermark in its SQL; put in by the materialization, so that the SQL of a model and its
-    fingerprint do not depend on what was built when. -#}
-{% macro since() -%}
-    {{ return(':since') }}
-{%- endmacro %}
 
 {#- Run a statement in the model's transaction and return its rows. -#}
 {% macro tracked_query(query) %}

@@ -77,6 +77,9 @@
     {%- call statement('renumber') -%}
         update {{ table }} set _batch = {{ batch }}{{ tracked_stamp_all(batch) }} where _batch > {{ batch }}
     {%- endcall -%}
+    {%- call statement('renumber_newest') -%}
+        select sync.store_batch('{{ table }}', {{ batch }}) where sync.table_batch('{{ table }}') > {{ batch }}
+    {%- endcall -%}
 {% endmacro %}
 
 {#- Run a writing statement and return how many rows it wrote. -#}

@@ -57,7 +57,7 @@
     )
 {% endmacro %}
 
-{% macro tracked_store(state, batch, counts) %}
+{% macro tracked_store(table, state, batch, counts) %}
     {%- call statement('store') -%}
         insert into sync.models (
             model, batch, identity, fingerprint, inserted, updated, deleted, total, built_at
@@ -71,5 +71,8 @@
             version = null, relation = null,
             inserted = excluded.inserted, updated = excluded.updated, deleted = excluded.deleted,
             total = excluded.total, built_at = excluded.built_at
+        {%- if counts.inserted + counts.updated + counts.deleted %};
+        select sync.store_batch('{{ table }}', {{ batch }})
+        {%- endif %}
     {%- endcall -%}
 {% endmacro %}

@@ -123,6 +123,7 @@
     {%- if changes -%}
         {%- do tracked_alter(table, changes | join(', ')) -%}
     {%- endif -%}
+    {%- do tracked_query("select sync.index_batches('" ~ table ~ "')") -%}
     {%- for columns in tracked_indexed_columns() -%}
         {%- set name = adapter.quote(model.name ~ '_' ~ columns | join('_') ~ '_idx') -%}
         {%- do tracked_query('create index if not exists ' ~ name ~ ' on ' ~ table ~ ' (' ~ tracked_list(columns) ~ ')') -%}
@@ -184,7 +185,7 @@
 {% endmacro %}
 
 {% macro tracked_indexed_columns() %}
-    {%- set indexed = [['_batch']] -%}
+    {%- set indexed = [] -%}
     {%- for index in config.get('indexes', []) -%}
         {%- do indexed.append(index.columns) -%}
     {%- endfor -%}

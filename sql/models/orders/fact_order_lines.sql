@@ -5,16 +5,15 @@
 
 with touched as (
     select order_number, line_number
-    from {{ source('raw', 'order_lines') }}
-    where _batch > {{ since() }}
+    from {{ changed(source('raw', 'order_lines'), ['order_number', 'line_number']) }} as line
     {%- for dimension, member in [
         (ref('dim_order_customer'), 'customer_name'), (ref('dim_order_product'), 'product_code'),
     ] %}
     union
     select line.order_number, line.line_number
-    from {{ dimension }} as version
+    from {{ changed(dimension, [member]) }} as version
     inner join {{ source('raw', 'order_lines') }} as line on line.{{ member }} = version.{{ member }}
-    where version._batch > {{ since() }} and line._batch <= {{ since() }}
+    where line._batch <= {{ since() }}
     {%- endfor %}
 )
 

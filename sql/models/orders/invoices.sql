@@ -2,8 +2,7 @@
 
 with touched as (
     select distinct order_number
-    from {{ source('raw', 'order_lines') }}
-    where _batch > {{ since() }}
+    from {{ changed(source('raw', 'order_lines'), ['order_number']) }} as line
 ),
 
 line as (

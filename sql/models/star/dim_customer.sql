@@ -9,12 +9,11 @@
 
 with touched as (
     select customer_id as member
-    from {{ source('history', 'customers') }}
-    where _batch > {{ since() }}
+    from {{ changed(source('history', 'customers'), ['customer_id']) }} as log
     union
     select customer_id
-    from {{ source('raw', 'sales_data') }}
-    where _batch > {{ since() }} and customer_id is not null
+    from {{ changed(source('raw', 'sales_data'), ['customer_id']) }} as sale
+    where customer_id is not null
     union
     -- An inferred member goes when the last sale that mentions it does.
     select customer_id

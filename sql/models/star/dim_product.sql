@@ -18,8 +18,8 @@ touched as (
     where document in (select document from catalog where _batch > {{ since() }})
     union
     select product_id::text, product_id
-    from {{ source('raw', 'sales_data') }}
-    where _batch > {{ since() }} and product_id is not null
+    from {{ changed(source('raw', 'sales_data'), ['product_id']) }} as sale
+    where product_id is not null
     union
     -- An inferred member goes when the last sale that mentions it does.
     select _member, product_id

@@ -9,16 +9,14 @@
 
 with touched as (
     select rowid
-    from {{ sales }}
-    where _batch > {{ since() }}
+    from {{ changed(sales, ['rowid']) }} as sale
     {%- for dimension, member in [(ref('dim_product'), 'product_id'), (ref('dim_customer'), 'customer_id')] %}
     union
     -- A version can only move sales from its beginning on.
     select sale.rowid
-    from {{ dimension }} as version
+    from {{ changed(dimension, [member, 'valid_from'], '_sales_batch') }} as version
     inner join {{ sales }} as sale on sale.{{ member }} = version.{{ member }}
-    where version._sales_batch > {{ since() }}
-        and sale._batch <= {{ since() }}
+    where sale._batch <= {{ since() }}
         and (
             version.valid_from = timestamptz '{{ var("beginning") }}'
             or coalesce({{ sold_at }}, 'infinity') >= version.valid_from
@@ -26,9 +24,9 @@ with touched as (
     {%- endfor %}
     union
     select sale.rowid
-    from {{ ref('dim_date') }} as calendar
+    from {{ changed(ref('dim_date'), ['date']) }} as calendar
     inner join {{ sales }} as sale on sale."timestamp"::date = calendar.date
-    where calendar._batch > {{ since() }} and sale._batch <= {{ since() }}
+    where sale._batch <= {{ since() }}
 ),
 
 sale as (
@@ -94,8 +92,7 @@ landed_category as (
 
 touched_history as (
     select orderid
-    from {{ history }}
-    where _batch > {{ since() }}
+    from {{ changed(history, ['orderid']) }} as sale
     {%- for landed, id in [
         (source('raw', 'dim_date'), 'dateid'),
         (source('raw', 'dim_country'), 'countryid'),
@@ -103,27 +100,27 @@ touched_history as (
     ] %}
     union
     select sale.orderid
-    from {{ landed }} as landed
+    from {{ changed(landed, [id]) }} as landed
     inner join {{ history }} as sale on sale.{{ id }} = landed.{{ id }}
-    where landed._batch > {{ since() }} and sale._batch <= {{ since() }}
+    where sale._batch <= {{ since() }}
     {%- endfor %}
-    {%- for member, landed, matches, id in [
-        (ref('dim_date'), source('raw', 'dim_date'), 'member.date = landed.date', 'dateid'),
+    {%- for member, column, landed, matches, id in [
+        (ref('dim_date'), 'date', source('raw', 'dim_date'), 'member.date = landed.date', 'dateid'),
         (
-            ref('dim_country'), source('raw', 'dim_country'),
+            ref('dim_country'), 'country_key', source('raw', 'dim_country'),
             'member.country_key = ' ~ name_key('landed.country'), 'countryid',
         ),
         (
-            ref('dim_category'), source('raw', 'dim_category'),
+            ref('dim_category'), 'category_key', source('raw', 'dim_category'),
             'member.category_key = ' ~ name_key('landed.category'), 'categoryid',
         ),
     ] %}
     union
     select sale.orderid
-    from {{ member }} as member
+    from {{ changed(member, [column]) }} as member
     inner join {{ landed }} as landed on {{ matches }}
     inner join {{ history }} as sale on sale.{{ id }} = landed.{{ id }}
-    where member._batch > {{ since() }} and sale._batch <= {{ since() }}
+    where sale._batch <= {{ since() }}
     {%- endfor %}
 )
 

@@ -17,6 +17,5 @@ select report.sales as sales_in_report, fact.sales as sales_in_fact
 from report
 cross join fact
 where report.sales <> fact.sales
-    and (select max(_batch) from {{ ref('fact_sales') }})
-        <= {{ built_batch(model.identifier) }}
+    and sync.table_batch('{{ ref('fact_sales') }}') <= {{ built_batch(model.identifier) }}
 {% endtest %}

@@ -55,8 +55,9 @@ class Decoder:
                     except InvalidBSON:
                         unread[number] = encoded
                         documents.append(_id_alone(encoded))
-        for document in documents:
-            self._hide(document)
+        if self._masked or self._excluded:
+            for document in documents:
+                self._hide(document)
         return Decoded(documents, flaws, unread)
 
     def shown(self, encoded: bytes) -> str:

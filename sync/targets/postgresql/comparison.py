@@ -87,7 +87,7 @@ class Comparison(OwnTable):
             " FROM {delta} d WHERE d.{operation} = 'delete' AND {same_delta}",
             **stamp.values(),
         )
-        self._log_versions(stamp)
+        self._record(stamp)
 
     def differing(self, limit: int) -> tuple[Differing, ...]:
         return self._sql.differing(limit)

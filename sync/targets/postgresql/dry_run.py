@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sync.connections import psycopg
 from sync.connections.psycopg import Connection, sql
+from sync.newest_batches import FUNCTIONS
 from sync.state import is_prepared, missing_schemas
 
 OWN_SCHEMAS = ("sync", "quarantine")
@@ -17,7 +18,7 @@ UNUSED = """
 """
 OWN_TABLES = sql.SQL(
     "sync.version, sync.identity, sync.batch, sync.leases, sync.tables, sync.checkpoints,"
-    " sync.objects, quarantine.rejected_rows"
+    " sync.objects, sync.newest_batches, quarantine.rejected_rows"
 )
 
 
@@ -55,7 +56,7 @@ def withdraw(connection: Connection, before: Before) -> None:
                 cursor.execute(UNUSED)
                 if cursor.fetchone() == (True,):
                     cursor.execute(sql.SQL("DROP TABLE {}").format(OWN_TABLES))
-                    cursor.execute("DROP FUNCTION sync.next_batch()")
+                    cursor.execute(f"DROP FUNCTION {', '.join(FUNCTIONS)}, sync.next_batch()")
         for schema in before.lacking_schemas:
             with suppress(psycopg.errors.DependentObjectsStillExist):
                 cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {}").format(sql.Identifier(schema)))

@@ -25,6 +25,7 @@ from sync.targets.postgresql.names import (
     WorkTables,
     column_list,
     identifier,
+    relation,
     stored_name,
 )
 from sync.targets.postgresql.staging import column_definitions, rejected_definitions
@@ -75,6 +76,7 @@ class FirstLoad:
             batch=identifier(BATCH),
             changed_at=identifier(CHANGED_AT),
             deleted=identifier(DELETED),
+            itself=relation(table.schema, table.name),
         )
         self._dated = changed is not None
         self._rows = self._undated = 0
@@ -182,7 +184,9 @@ class FirstLoad:
             number=number,
         )
         self._sql.run("ALTER TABLE {table} ALTER {batch} DROP DEFAULT, ALTER {changed_at} DROP DEFAULT")
-        self._sql.run("CREATE INDEX ON {table} ({batch})")
+        self._sql.run("SELECT sync.index_batches({itself})")
+        if self._rows:
+            self._sql.run("SELECT sync.store_batch({itself}, {number})", number=number)
         # Adds the comments, and the change log with these rows as its first.
         plan_own(self._cursor, self.table, self.columns).run(self._cursor)
         # Enough to plan by until autovacuum looks closer, at a third of the time.

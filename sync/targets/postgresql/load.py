@@ -11,6 +11,7 @@ from sync.connections.psycopg import Connection, sql
 from sync.copytext import Chunk
 from sync.declaration import as_json
 from sync.errors import SyncError
+from sync.newest_batches import summarize
 from sync.objects import SourceObject
 from sync.sources.base import Description
 from sync.spec import Column, Strategy, Table
@@ -26,12 +27,12 @@ from sync.targets.postgresql.drift import reads_anew
 from sync.targets.postgresql.encoding import storable
 from sync.targets.postgresql.first import FirstLoad
 from sync.targets.postgresql.known_objects import read_objects, write_objects
-from sync.targets.postgresql.names import WorkTables
+from sync.targets.postgresql.names import WorkTables, identifier
 from sync.targets.postgresql.newest import Newest
 from sync.targets.postgresql.plan import Plan
 from sync.targets.postgresql.staging import Staging
 from sync.targets.postgresql.stamp import Stamp
-from sync.targets.postgresql.tables import has_log, plan_own
+from sync.targets.postgresql.tables import HISTORY_SCHEMA, has_log, plan_own
 from sync.targets.postgresql.upsert import Upsert
 
 OWN = {Extent.COMPLETE: Comparison, Extent.PARTIAL: Upsert}
@@ -52,6 +53,7 @@ class PostgreSQLLoad:
         self._columns: tuple[Column, ...] = ()
         self._plan = Plan()
         self._staging: Staging
+        self._has_new_rows = False
         self._special: FirstLoad | AdoptingMerge | None = None
         self.kept: PostgreSQLKeptLoad | None = None
         self.state: TableState | None = read_state(self._cursor, table.schema, table.name)
@@ -168,6 +170,11 @@ class PostgreSQLLoad:
         if not isinstance(self._special, FirstLoad):
             self._staging.clear()
         self._plan = Plan()
+        if self._has_new_rows:
+            schemas = (self._table.schema, HISTORY_SCHEMA)[: 1 + self._table.history]
+            for schema in schemas:
+                summarize(self._cursor, identifier(schema, self._table.name))
+        self._has_new_rows = False
 
     def write(self, moment: Moment, extent: Extent, name_differing: int = 0) -> Applied:
         """Apply what was staged, inside a transaction of the caller."""
@@ -199,6 +206,7 @@ class PostgreSQLLoad:
         merge = Newest if table.strategy is Strategy.LATEST else OWN[extent]
         into = self._special or merge(cursor, table, self._columns, self._work)
         counts = into.write(stamp)
+        self._has_new_rows = not table.adopt and counts.inserted + counts.updated > 0
         self._forget_lines(moment)
         if quarantine.differs(cursor, table, self._work, extent):
             quarantine.replace(cursor, table, self._work, extent, stamp.draw())

@@ -28,6 +28,7 @@ from sync.targets.postgresql.names import (
     column_list,
     equal,
     identifier,
+    relation,
     stored_name,
 )
 from sync.targets.postgresql.staging import rejected_key
@@ -122,6 +123,8 @@ class OwnTable:
             deleted=identifier(DELETED),
             change_time=sql.Identifier("d", stored_name(changed)) if changed else no_time,
             log=identifier(HISTORY_SCHEMA, table.name),
+            itself=relation(table.schema, table.name),
+            its_log=relation(HISTORY_SCHEMA, table.name),
             **self._further_names(work),
         )
 
@@ -151,9 +154,11 @@ class OwnTable:
         except psycopg.errors.CardinalityViolation as error:
             raise duplicate_key(self._table, self._key, "") from error
 
-    def _log_versions(self, stamp: Stamp) -> None:
-        """Append what the batch wrote to the change log."""
+    def _record(self, stamp: Stamp) -> None:
+        """Store that the batch wrote rows, and append these to the change log."""
+        self._sql.run("SELECT sync.store_batch({itself}, {number})", **stamp.values())
         if self._table.history:
+            self._sql.run("SELECT sync.store_batch({its_log}, {number})", **stamp.values())
             self._sql.run(
                 "INSERT INTO {log} ({columns}, {batch}, {changed_at}, {deleted})"
                 " SELECT {columns}, {batch}, {changed_at}, {deleted} FROM {table} WHERE {batch} = {number}",

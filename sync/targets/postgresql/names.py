@@ -58,6 +58,13 @@ def identifier(*names: str) -> sql.Identifier:
     return sql.Identifier(*(stored_name(name) for name in names))
 
 
+def relation(schema: str, name: str) -> sql.Composed:
+    """The table as a value of SQL, for functions that are given one."""
+    return sql.SQL("(quote_ident({}) || '.' || quote_ident({}))::regclass").format(
+        sql.Literal(stored_name(schema)), sql.Literal(stored_name(name))
+    )
+
+
 def column_list(names: Iterable[str], alias: str | None = None) -> sql.Composed:
     """`a, b` or `alias.a, alias.b`."""
     return sql.SQL(", ").join(

@@ -29,6 +29,7 @@ from sync.targets.postgresql.names import (
     SYSTEM_COLUMNS,
     column_list,
     identifier,
+    relation,
     stored_name,
 )
 from sync.targets.postgresql.plan import Plan
@@ -92,8 +93,11 @@ def _is_log_emptied(cursor: Cursor, table: Table, before: TableState | None) -> 
 def _fill_log(plan: Plan, table: Table, names: sql.Composed) -> None:
     """Append what the log lacks: a version is later than those of its key before it."""
     plan.add(
-        "INSERT INTO {log} ({names}) SELECT {names} FROM {table} ON CONFLICT DO NOTHING",
+        "INSERT INTO {log} ({names}) SELECT {names} FROM {table} ON CONFLICT DO NOTHING;"
+        " SELECT sync.store_batch({its_log}, sync.table_batch({itself}))",
         log=identifier(HISTORY_SCHEMA, table.name),
+        its_log=relation(HISTORY_SCHEMA, table.name),
+        itself=relation(table.schema, table.name),
         table=identifier(table.schema, table.name),
         names=names,
     )
@@ -106,14 +110,16 @@ def _restore(plan: Plan, table: Table, names: sql.Composed) -> None:
     plan.add(
         "INSERT INTO {table} ({names}) SELECT DISTINCT ON ({key}) {names} FROM {log}"
         " ORDER BY {key}, {changed_at} DESC; ANALYZE {table};"
-        " UPDATE sync.batch SET last = seen.batch FROM (SELECT max({batch}) FROM {log}) AS seen (batch)"
+        " SELECT sync.store_batch({itself}, sync.table_batch({its_log}));"
+        " UPDATE sync.batch SET last = seen.batch FROM (SELECT sync.table_batch({its_log})) AS seen (batch)"
         " WHERE last < seen.batch",
         log=identifier(HISTORY_SCHEMA, table.name),
         table=identifier(table.schema, table.name),
         names=names,
+        its_log=relation(HISTORY_SCHEMA, table.name),
+        itself=relation(table.schema, table.name),
         key=column_list(table.key),
         changed_at=identifier(CHANGED_AT),
-        batch=identifier(BATCH),
     )
 
 
@@ -185,7 +191,7 @@ def _shown(key: Sequence[str]) -> str:
 def plan_table(
     plan: Plan, cursor: Cursor, table: Table, schema: str, columns: Sequence[Column], key: Sequence[str]
 ) -> None:
-    """Create a table with its primary key, an index on the batch where it has one, and comments."""
+    """Create a table with its primary key, its index of batches where it has any, and comments."""
     name = identifier(schema, table.name)
     if missing_schemas(cursor, [stored_name(schema)]):
         plan.add("CREATE SCHEMA IF NOT EXISTS {schema}", schema=identifier(schema))
@@ -199,7 +205,7 @@ def plan_table(
         key=column_list(key),
     )
     if any(column.name == BATCH for column in columns):
-        plan.add("CREATE INDEX ON {name} ({batch})", name=name, batch=identifier(BATCH))
+        plan.add("SELECT sync.index_batches({name})", name=relation(schema, table.name))
     if table.description:
         plan.describe_table(schema, table.name, table.description)
     for column in columns:

@@ -33,7 +33,7 @@ class Upsert(OwnTable):
         deleted = self._delete(stamp) if self._table.deletes is Deletes.TOMBSTONE else 0
         self._counts = Counts(inserted + returned, written - inserted - returned, deleted)
         if self._counts.changed:
-            self._log_versions(stamp)
+            self._record(stamp)
         self._batch = stamp.batch
         return self._counts
 

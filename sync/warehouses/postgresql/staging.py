@@ -165,9 +165,9 @@ def read_positions(cursor: Cursor, tables: Sequence[TableName]) -> dict[TableNam
     """The positions of staging's tables at this moment, in one round trip."""
     selects = [
         sql.SQL(
-            "SELECT {}, i.id::text, pg_relation_filenode({}), coalesce((SELECT max(_batch) FROM {}), 0)"
+            "SELECT {}, i.id::text, pg_relation_filenode({relation}), sync.table_batch({relation})"
             " FROM sync.identity i"
-        ).format(sql.Literal(number), sql.Literal(identifier(name).as_string(cursor)), identifier(name))
+        ).format(sql.Literal(number), relation=sql.Literal(identifier(name).as_string(cursor)))
         for number, name in enumerate(tables)
     ]
     cursor.execute(sql.SQL(" UNION ALL ").join(selects))

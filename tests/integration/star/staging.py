@@ -94,11 +94,11 @@ class Staging:
         for name, columns in COLUMNS.items():
             key = WHOLE_KEYS.get(name, KEYS[name])
             self.execute(f"CREATE TABLE raw.{name} ({columns}, {bookkeeping}, PRIMARY KEY ({key}))")
-            self.execute(f"CREATE INDEX ON raw.{name} (_batch)")
+            self.execute(f"SELECT sync.index_batches('raw.{name}')")
             if name in WITH_HISTORY:
                 log_key = f"PRIMARY KEY ({key}, _changed_at)"
                 self.execute(f"CREATE TABLE history.{name} ({columns}, {bookkeeping}, {log_key})")
-                self.execute(f"CREATE INDEX ON history.{name} (_batch)")
+                self.execute(f"SELECT sync.index_batches('history.{name}')")
 
         for table in COMPUTED:
             typed = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
