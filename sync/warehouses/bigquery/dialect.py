@@ -30,7 +30,7 @@ CONFLICT = re.compile(r"concurrent update|could not serialize", re.IGNORECASE)
 INSERTED_ROWS = 500
 # Literals and comments of a query, and a table's name behind FROM or JOIN.
 NAMES = re.compile(
-    r"'(?:[^'\\]|\\.|'')*'|--[^\n]*|\b(?P<word>from|join)\s+\"?(?P<schema>[a-z_]\w*)\"?\.\"?(?P<table>\w+)\"?"
+    r"'(?:[^'\\]|\\.|'')*'|--[^\n]*|\b(?P<word>from|join)\s+[\"`]?(?P<schema>[a-z_]\w*)[\"`]?\.[\"`]?(?P<table>\w+)[\"`]?"
     r"|\"(?P<name>\w+)\"",
     re.IGNORECASE,
 )
