@@ -3,7 +3,8 @@
 All of it stands here, and `tests/test_seams.py` fails by name when a signature that is used here moves. Each
 mechanism has a switch in the environment, so that a platform whose Dagster was upgraded can go on without it:
 
-- `SOFTCART_KEPT_CONNECTIONS=off`: processes connect to Dagster's storage as Dagster does, for each statement.
+- `SOFTCART_KEPT_CONNECTIONS=off`: processes use Dagster's storage as Dagster does: they connect for each
+  statement, ask each time whether a table is there, and write what a run has planned one by one.
 - `SOFTCART_WARM_DBT=off`: every run imports dbt itself.
 """
 
