@@ -46,8 +46,10 @@ class EmulatorConnection(Connection):
 
     def execute(self, statement: str) -> Any:
         if found := CREATE_SCHEMA.match(statement):
-            with suppress(BigQueryError), errors():  # it is there
-                self.client.create_dataset(found[1], retry=None, timeout=DATASET_SECONDS)
+            with suppress(BigQueryError), errors():
+                # To be asked for one that is there is what it never recovers from.
+                if found[1] not in (each.dataset_id for each in self.client.list_datasets(retry=None)):
+                    self.client.create_dataset(found[1], retry=None, timeout=DATASET_SECONDS)
             return ()
         *first, last = statement.split(";\n")  # definitions, of which it understands one at a time
         for each in first:
