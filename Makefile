@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Every one of them sets the clone up first, which costs nothing the second time.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup run test test-fast test-all lint up down status env sync ui notebook traffic bench latency left-alone beside erd grafana snowflake-setup backup restore audit dependencies lock clean
+.PHONY: help setup run test test-fast test-all lint up down status env sync verify ui notebook traffic bench latency left-alone beside erd grafana snowflake-setup backup restore audit dependencies lock clean
 
 PYTHON ?= python3
 export SOFTCART_HOME ?= $(CURDIR)/.softcart
@@ -45,6 +45,9 @@ env: setup ## print the export lines that point a shell at them: eval "$(make en
 
 sync: setup ## one pass of what changed, source to production
 	@$(python) -m stack sync
+
+verify: setup ## compare every row from the sources to production now; nothing is written
+	@$(python) -m stack verify
 
 ui: setup ## Dagster's UI and daemon, until Ctrl-C
 	@exec $(python) -m stack ui

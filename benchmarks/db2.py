@@ -28,10 +28,10 @@ from stack.home import Home
 from stack.packages import Toolbox
 from stack.ports import Ports
 from sync.warehouses.changes import LoadMode, TableChange
-from sync.warehouses.contract import Chunks, Row, Selection
+from sync.warehouses.contract import Chunks, Selection
 from sync.warehouses.db2.derby import DerbyDialect
 from sync.warehouses.dbapi.warehouse import DbApiWarehouse
-from sync.warehouses.schema import ColumnSchema, TableName, TableSchema
+from sync.warehouses.schema import ColumnSchema, Row, TableName, TableSchema
 
 RESULTS = Path(__file__).with_name("db2.md")
 ROWS = 20_000

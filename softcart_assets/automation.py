@@ -21,7 +21,7 @@ from sync.spec import Table
 if TYPE_CHECKING:
     from softcart_assets.seams import AssetJob
 
-RECONCILE = "reconcile"
+RECONCILE, VERIFY = "reconcile", "verify"
 WITHOUT_CEILING = {"dagster/max_runtime": str(30 * 86_400)}  # seconds; the monitor knows no "never"
 LANDED = dg.AssetSelection.groups("landing")
 # What lies beside the way from the sources to production: only `refresh` comes to it.
@@ -105,7 +105,8 @@ def thorough_jobs(
     """What is asked for by hand and may take hours. `steps` are dbt's ops, `mirrors` those of production;
     the checks `left_out` are those that sensors alone can judge."""
     hops = sorted({hop_name(table.source, table.target) for table in tables})
-    built, production = dg.AssetSelection.groups("star", "reports"), dg.AssetSelection.groups("production")
+    built = dg.AssetSelection.groups("star", "aggregates", "reports")
+    production = dg.AssetSelection.groups("production")
     synced = dg.AssetSelection.assets(*(asset_key(table) for table in tables))
     rebuilt: dict[str, dg.Config | dict[str, Any]] = {step: {"config": {"rebuild": True}} for step in steps}
     compared = {mirror: {"config": {"compare": True}} for mirror in mirrors}
@@ -140,6 +141,31 @@ def thorough_jobs(
             "Compare every row of every hop, from the sources to production, and repair what differs.",
         ),
     ]
+
+
+def verify_job(checks: Sequence[dg.AssetCheckKey]) -> "AssetJob":
+    """The job of these checks alone, which so look at everything."""
+    return dg.define_asset_job(
+        VERIFY,
+        selection=dg.AssetSelection.checks(*checks),
+        config=LINES,
+        executor_def=in_process,
+        tags=WITHOUT_CEILING,
+        description="Compare every row of every hop, from the sources to production, and ask all tests of"
+        " every row; nothing is written.",
+    )
+
+
+def weekly_verification() -> dg.ScheduleDefinition:
+    """Everything compared on Sundays at half past three, after what differed from its source was repaired."""
+    return dg.ScheduleDefinition(
+        name="weekly_verification",
+        job_name=VERIFY,
+        cron_schedule=cron_of("weekly_verification", "30 3 * * 0"),
+        execution_timezone=os.environ.get("SOFTCART_TIMEZONE", "UTC"),
+        default_status=schedule_status(),
+        description="Every row of every hop compared, and all tests asked, on Sundays at half past three.",
+    )
 
 
 def weekly_reconciliation() -> dg.ScheduleDefinition:

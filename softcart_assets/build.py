@@ -31,17 +31,20 @@ from softcart_assets.automation import (
     refresh_job,
     retrain,
     thorough_jobs,
+    verify_job,
     weblog,
     weblog_daily,
     weekly_maintenance,
     weekly_reconciliation,
+    weekly_verification,
     with_freshness,
 )
 from softcart_assets.bulk import build_bulk_load
 from softcart_assets.dashboard import build_dashboard
 from softcart_assets.dbt.assets import build_dbt_assets
-from softcart_assets.dbt.graph import Project
+from softcart_assets.dbt.graph import AGGREGATES, Project
 from softcart_assets.dbt.loading import load_project
+from softcart_assets.dbt.specs import check_spec
 from softcart_assets.exports import build_export_assets
 from softcart_assets.exports.lineage import build_lineage
 from softcart_assets.file_tables import SOURCE
@@ -54,10 +57,16 @@ from softcart_assets.monitoring.notices import VARIABLE as ALERTS
 from softcart_assets.notebook import build_notebook_asset
 from softcart_assets.objects import build_object_assets
 from softcart_assets.order_shop import build_extraction
-from softcart_assets.production import MirroredTable, build_production_assets, step_names
+from softcart_assets.production import (
+    TOTALS,
+    MirroredTable,
+    build_production_assets,
+    production_key,
+    step_names,
+)
 from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
-from softcart_assets.raw import asset_key, build_raw_assets, described
+from softcart_assets.raw import RECONCILIATION, asset_key, build_raw_assets, check_key, described
 from softcart_assets.seams import in_process
 from softcart_assets.search import build_search_assets
 from softcart_assets.sensors import build_sensors, health, lag
@@ -143,7 +152,7 @@ def _models(project: Project) -> list[MirroredTable]:
             model.part,
         )
         for model in project.models
-        if model.is_tracked
+        if model.is_tracked and model.schema != AGGREGATES
     ]
 
 
@@ -216,7 +225,15 @@ def build_defs(
         executor_def=in_process,
         description="What is new in MongoDB, by its log, and among the files, and the models built of it.",
     )
-    jobs = [refresh_job(lag.check_keys(tables)), sync, hourly, weblog, reconcile]
+    verify = verify_job(
+        [
+            *(check_key(table) for table in tables),
+            *(check_spec(test, project.model(test.model)).key for test in project.tests),
+            *(dg.AssetCheckKey(table.key, RECONCILIATION) for table in copied),
+            dg.AssetCheckKey(production_key(TOTALS), RECONCILIATION),
+        ]
+    )
+    jobs = [refresh_job(lag.check_keys(tables)), sync, hourly, weblog, reconcile, verify]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(with_freshness, assets)),
         asset_checks=[
@@ -247,6 +264,7 @@ def build_defs(
             every_hour(),
             weblog_daily(),
             weekly_reconciliation(),
+            weekly_verification(),
             weekly_maintenance(),
             monthly_training(),
             hourly_upkeep(),

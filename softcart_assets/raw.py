@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from softcart_assets.failures import failure, names_findings
+from softcart_assets.failures import failure, names_findings, repair_command
 from softcart_assets.load_progress import LoadProgress
 from softcart_assets.metadata import OWNER, column_schema, read_columns
 from sync.engine import run_passes
@@ -128,14 +128,20 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
     @names_findings
     def sync_tables(
         context: dg.AssetExecutionContext, config: SyncConfig
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         selected = [table for table in tables if asset_key(table) in context.selected_asset_keys]
+        if not selected:
+            # Checks alone: everything is compared, and nothing written.
+            selected = [table for table in tables if check_key(table) in context.selected_asset_check_keys]
+            config = SyncConfig(compare=Compare.ALL)
+        is_dry = not context.selected_asset_keys
         failed: list[SyncError] = []
         named = config.compare is Compare.ALL or any(table.adopt for table in selected)
         shown = selected[0].qualified if len(selected) == 1 else f"{len(selected)} tables of {source}"
         options = Options(
             config.compare,
             config.reload,
+            dry_run=is_dry,
             name_differing=NAMED_KEYS if named else 0,
             observe=LoadProgress(shown, context.log.info),
         )
@@ -147,6 +153,8 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
                 for table, outcome in run_passes(selected, reader, writer, context.run.run_id, options):
                     if isinstance(outcome, SyncError):
                         failed.append(outcome)
+                    elif is_dry:
+                        yield comparison(table, outcome, name)
                     else:
                         yield materialization(table, outcome)
         except SyncError as error:
@@ -155,6 +163,25 @@ def _build_hop(name: str, tables: Sequence[Table], seeds: Sequence[dg.AssetKey])
             raise failure(failed) from failed[0]
 
     return sync_tables
+
+
+def check_key(table: Table) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(asset_key(table), RECONCILIATION)
+
+
+def comparison(table: Table, result: PassResult, op: str) -> dg.AssetCheckResult:
+    """What a comparison of every row with the source found, which wrote nothing."""
+    found = [*map(str, result.differing), *result.differences]
+    repair = repair_command(asset_key(table), op, {"compare": Compare.ALL.name})
+    return dg.AssetCheckResult(
+        asset_key=asset_key(table),
+        check_name=RECONCILIATION,
+        passed=not result.changed and not result.differences,
+        description=f"{result.changed} of the rows differ: {'; '.join(found)}. To repair it: {repair}"
+        if found or result.changed
+        else None,
+        metadata={"read": result.read, "rows": result.rows, "quarantined": result.quarantined},
+    )
 
 
 def materialization(table: Table, result: PassResult) -> dg.MaterializeResult[Any]:

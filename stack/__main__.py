@@ -102,6 +102,13 @@ def sync(cluster: Cluster) -> None:
     _execute(cluster, "sync")
 
 
+@main.command()
+@click.pass_obj
+def verify(cluster: Cluster) -> None:
+    """Compare every row from the sources to production now; nothing is written."""
+    _execute(cluster, "verify")
+
+
 def _enter(cluster: Cluster) -> None:
     """Start the servers and make this process one that works with them."""
     cluster.up(say)

@@ -27,7 +27,8 @@ from sync.errors import SyncError
 from sync.systems import open_warehouse
 
 STAGES = (
-    *("landing", "raw", "adopted", "star", "lake", "search", "forecast", "reports", "sales", "orders"),
+    *("landing", "raw", "adopted", "star", "lake", "search", "forecast"),
+    *("aggregates", "reports", "sales", "orders"),
     "weblog",
     *("production", "exports"),
 )
@@ -48,7 +49,7 @@ def run_job(name: str, console: Console, stand_in: StandIn | None = None) -> boo
     on, where it is not the user's own. What a system is needed for that
     cannot be worked with is left out, with all that is behind it.
     """
-    if name != "sync" and (problem := landing_problem()):
+    if name not in ("sync", "verify") and (problem := landing_problem()):
         console.print(f"[bold red]{name} was not begun[/]: {escape(problem)}", soft_wrap=True)
         return False
     started = time.monotonic()

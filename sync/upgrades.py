@@ -77,4 +77,15 @@ UPGRADES: tuple[str, ...] = (
     COMMENT ON COLUMN sync.objects.rejected IS 'Lines of it that could not be read';
     """,
     NEWEST_BATCHES,
+    """
+    CREATE TABLE sync.comparisons (
+        table_schema text, table_name text, PRIMARY KEY (table_schema, table_name),
+        cursor text[], began_at timestamptz NOT NULL, before_at timestamptz,
+        differs boolean NOT NULL
+    );
+    COMMENT ON TABLE sync.comparisons IS 'One row a mirrored table: how far its comparison came';
+    COMMENT ON COLUMN sync.comparisons.cursor IS 'The key up to which this round has come, NULL: to the end';
+    COMMENT ON COLUMN sync.comparisons.differs IS 'A difference was found last: it is compared whole';
+    COMMENT ON COLUMN sync.comparisons.before_at IS 'When the round before this one began';
+    """,
 )

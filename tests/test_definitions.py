@@ -19,13 +19,17 @@ HEAVY = (
     *("mlflow", "statsforecast", "scipy", "vl_convert"),
 )
 GROUPS = {"landing", "raw", "star", "reports", "sales", "orders", "production", "exports", "weblog"} | {
+    "aggregates",
     "lake",
     "search",
     "forecast",
     "heartbeat",
     "upkeep",
 }
-KEPT_UP = {"raw", "star", "reports", "sales", "orders", "production", "adopted", "upkeep", "extraction"}
+KEPT_UP = {"raw", "star", "aggregates", "reports", "sales", "orders", "production", "adopted"} | {
+    "upkeep",
+    "extraction",
+}
 MODELS = [dg.AssetKey(["forecast", name]) for name in ("pretrained", "sales_2023", "candidate", "champion")]
 NO_TABLES = {
     *(spec.key for spec in heartbeat_specs(["mysql", "mongodb", "files"])),

@@ -6,11 +6,12 @@ whose watermark is another one, so that nobody reads a build that failed its che
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from softcart_assets.dbt.graph import Project
 from sync.connections.postgresql import postgresql_errors
-from sync.connections.psycopg import Connection
+from sync.connections.psycopg import Connection, Cursor
 from sync.warehouses.postgresql.audited import unaudited
 
 STORE = """
@@ -18,6 +19,24 @@ STORE = """
     FROM unnest(%s::text[], %s::bigint[]) AS passed (name, tested)
     WHERE model = name AND batch = tested AND audited_batch IS DISTINCT FROM batch
 """
+
+BOUND = re.compile(r":audited\((\w+)/(\w+)\)")  # of sql/macros/audited.sql
+
+
+def choose_tests(connection: Connection, whole: bool) -> None:
+    """Let tests that are asked over this connection look at all rows, or at those that came since the tests
+    of their model passed."""
+    with postgresql_errors("staging"), connection, connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('softcart.tests', %s, false)", ("whole" if whole else "",))
+
+
+def with_bounds(query: str, cursor: Cursor) -> str:
+    """The query of a test with the batches from which on it looks."""
+    for model, sized_by in sorted(set(BOUND.findall(query))):
+        cursor.execute("SELECT sync.audited_batch(%s, %s)", (model, sized_by))
+        ((batch,),) = cursor.fetchall()
+        query = query.replace(f":audited({model}/{sized_by})", f"({batch})")
+    return query
 
 
 def read_watermarks(connection: Connection) -> dict[str, int]:

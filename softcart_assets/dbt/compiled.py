@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from softcart_assets.dbt.audit import choose_tests, with_bounds
 from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
 from softcart_assets.dbt.runner import NodeResult
@@ -44,7 +45,12 @@ def results(
     rebuild: bool,
 ) -> Iterator[NodeResult]:
     """How each model and test ended, as `runner.build` yields them; without dbt where nothing is to be built
-    and no blocking test fails. `connection` is one to staging at `url`. Raises `DbtError`."""
+    and no blocking test fails. `connection` is one to staging at `url`.
+
+    Tests look at what came since they passed; at everything with `rebuild`, and where they alone are asked.
+    Raises `DbtError`.
+    """
+    choose_tests(connection, whole=rebuild or not models)
     version = project_version(parse(url).database, timezone)
     compiled = _load(f"{version} {content_hash(Path(__file__))}")
     stale = list(models) if rebuild else _stale(connection, models, version)
@@ -61,7 +67,7 @@ def results(
     wanted: list[Model | Test] = [*building, *(test for test in tests if test not in passed)]
     nodes = {node.unique_id: node for node in wanted}
     left = LeftAlone(models, tests, building)
-    for result in build(url, [node.selector for node in nodes.values()], timezone, rebuild):
+    for result in build(url, [node.selector for node in nodes.values()], timezone, rebuild or not models):
         if result.unique_id in nodes:
             yield from left.before(nodes[result.unique_id])
             left.ended[result.unique_id] = result
@@ -204,7 +210,8 @@ def in_order(models: Sequence[Model]) -> list[Model]:
 def _ask(connection: Connection, test: Test, query: str) -> NodeResult:
     began = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT count(*) FROM ({}) AS test").format(sql.SQL(query)))
+        bounded = sql.SQL(with_bounds(query, cursor))
+        cursor.execute(sql.SQL("SELECT count(*) FROM ({}) AS test").format(bounded))
         [(failures,)] = cursor.fetchall()
     status = "pass" if not failures else "fail" if test.is_blocking else "warn"
     return NodeResult(test.unique_id, status, "", time.monotonic() - began, failures, query)

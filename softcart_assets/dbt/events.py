@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from softcart_assets.dbt.audit import read_watermarks, store_audited
+from softcart_assets.dbt.audit import read_watermarks, store_audited, with_bounds
 from softcart_assets.dbt.compiled import UNCHANGED, results
 from softcart_assets.dbt.graph import Model, Project, Test
 from softcart_assets.dbt.runner import DbtError
@@ -172,7 +172,9 @@ def _way_out(test: Test, model: Model) -> str:
 
 def _rows(query: str, connection: Connection) -> list[dict[str, str | None]]:
     """The first rows that a failed test returns."""
-    limited = sql.SQL("SELECT * FROM ({}) AS test LIMIT {}").format(sql.SQL(query), sql.Literal(SHOWN_ROWS))
+    with connection.cursor() as asking:
+        bounded = sql.SQL(with_bounds(query, asking))
+    limited = sql.SQL("SELECT * FROM ({}) AS test LIMIT {}").format(bounded, sql.Literal(SHOWN_ROWS))
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(limited)
         return [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 OP = "dbt"  # the op of all models that do not name another one as their `step`
 TRACKED = "tracked"  # the materialization of sql/macros/tracked
+AGGREGATES = "aggregates"  # the schema of what only the reports read
 
 Origin = tuple[str, str, str]
 """(schema, table, column)"""

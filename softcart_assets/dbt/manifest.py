@@ -20,6 +20,7 @@ from sync.spec import Table
 
 SINCE = ":since"  # stands for the watermark in a model's SQL, see sql/macros/tracked
 BOOKKEEPING = {"_batch": "bigint", "_changed_at": "timestamptz", "_deleted": "boolean"}
+FORMER = "__former"  # what is beside a table: see sql/macros/tracked/former.sql
 SNAPSHOT = {
     "dbt_scd_id": "text",
     "dbt_updated_at": "timestamp",
@@ -227,8 +228,9 @@ def _columns(node: Any, described: Described) -> Iterator[ModelColumn]:
 
 
 def _shown(origins: Iterable[Origin], table: tuple[str, str]) -> list[Origin]:
-    """Lineage for people: neither the table's own former rows nor whether an input row is a tombstone."""
-    return [origin for origin in origins if origin[:2] != table and origin[2] not in ("_batch", "_deleted")]
+    """Lineage for people: no former rows, of the table or beside its input, and no tombstones."""
+    hidden, known = ("_batch", "_deleted"), (each for each in origins if not each[1].endswith(FORMER))
+    return [origin for origin in known if origin[:2] != table and origin[2] not in hidden]
 
 
 def _tests(manifest: Any, models: Mapping[str, Model]) -> Iterator[Test]:

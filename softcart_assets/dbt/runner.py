@@ -26,6 +26,7 @@ SESSION = (
     r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off -c jit=off"
     " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
 )
+WHOLE_TESTS = "-c softcart.tests=whole"  # see sync.audited_batch in state.py
 KINDS = ("model", "seed", "snapshot", "test", "unit_test")  # what is reported; hooks are not
 
 
@@ -56,11 +57,11 @@ class NodeResult:
         return self.unique_id.split(".")[2]
 
 
-def profile_environment(url: DatabaseUrl) -> dict[str, str]:
+def profile_environment(url: DatabaseUrl, settings: str = "") -> dict[str, str]:
     """What `profiles.yml` and libpq read: dbt masks a value whose name begins with DBT_ENV_SECRET in all it
     writes, and libpq takes further options of the URL, such as `sslmode`, from PG… variables."""
     options = {f"PG{name.upper().replace('_', '')}": value for name, value in url.options.items()}
-    options["PGOPTIONS"] = f"{url.options.get('options', '')} {SESSION}".strip()
+    options["PGOPTIONS"] = f"{url.options.get('options', '')} {SESSION} {settings}".strip()
     host, port = _server(url)
     return {
         "SOFTCART_DBT_HOST": host,
@@ -136,7 +137,8 @@ def build(
     """Build the named models and tests in staging at `url`, yielding each as it ends.
 
     A model whose upstream failed, or whose upstream's blocking test failed, is skipped. `timezone` is the
-    IANA zone of the business; `rebuild` looks at all rows, not at those that changed. Raises `DbtError`.
+    IANA zone of the business; `rebuild` looks at all rows, not at those that changed, and so do the tests.
+    Raises `DbtError`.
     """
     finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -144,7 +146,7 @@ def build(
         if event.info.name == "NodeFinished":
             finished.put(event.data)
 
-    with environment(profile_environment(parse(url))):
+    with environment(profile_environment(parse(url), WHOLE_TESTS if rebuild else "")):
         # Compiling leaves its traces in a manifest, so each run works on a copy.
         manifest = parsed(url, timezone).deepcopy()
         command = ["build", *arguments(timezone), "--indirect-selection", "empty", "--select", *names]

@@ -73,6 +73,21 @@ END $$;
 COMMENT ON FUNCTION sync.newest_batch(regclass) IS
     'The batch that changed a table last, or what a view reads; above every other one where nothing tells';
 
+CREATE OR REPLACE FUNCTION sync.audited_batch(wanted text, sized_by text) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(max(CASE
+        WHEN current_setting('softcart.tests', true) = 'whole' OR m.identity <> i.id
+            OR coalesce(sized.total, 0) <= 250000 THEN -1
+        ELSE m.audited_batch
+    END), -1)
+    FROM sync.models AS m
+    JOIN sync.models AS sized ON sized.model = sized_by
+    CROSS JOIN sync.identity AS i
+    WHERE m.model = wanted
+$$;
+COMMENT ON FUNCTION sync.audited_batch(text, text) IS
+    'Above it lies what tests have to look at: -1, so everything, of a small model or where somebody asks';
+
 CREATE OR REPLACE FUNCTION sync.model_state(
     wanted text, its_table text, inputs text[],
     OUT is_present boolean, OUT is_known boolean, OUT is_behind boolean,

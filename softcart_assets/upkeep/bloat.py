@@ -19,7 +19,7 @@ from sync.spec import Table
 
 DEAD_SHARE, DEAD_ROWS = 0.2, 1000
 KEPT_DAYS = 90.0
-SCHEMAS = ("raw", "history", "star", "reports", "sales", "quarantine", "sync")
+SCHEMAS = ("raw", "history", "star", "aggregates", "reports", "sales", "quarantine", "sync")
 STATISTICS = """
 SELECT schemaname, relname, n_live_tup, n_dead_tup, pg_total_relation_size(relid)
 FROM pg_stat_user_tables WHERE schemaname = ANY(%s) ORDER BY schemaname, relname

@@ -12,11 +12,16 @@ import click
 from sync.cli.main import Command
 from sync.cli.parameters import json_option, target_option
 from sync.cli.rendering import as_json, columns, duration, position_text, position_value, say
+from sync.connections.postgresql import connect_postgresql
 from sync.connections.urls import parse
 from sync.systems import open_target
 from sync.table_state import TableState
+from sync.warehouses.postgresql.progress import read_progress
+from sync.warehouses.rolling import Progress
+from sync.warehouses.schema import TableName
 
 HEADINGS = ("table", "source", "strategy", "position", "lag", "rows", "quarantined", "last pass")
+COMPARED = ("mirrored table", "every row compared")
 
 
 @click.command(cls=Command)
@@ -28,11 +33,14 @@ def status(target_url: str, in_json: bool, prometheus: bool) -> None:
 
     The lag is the time since the moment of the source that the table shows. For a watermark on a time, the
     time since the greatest cursor that was read for certain stands beside it. A table that somebody else has
-    emptied or dropped is marked: the next pass reads it whole.
+    emptied or dropped is marked: the next pass reads it whole. Of a staging database also the tables that are
+    mirrored from it, and since when each of their rows was compared with production.
     """
     with closing(open_target(target_url)) as target:
         states = target.states()
         emptied = target.emptied()
+    with closing(connect_postgresql(target_url)) as connection:
+        compared = read_progress(connection)
     now = datetime.now(UTC)
     if prometheus:
         from sync.metrics import exposition, table_metrics  # noqa: PLC0415
@@ -43,6 +51,9 @@ def status(target_url: str, in_json: bool, prometheus: bool) -> None:
     elif in_json:
         for (schema, name), state in states.items():
             say(as_json(_fields(f"{schema}.{name}", state, now, (schema, name) in emptied)))
+        for mirrored, progress in compared.items():
+            oldest = progress.oldest.isoformat() if progress.oldest else None
+            say(as_json({"mirrored": str(mirrored), "compared_since": oldest, "differs": progress.differs}))
     elif states:
         rows = [
             _row(f"{schema}.{name}", state, now, (schema, name) in emptied)
@@ -52,6 +63,18 @@ def status(target_url: str, in_json: bool, prometheus: bool) -> None:
             say(line)
     else:
         say("Nothing was copied to this database yet.", err=True)
+    if compared and not (in_json or prometheus):
+        say("")
+        rows = [_compared_row(name, progress, now) for name, progress in compared.items()]
+        for line in columns(COMPARED, rows, right=set()):
+            say(line)
+
+
+def _compared_row(name: TableName, progress: Progress, now: datetime) -> Mapping[str, str]:
+    age = _seconds(now, progress.oldest)
+    found = "differs: it is compared whole until it is repaired" if progress.differs else ""
+    since = "not every row yet" if age is None else f"{duration(age)} ago or later"
+    return {"mirrored table": str(name), "every row compared": found or since}
 
 
 def _fields(name: str, state: TableState, now: datetime, emptied: bool) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from typing import BinaryIO, Protocol
 
 from sync.warehouses.changes import Completion, LoadMode, TableChange
 from sync.warehouses.positions import MirrorState, StagingPosition
-from sync.warehouses.schema import Schemas, TableName, TableSchema
+from sync.warehouses.rolling import Progress
+from sync.warehouses.schema import Row, Schemas, TableName, TableSchema
+from sync.warehouses.scope import KeyRange, Scope
 from sync.warehouses.views import View, ViewState
 
-# A value is PostgreSQL's text form of it (`true`, `\x00ff`, `2024-01-31 12:00:00+00`), None for NULL.
-Row = tuple[str | None, ...]
 Chunks = Iterable[Sequence[Row]]
 
 
@@ -37,8 +37,9 @@ class Capabilities:
     """What a system can do, declared by its package or probed; nowhere else is asked which system it is.
 
     `retypes_in_place`: a column's type can be changed to any other; if not, the table is loaded anew beside
-    itself. `enforces_keys`: it refuses a row whose parent is missing. `unverified` names the promises that
-    the server at hand cannot show, such as a rollback in an emulator.
+    itself. `enforces_keys`: it refuses a row whose parent is missing. `key_ranges`: it reads a range of keys
+    for the price of its rows, so that a pass compares a large table in parts; its readers are `RangeReader`s.
+    `unverified` names the promises that the server at hand cannot show, such as a rollback in an emulator.
     """
 
     transactional_ddl: bool
@@ -47,6 +48,7 @@ class Capabilities:
     materialized_views: bool
     hashing: Hashing
     empty_text_is_null: bool = False
+    key_ranges: bool = False
     unverified: tuple[str, ...] = ()
 
 
@@ -72,18 +74,6 @@ class Selection:
     @property
     def has_deleted(self) -> bool:
         return self.above is not None
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The rows of one table that are compared: those up to batch `upto` (None: all live ones), without those
-    whose keys are in `left_out`, which the warehouse refused. `empty_text_is_null` says what the warehouse
-    makes of an empty text."""
-
-    schema: TableSchema
-    upto: int | None = None
-    left_out: tuple[Row, ...] = ()
-    empty_text_is_null: bool = False
 
 
 # By bucket of the rows' hashes: the number of rows and the sum of their hashes.
@@ -124,6 +114,9 @@ class Snapshot(Protocol):
     def moved_keys(self, schema: TableSchema, since: int) -> Iterator[Sequence[Row]]:
         """The keys of the rows of batches later than `since`, in portions."""
 
+    def key_after(self, schema: TableSchema, after: Row | None, rows: int) -> Row | None:
+        """The key that lies so many rows behind `after`, or behind the beginning; None where fewer follow."""
+
     def fingerprint(self, scope: Scope, hashing: Hashing) -> Fingerprint:
         """Of the rows in scope."""
 
@@ -140,6 +133,11 @@ class Staging(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """One moment of it, which nobody's writes move."""
+
+    def progress(self) -> Mapping[TableName, Progress]:
+        """How far the comparison of each table with production came, where any was made."""
+
+    def store_progress(self, progress: Mapping[TableName, Progress]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -258,6 +256,13 @@ class Reader(Protocol):
         """The same of all that a view shows."""
 
     def exists(self, table: TableName) -> bool: ...
+
+
+class RangeReader(Reader, Protocol):
+    """One of a warehouse that has `Capabilities.key_ranges`."""
+
+    def within(self, schema: TableSchema, keys: KeyRange) -> None:
+        """Compare only these rows of a table from now on."""
 
 
 class Warehouse(Protocol):

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from sync.errors import SyncError
 
+# A value is PostgreSQL's text form of it (`true`, `\x00ff`, `2024-01-31 12:00:00+00`), None for NULL.
+Row = tuple[str | None, ...]
 # Staging's own columns, such as `_batch`, begin with this; production has the others.
 BOOKKEEPING = "_"
 

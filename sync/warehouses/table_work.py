@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sync.warehouses.changes import LoadMode
-from sync.warehouses.contract import Row, Selection
+from sync.warehouses.contract import Selection
 from sync.warehouses.positions import MirrorState, StagingPosition
-from sync.warehouses.schema import TableName, TableSchema
+from sync.warehouses.rolling import Rolling
+from sync.warehouses.schema import Row, TableName, TableSchema
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,17 @@ class TableResult:
     def changed(self) -> int:
         """How many rows were written."""
         return self.inserted + self.updated + self.deleted
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether every row of it came, and not the changes alone."""
+        return self.mode in (LoadMode.LOAD, LoadMode.COMPARISON)
+
+
+def rolling_after(results: Sequence[TableResult]) -> Rolling:
+    """What is compared after a pass that had these results."""
+    anew = {table.name for table in results if table.is_anew}
+    return Rolling(anew, {table.name: table.rows for table in results})
 
 
 @dataclass

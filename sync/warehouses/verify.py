@@ -8,126 +8,68 @@ The moment is the position up to which production has followed staging. Staging 
 rows with a later batch are left out, on both sides by their keys, for what they were at that moment is known
 to production alone. A pass of the mirror and the comparison after it thus agree while the shop goes on. Rows
 that the warehouse refused are in its quarantine, and left out too.
+
+All rows are compared, or of large tables as many as `rolling` says; see `rolling.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
-from typing import NamedTuple
+from typing import cast
 
-from sync.warehouses.contract import (
-    Capabilities,
-    Difference,
-    Fingerprint,
-    Hashing,
-    Reader,
-    Row,
-    Scope,
-    Snapshot,
-    Staging,
-    Warehouse,
-)
-from sync.warehouses.fingerprint import differing_buckets, hashing_of, row_count
+from sync.warehouses.comparison import NAMED_KEYS, Discrepancy, TableComparison, WrongRow
+from sync.warehouses.contract import Capabilities, Hashing, RangeReader, Reader, Snapshot, Staging, Warehouse
+from sync.warehouses.fingerprint import hashing_of
+from sync.warehouses.parts import Parts
 from sync.warehouses.positions import MirrorState, StagingPosition
-from sync.warehouses.schema import TableName, TableSchema
+from sync.warehouses.rolling import VIEW_AGE, Budget, Progress, Rolling, in_parts
+from sync.warehouses.schema import Row, TableName, TableSchema
+from sync.warehouses.scope import Scope
+from sync.warehouses.table_comparing import Compared, compare, fingerprints, named
 from sync.warehouses.views import View
 
-NAMED_KEYS = 20
 ATTEMPTS = 3  # while passes go on
 NOT_THERE = "it is not in production: mirror it first"
 
 
-class Discrepancy(StrEnum):
-    """What is wrong with a row of production."""
+def verify(
+    staging: Staging,
+    warehouse: Warehouse,
+    tables: Sequence[TableName],
+    rolling: Rolling | None = None,
+    views: Sequence[View] = (),
+) -> list[TableComparison]:
+    """Compare `tables` row for row, and materialized `views` with their queries, one result each.
 
-    DIFFERENT = "differs"
-    MISSING = "is missing"
-    UNEXPECTED = "should not be there"
-
-
-class WrongRow(NamedTuple):
-    """One row that is wrong, by its key: `sale_key=17`."""
-
-    key: str
-    discrepancy: Discrepancy
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.discrepancy}"
-
-
-@dataclass(frozen=True)
-class TableComparison:
-    """How one table compares. `rows` counts what was compared, as expected and as production has it, `moved`
-    the rows that were left out because staging changed them since, `rejected` those that production refused.
-
-    `different` counts the rows that differ, `first` names some of them, by key. `obstacle` says why a table
-    could not be compared at all.
-    """
-
-    table: TableName
-    rows: tuple[int, int]
-    moved: int
-    rejected: int = 0
-    different: int = 0
-    first: tuple[WrongRow, ...] = ()
-    obstacle: str | None = None
-
-    @property
-    def equal(self) -> bool:
-        return not self.different and self.obstacle is None
-
-    def __str__(self) -> str:
-        """One line that names the table and, where it differs, the rows."""
-        if self.obstacle:
-            return f"{self.table}: {self.obstacle}"
-        refused = f", {self.rejected} are in production's quarantine" if self.rejected else ""
-        if self.equal:
-            return f"{self.table}: {self.rows[1]} rows are equal{refused}"
-        rest = f" and {self.different - len(self.first)} more" if self.different > len(self.first) else ""
-        named = "; ".join(map(str, self.first))
-        return (
-            f"{self.table}: {self.different} of {max(self.rows)} rows in production are wrong: {named}{rest}"
-            f"{refused}"
-        )
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """The rows of one table that are compared. Both sides leave out the `moved` rows, which staging changed
-    since, and those that production refused."""
-
-    scope: Scope
-    hashing: Hashing
-    moved: int
-
-    @property
-    def schema(self) -> TableSchema:
-        return self.scope.schema
-
-
-def verify(staging: Staging, warehouse: Warehouse, tables: Sequence[TableName]) -> list[TableComparison]:
-    """Compare `tables` row for row, one result each. Both sides compute at the same time, and nothing of
-    theirs is written to.
+    Both sides compute at the same time, and no table of theirs is written to; how far the comparison came is
+    stored in staging.
 
     Where a table was built anew in staging since it was mirrored, nothing can be left out, and all its rows
     are compared. Raises `SyncError` for a table that staging does not have, `TransientError` when a server
     is away.
     """
+    known = staging.progress()
     for _ in range(ATTEMPTS):
-        comparisons, at_one_moment = _verify_once(staging, warehouse, tables)
+        comparisons, progress, at_one_moment = _verify_once(staging, warehouse, tables, known, rolling)
         if at_one_moment or all(comparison.equal for comparison in comparisons):
             break
-    return comparisons
+    staging.store_progress(progress)
+    return [*comparisons, *(_verify_in_turn(staging, warehouse, view, rolling) for view in views)]
 
 
 def _verify_once(
-    staging: Staging, warehouse: Warehouse, tables: Sequence[TableName]
-) -> tuple[list[TableComparison], bool]:
-    """The comparisons, and whether no pass went on meanwhile: not every warehouse can show one moment."""
+    staging: Staging,
+    warehouse: Warehouse,
+    tables: Sequence[TableName],
+    known: Mapping[TableName, Progress],
+    rolling: Rolling | None,
+) -> tuple[list[TableComparison], dict[TableName, Progress], bool]:
+    """The comparisons, how far they came, and whether no pass went on meanwhile: not every
+    warehouse can show one moment."""
+    now = datetime.now(UTC)
     # Production first: whatever it was given by then, the later snapshot of staging knows.
     with warehouse.reader() as production:
         present = production.schemas(tables)
@@ -153,74 +95,37 @@ def _verify_once(
                 for name in tables
                 if name not in comparisons
             ]
-            for table, here, there in _fingerprints(snapshot, production, compared):
-                comparisons[table.schema.name] = _compare(snapshot, production, table, here, there)
+            differing = {name for name in known if known[name].differs}
+            parted = _parted(compared, warehouse.capabilities, rolling) - differing
+            whole = [table for table in compared if table.schema.name not in parted]
+            for table, here, there in fingerprints(snapshot, production, whole):
+                comparisons[table.schema.name] = compare(snapshot, production, table, here, there)
+            progress = {
+                name: Progress(None, now, differs=not found.equal)
+                for name, found in comparisons.items()
+                if not found.obstacle
+            }
+            if rolling and parted:
+                parts = Parts(snapshot, cast(RangeReader, production), known, Budget(rolling), now)
+                for table in parts.in_turn(table for table in compared if table.schema.name in parted):
+                    name = table.schema.name
+                    comparisons[name], came = parts.compare(table, rolling.portion)
+                    progress |= {name: came} if came else {}
         at_one_moment = not present or production.states() == states
-    return [comparisons[name] for name in tables], at_one_moment
+    results = [
+        replace(comparisons[name], oldest=progress[name].oldest if name in progress else None)
+        for name in tables
+    ]
+    return results, progress, at_one_moment
 
 
-def _fingerprints(
-    snapshot: Snapshot, production: Reader, compared: Sequence[_Compared]
-) -> list[tuple[_Compared, Fingerprint, Fingerprint]]:
-    """Those of both sides; empty for a table that cannot be hashed."""
-
-    def of_staging() -> list[Fingerprint]:
-        return [
-            snapshot.fingerprint(table.scope, table.hashing) if table.hashing is not Hashing.NONE else {}
-            for table in compared
-        ]
-
-    with ThreadPoolExecutor(1) as thread:
-        computing = thread.submit(of_staging)
-        there = [
-            production.fingerprint(table.schema) if table.hashing is not Hashing.NONE else {}
-            for table in compared
-        ]
-        return list(zip(compared, computing.result(), there, strict=True))
-
-
-def _compare(
-    snapshot: Snapshot, production: Reader, table: _Compared, here: Fingerprint, there: Fingerprint
-) -> TableComparison:
-    rows, different = (row_count(here), row_count(there)), 0
-    first: tuple[WrongRow, ...] = ()
-    buckets = differing_buckets(here, there) if table.hashing is not Hashing.NONE else None
-    if buckets or buckets is None:
-        fetched = _Counted(production, table.schema, buckets)
-        expected, different, found = snapshot.differences(
-            table.scope, fetched, table.hashing, buckets, NAMED_KEYS
-        )
-        if buckets is None:
-            rows = expected, fetched.rows
-        first = tuple(_wrong_row(table.schema, difference) for difference in found)
-    return TableComparison(table.schema.name, rows, table.moved, len(table.scope.left_out), different, first)
-
-
-class _Counted:
-    """Production's rows of some buckets in portions, and how many these were."""
-
-    def __init__(self, production: Reader, schema: TableSchema, buckets: set[int] | None) -> None:
-        self._chunks = production.rows(schema, buckets)
-        self.rows = 0
-
-    def __iter__(self) -> Iterator[Sequence[Row]]:
-        for chunk in self._chunks:
-            self.rows += len(chunk)
-            yield chunk
-
-
-def _wrong_row(schema: TableSchema, difference: Difference) -> WrongRow:
-    if not difference.in_production:
-        discrepancy = Discrepancy.MISSING
-    elif not difference.in_staging:
-        discrepancy = Discrepancy.UNEXPECTED
-    else:
-        discrepancy = Discrepancy.DIFFERENT
-    return WrongRow(_named(schema.key, difference.key), discrepancy)
-
-
-def _named(key: Sequence[str], values: Sequence[object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in zip(key, values, strict=True))
+def _parted(
+    compared: Sequence[Compared], capabilities: Capabilities, rolling: Rolling | None
+) -> set[TableName]:
+    """The tables of which a part is compared now."""
+    if rolling is None or not capabilities.key_ranges:
+        return set()
+    return in_parts([table.schema for table in compared if table.hashing is not Hashing.NONE], rolling)
 
 
 def _obstacle(wanted: TableSchema, present: TableSchema | None) -> str | None:
@@ -246,7 +151,7 @@ def _scope(
     state: MirrorState | None,
     position: StagingPosition,
     rejected: tuple[Row, ...],
-) -> _Compared:
+) -> Compared:
     moved, upto = 0, None
     if state is not None and state.position != position and state.position.leads_to(position):
         upto = state.position.batch
@@ -254,7 +159,21 @@ def _scope(
         keys = snapshot.moved_keys(schema, upto) if upto is not None else ()
         moved = production.leave_out(schema, chain(keys, [rejected])) - len(rejected)
     scope = Scope(schema, upto, rejected, capabilities.empty_text_is_null)
-    return _Compared(scope, hashing_of(schema, capabilities.hashing), moved)
+    return Compared(scope, hashing_of(schema, capabilities.hashing), moved)
+
+
+def _verify_in_turn(
+    staging: Staging, warehouse: Warehouse, view: View, rolling: Rolling | None
+) -> TableComparison:
+    """As `verify_view`; over large tables a pass leaves that to one of later, but once in `VIEW_AGE`."""
+    now, known = datetime.now(UTC), staging.progress().get(view.name)
+    may_wait = rolling is not None and not rolling.is_everything and warehouse.capabilities.key_ranges
+    if may_wait and known and not known.differs and now - known.began_at < VIEW_AGE:
+        return TableComparison(view.name, (0, 0), 0, is_whole=False, oldest=known.oldest)
+    comparison = verify_view(warehouse, view)
+    if not comparison.obstacle:
+        staging.store_progress({view.name: Progress(None, now, differs=not comparison.equal)})
+    return replace(comparison, oldest=now)
 
 
 def verify_view(warehouse: Warehouse, view: View) -> TableComparison:
@@ -266,7 +185,7 @@ def verify_view(warehouse: Warehouse, view: View) -> TableComparison:
         actual = _by_key(view, *production.rows_of(view.name))
     wrong = [
         WrongRow(
-            _named(view.key, key),
+            named(view.key, key),
             Discrepancy.MISSING
             if key not in actual
             else Discrepancy.UNEXPECTED

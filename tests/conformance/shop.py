@@ -10,12 +10,12 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from sync import state
-from sync.warehouses.contract import Row
+from sync.warehouses.comparison import TableComparison
 from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
-from sync.warehouses.schema import TableName
+from sync.warehouses.schema import Row, TableName
 from sync.warehouses.table_work import TableResult
-from sync.warehouses.verify import TableComparison, verify
+from sync.warehouses.verify import verify
 from sync.warehouses.views import View
 from tests.conformance.kits import Kit
 

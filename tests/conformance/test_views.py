@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
+from sync.warehouses.comparison import TableComparison
 from sync.warehouses.mirror import MirrorResult, Publication
-from sync.warehouses.verify import TableComparison, verify_view
+from sync.warehouses.verify import verify_view
 from tests.conformance.shop import FACT, SALES, TOTALS, VIEWS, Shop
 
 

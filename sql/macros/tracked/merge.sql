@@ -59,6 +59,7 @@
     {%- if state.is_present and state.is_full -%}
         {%- do tracked_renumber(table, batch) -%}
     {%- endif -%}
+    {%- do tracked_keep_former(table, state, batch) -%}
     {%- set deleted = tracked_count(tracked_delete_query(table, state, batch)) -%}
     {%- set updated = tracked_count(tracked_update_query(table, batch)) -%}
     {%- set returned = tracked_count(tracked_return_query(table, batch)) -%}

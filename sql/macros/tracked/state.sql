@@ -22,6 +22,9 @@
 {#- Changes with everything that decides what the table holds and how it is made. -#}
 {% macro tracked_fingerprint(sql) %}
     {%- set shape = [model.columns, model.constraints, config.get('scope'), config.get('stamps'), config.get('indexes')] -%}
+    {%- if config.get('former') -%}
+        {%- do shape.append(config.get('former')) -%}
+    {%- endif -%}
     {%- if not model.constraints -%}
         {%- do shape.append(config.get('unique_key')) -%}
     {%- endif -%}

@@ -5,7 +5,7 @@ with sale as (
         sale.product_key,
         sale.amount,
         max(calendar.date) over () as last_date
-    from {{ ref('fact_sales') }} as sale
+    from {{ ref('product_days') }} as sale
     inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
     where not sale._deleted and calendar.date is not null and sale.product_key <> 0
 ),

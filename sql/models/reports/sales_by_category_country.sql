@@ -3,8 +3,8 @@ with sales as (
         sale.category_key,
         sale.country_key,
         sum(sale.amount) as amount,
-        count(sale.sale_key) as sales
-    from {{ ref('fact_sales') }} as sale
+        sum(sale.sales) as sales
+    from {{ ref('sales_by_day') }} as sale
     where not sale._deleted
     group by sale.category_key, sale.country_key
 )

@@ -4,8 +4,8 @@ with sales as (
         calendar.month,
         sale.category_key,
         sum(sale.amount) as amount,
-        count(sale.sale_key) as sales
-    from {{ ref('fact_sales') }} as sale
+        sum(sale.sales) as sales
+    from {{ ref('sales_by_day') }} as sale
     inner join {{ ref('dim_date') }} as calendar on calendar.date_key = sale.date_key
     where not sale._deleted
     group by calendar.year, calendar.month, sale.category_key

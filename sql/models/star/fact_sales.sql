@@ -1,6 +1,11 @@
 {{ config(
     scope=['sale_key'],
-    indexes=[{'columns': ['product_key']}, {'columns': ['customer_key']}],
+    indexes=[
+        {'columns': ['product_key']},
+        {'columns': ['customer_key']},
+        {'columns': ['date_key', 'country_key', 'category_key']},
+    ],
+    former=['date_key', 'country_key', 'category_key', 'product_key'],
 ) }}
 
 {%- set sales = source('raw', 'sales_data') -%}

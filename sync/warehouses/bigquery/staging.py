@@ -13,11 +13,11 @@ from typing import Any
 from sync.errors import TransientError
 from sync.object_store import Place
 from sync.warehouses.bigquery.types import cast
-from sync.warehouses.contract import Chunks, Row
+from sync.warehouses.contract import Chunks
 from sync.warehouses.dbapi.dialect import PARAMETER
 from sync.warehouses.dbapi.staging import LIVE, REFUSED, STATE, StagedTable, mark_of
 from sync.warehouses.dbapi.types import Unfit
-from sync.warehouses.schema import TableName
+from sync.warehouses.schema import Row, TableName
 from sync.warehouses.stage.formats import Parquet
 from sync.warehouses.stage.manifest import Manifest
 from sync.warehouses.stage.store import ObjectStage

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sync.warehouses.contract import Chunks, Fingerprint, Row
+from sync.warehouses.contract import Chunks, Fingerprint
 from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.state import OwnTables
 from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.fingerprint import BUCKETS, Canonical, canonical
 from sync.warehouses.positions import MirrorState
-from sync.warehouses.schema import TableName, TableSchema
+from sync.warehouses.schema import Row, TableName, TableSchema
 
 FETCHED_ROWS = 5000
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from sync.errors import SyncError
 from sync.warehouses.changes import LoadMode
-from sync.warehouses.contract import Chunks, Row
+from sync.warehouses.contract import Chunks
 from sync.warehouses.dbapi.dialect import INSERT, OPERATION, PARAMETER, UPDATE, Dialect, Trouble
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.log_space import refuse_what_does_not_fit
 from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.dbapi.types import Unfit
-from sync.warehouses.schema import ForeignKey, TableName, TableSchema
+from sync.warehouses.schema import ForeignKey, Row, TableName, TableSchema
 
 # Marks of a staged row: it is there, it is gone from staging, or the warehouse refused its values.
 LIVE, DELETED, REFUSED = "L", "D", "R"

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.warehouses.contract import Row
 from sync.warehouses.dbapi.dialect import PARAMETER, Dialect, Trouble
 from sync.warehouses.positions import MirrorState, StagingPosition
-from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, TableSchema
+from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, Row, TableName, TableSchema
 from sync.warehouses.views import ViewState
 
 LEASE = "production"

@@ -10,8 +10,7 @@ from typing import Any
 
 from sync.errors import SyncError
 from sync.types import PgType, parse_type
-from sync.warehouses.contract import Row
-from sync.warehouses.schema import ColumnSchema, TableName
+from sync.warehouses.schema import ColumnSchema, Row, TableName
 
 Bind = Callable[[str], Any]
 Show = Callable[[Any], str]

@@ -7,8 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from sync.connections.psycopg import sql
-from sync.warehouses.contract import Row
-from sync.warehouses.schema import BOOKKEEPING, ColumnSchema, ForeignKey, Index, TableName, TableSchema
+from sync.warehouses.schema import BOOKKEEPING, ColumnSchema, ForeignKey, Index, Row, TableName, TableSchema
 
 if TYPE_CHECKING:
     from sync.connections.psycopg import Cursor

@@ -10,11 +10,13 @@ from sync.connections.postgresql import postgresql_errors
 from sync.connections.psycopg import sql
 from sync.copytext import escape, line
 from sync.state import is_prepared
-from sync.warehouses.contract import Chunks, Fingerprint, Hashing, Row
+from sync.warehouses.contract import Chunks, Fingerprint, Hashing
 from sync.warehouses.positions import MirrorState, StagingPosition
 from sync.warehouses.postgresql.catalog import column_list, fetch, identifier, read_schemas, same_key, texts
 from sync.warehouses.postgresql.hashes import bucket, read_fingerprint, row_hash
-from sync.warehouses.schema import TableName, TableSchema
+from sync.warehouses.postgresql.ranges import in_range
+from sync.warehouses.schema import Row, TableName, TableSchema
+from sync.warehouses.scope import KeyRange
 
 if TYPE_CHECKING:
     from sync.connections.psycopg import Cursor
@@ -28,6 +30,7 @@ class PostgreSQLReader:
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
         self._left_out: dict[TableName, sql.Identifier] = {}
+        self._within: dict[TableName, KeyRange] = {}
 
     def schemas(self, tables: Sequence[TableName]) -> Mapping[TableName, TableSchema]:
         with postgresql_errors("production"):
@@ -56,6 +59,9 @@ class PostgreSQLReader:
                 rows += len(chunk)
             self._cursor.execute(sql.SQL("ANALYZE {}").format(beside))
         return rows
+
+    def within(self, schema: TableSchema, keys: KeyRange) -> None:
+        self._within[schema.name] = keys
 
     def fingerprint(self, schema: TableSchema) -> Fingerprint:
         with postgresql_errors(f"production, {schema.name}"):
@@ -86,11 +92,13 @@ class PostgreSQLReader:
             return self._cursor.fetchone() != (None,)
 
     def _compared(self, schema: TableSchema) -> sql.Composable:
-        table, beside = identifier(schema.name), self._left_out.get(schema.name)
-        if beside is None:
-            return sql.SQL("FROM {} AS t WHERE true").format(table)
-        return sql.SQL("FROM {} AS t WHERE NOT EXISTS (SELECT FROM {} AS i WHERE {})").format(
-            table, beside, same_key(schema.key)
+        where = sql.SQL("FROM {} AS t WHERE {}").format(
+            identifier(schema.name), in_range(schema, self._within.get(schema.name, KeyRange()))
+        )
+        if (beside := self._left_out.get(schema.name)) is None:
+            return where
+        return where + sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS i WHERE {})").format(
+            beside, same_key(schema.key)
         )
 
 

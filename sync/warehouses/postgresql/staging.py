@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import count
@@ -13,13 +13,17 @@ from sync.connections.psycopg import sql
 from sync.copytext import NULL, escape, line
 from sync.errors import SyncError
 from sync.types import CHARACTERS, parse_type
-from sync.warehouses.contract import Chunks, Difference, Fingerprint, Hashing, Row, Scope, Selection
+from sync.warehouses.contract import Chunks, Difference, Fingerprint, Hashing, Selection
 from sync.warehouses.positions import StagingPosition
 from sync.warehouses.postgresql.audited import refuse_unaudited
 from sync.warehouses.postgresql.catalog import column_list, fetch, identifier, read_schemas, same_key, texts
 from sync.warehouses.postgresql.hashes import bucket, read_fingerprint, row_hash
+from sync.warehouses.postgresql.progress import read_progress, store_progress
+from sync.warehouses.postgresql.ranges import in_range, key_after
 from sync.warehouses.postgresql.sessions import transaction
-from sync.warehouses.schema import TableName, TableSchema, parents_first
+from sync.warehouses.rolling import Progress
+from sync.warehouses.schema import Row, TableName, TableSchema, parents_first
+from sync.warehouses.scope import Scope
 
 if TYPE_CHECKING:
     from sync.connections.psycopg import Connection, Cursor
@@ -35,6 +39,14 @@ class PostgreSQLStaging:
     def snapshot(self) -> Iterator[StagingSnapshot]:
         with transaction(self._connection, "staging", snapshot=True) as cursor:
             yield StagingSnapshot(cursor)
+
+    def progress(self) -> Mapping[TableName, Progress]:
+        with postgresql_errors("staging"):
+            return read_progress(self._connection)
+
+    def store_progress(self, progress: Mapping[TableName, Progress]) -> None:
+        with postgresql_errors("staging"):
+            store_progress(self._connection, progress)
 
 
 class StagingSnapshot:
@@ -77,6 +89,10 @@ class StagingSnapshot:
                 texts(schema.key), identifier(schema.name), sql.Literal(since)
             )
         )
+
+    def key_after(self, schema: TableSchema, after: Row | None, rows: int) -> Row | None:
+        with postgresql_errors("staging"):
+            return key_after(self._cursor, schema, after, rows)
 
     def fingerprint(self, scope: Scope, hashing: Hashing) -> Fingerprint:
         with postgresql_errors(f"staging, {scope.schema.name}"):
@@ -201,7 +217,9 @@ def _expected(scope: Scope) -> sql.Composable:
 
 
 def _in_scope(scope: Scope) -> sql.Composable:
-    where = sql.SQL("FROM {} AS t WHERE NOT t._deleted").format(identifier(scope.schema.name))
+    where = sql.SQL("FROM {} AS t WHERE NOT t._deleted AND {}").format(
+        identifier(scope.schema.name), in_range(scope.schema, scope.keys)
+    )
     if scope.upto is not None:
         where += sql.SQL(" AND t._batch <= {}").format(sql.Literal(scope.upto))
     if scope.left_out:

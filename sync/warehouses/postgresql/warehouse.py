@@ -37,6 +37,7 @@ class PostgreSQLWarehouse:
         enforces_keys=True,
         materialized_views=True,
         hashing=Hashing.RECORD,
+        key_ranges=True,
     )
 
     def __init__(self, connect: Callable[[], Connection]) -> None:

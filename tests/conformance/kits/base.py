@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from stack.cluster import Cluster
-from sync.warehouses.contract import Row, Warehouse
+from sync.warehouses.contract import Warehouse
 from sync.warehouses.mirror import Publication
-from sync.warehouses.schema import TableName
+from sync.warehouses.schema import Row, TableName
 from sync.warehouses.views import View
 from tests.fresh import fresh_database
 

@@ -16,8 +16,8 @@ from stack.cluster import Cluster
 from stack.go import GoMissing
 from sync.warehouses.bigquery.layout import VARIABLE
 from sync.warehouses.bigquery.warehouse import open_bigquery
-from sync.warehouses.contract import Row, Warehouse
-from sync.warehouses.schema import TableName
+from sync.warehouses.contract import Warehouse
+from sync.warehouses.schema import Row, TableName
 from tests.conformance.kits.base import LEASE_SECONDS, SCHEMAS, Kit, compact
 
 os.environ.setdefault(VARIABLE, str(Path(__file__).parents[1] / "bigquery_layout.json"))

@@ -11,8 +11,9 @@ import snowflake.connector
 
 from stack.cluster import Cluster
 from stack.snowflake import SnowflakeStandIn
-from sync.warehouses.contract import Row, Warehouse
+from sync.warehouses.contract import Warehouse
 from sync.warehouses.dbapi.warehouse import DbApiWarehouse
+from sync.warehouses.schema import Row
 from sync.warehouses.snowflake.dialect import SnowflakeDialect
 from sync.warehouses.snowflake.url import connect_arguments
 from tests.conformance.kits.base import LEASE_SECONDS, SCHEMAS, Kit, compact

@@ -11,12 +11,13 @@ from psycopg2.extensions import connection as Connection
 
 from sync import state
 from sync.connections.postgresql import connect_postgresql
+from sync.warehouses.comparison import TableComparison
 from sync.warehouses.mirror import MirrorResult, Publication, mirror
 from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.postgresql.warehouse import PostgreSQLWarehouse
 from sync.warehouses.schema import TableName
 from sync.warehouses.table_work import TableResult
-from sync.warehouses.verify import TableComparison, verify
+from sync.warehouses.verify import verify
 from sync.warehouses.views import View
 
 COUNTRY = TableName("star", "dim_country")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.warehouses.verify import Discrepancy, TableComparison, verify_view
+from sync.warehouses.comparison import Discrepancy, TableComparison
+from sync.warehouses.verify import verify_view
 from tests.integration.mirror.small_star import COUNTRY, CUSTOMER, FACT, REPORT, TABLES, TOTALS, SmallStar
 
 

@@ -64,7 +64,10 @@ SOUND = (
     "customer_versions_are_sound",
     "product_versions_are_sound",
 )
-SCHEMAS = ("raw", "history", "star", "reports", "sales", "orders", "weblog", "quarantine", "sync")
+SCHEMAS = (
+    *("raw", "history", "star", "aggregates", "reports", "sales", "orders", "weblog"),
+    *("quarantine", "sync"),
+)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)  # from when on the first version of a member is valid
 
