@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from pymongo import MongoClient
 
+from softcart_assets.build import build_defs
 from stack.backups.backup import MANIFEST, all_backups, back_up, settings
 from stack.backups.databases import PostgreSQLDump
 from stack.backups.restore import find_backup, restore
@@ -169,6 +171,45 @@ def test_the_oldest_backups_go_and_a_damaged_one_is_refused(
         find_backup(mine, None)
     with pytest.raises(StackError, match="there is no backup yesterday in"):
         find_backup(mine, "yesterday")
+
+
+@pytest.fixture
+def scheduled(mine: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Definitions]:
+    """The graph of somebody who named a folder for backups, and whose home is `mine`."""
+    programs = mine.home.root / mine.home.tools.joinpath("debian").name
+    if not programs.exists():
+        programs.symlink_to(mine.home.tools / "debian")
+    monkeypatch.setenv("SOFTCART_HOME", str(mine.home.root))
+    monkeypatch.delenv("SOFTCART_PORT_BASE", raising=False)
+    yield build_defs()
+
+
+def test_a_backup_is_made_by_schedule_where_a_folder_is_named(
+    mine: Cluster, scheduled: dg.Definitions, folder: Path
+) -> None:
+    assert "0 2 * * *" in {each.cron_schedule for each in scheduled.get_repository_def().schedule_defs}
+    result = scheduled.resolve_job_def("backup").execute_in_process()
+    (event,) = result.get_asset_materialization_events()
+    (saved,) = all_backups(folder)
+    assert event.materialization.metadata["folder"].value == str(saved)
+    assert find_backup(mine, saved.name) == saved
+    assert {"staging.dump", "dagster.dump", "shop.sql", "catalog.bson"} <= {p.name for p in saved.iterdir()}
+
+
+def test_a_backup_by_schedule_that_fails_says_why(
+    scheduled: dg.Definitions, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOFTCART_BACKUPS_KEPT", "none")
+    with pytest.raises(dg.Failure, match="SOFTCART_BACKUPS_KEPT is 'none'"):
+        scheduled.resolve_job_def("backup").execute_in_process()
+    assert all_backups(folder) == []
+
+
+def test_no_backup_is_scheduled_where_no_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOFTCART_BACKUPS", raising=False)
+    repository = build_defs().get_repository_def()
+    assert "nightly_backup" not in {each.name for each in repository.schedule_defs}
+    assert not repository.has_job("backup")
 
 
 def test_settings_are_saved_without_passwords() -> None:

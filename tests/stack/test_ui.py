@@ -73,8 +73,20 @@ def wait_for_page(process: subprocess.Popen[str]) -> None:
     raise AssertionError("nothing is served")
 
 
-def test_a_killed_code_server_is_started_again(served: subprocess.Popen[str]) -> None:
+def wait_for_metrics(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    (address,) = next(found for line in process.stdout if (found := re.findall(r"http://\S+/metrics", line)))
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with suppress(OSError), urlopen(address) as answer:
+            return str(answer.read().decode())
+        time.sleep(0.2)
+    raise AssertionError("no metrics are served")
+
+
+def test_metrics_are_served_and_a_killed_code_server_is_started_again(served: subprocess.Popen[str]) -> None:
     wait_for_page(served)
+    assert 'softcart_runs{status="started"} 0.0' in wait_for_metrics(served)
     killed = code_server(served)
     killed.kill()
     began_anew = code_server(served, other_than=killed.pid)

@@ -40,6 +40,19 @@ def test_a_table_that_somebody_has_emptied_shows_in_the_status(
     assert [found["emptied"] for found in command.lines("status", *TO)] == [False]
 
 
+def test_status_is_printed_for_prometheus_as_well(command: Command, dated: Shop) -> None:
+    command.run("copy", "env:SHOP", "shop.dated", *TO)
+    lines = command.run("status", *TO, "--prometheus").stdout.splitlines()
+    found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    of = 'source="mysql shop.dated",table="raw.dated",target="'
+    values = {name.partition("{")[0]: float(value) for name, value in found.items() if of in name}
+    assert (values["softcart_table_rows"], values["softcart_table_quarantined_rows"]) == (1, 2)
+    assert values["softcart_table_emptied"] == 0
+    read = [value for name, value in found.items() if of in name and 'operation="read"' in name]
+    assert read == ["3.0"]
+    assert "# TYPE softcart_table_rows gauge" in lines
+
+
 def test_who_looks_at_a_database_without_tables_makes_none(command: Command, staging: str) -> None:
     for name in ("status", "quarantine"):
         done = command.run(name, *TO)
