@@ -18,6 +18,11 @@ from stack.cluster import Cluster
 from sync.connections.postgresql import connect_postgresql
 from tests.integration.mirror.hsqldb import Hsqldb, hsqldb, insert
 
+SALES_BY_DAY = """(
+    SELECT date_key, country_key, category_key, sum(amount) AS amount, count(amount) AS amounts,
+        count(sale_key) AS sales, false AS _deleted
+    FROM star.fact_sales WHERE NOT _deleted GROUP BY date_key, country_key, category_key
+)"""
 REPORTS = sorted((SQL / "db2" / "reports").glob("*.sql"))
 VIEWS = sorted((SQL / "postgresql" / "production").rglob("*.sql"))  # Db2 has none of its own
 # Columns of the star, by table, as far as the reports and views read them; both systems take these types.
@@ -108,11 +113,16 @@ def comparable_in_db2(rows: list[tuple[Any, ...]]) -> Counter[tuple[Any, ...]]:
     )
 
 
+def table_of(model: str) -> str:
+    """The model's table; the aggregate that the reports read is only in staging."""
+    return SALES_BY_DAY if model == "sales_by_day" else f"star.{model}"
+
+
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.stem)
 def test_a_report_on_db2_has_the_rows_of_its_model(db2: Hsqldb, production: str, report: Path) -> None:
     model = (SQL / "models" / "reports" / report.name).read_text()
     # Only the key of a row, which is PostgreSQL's own, is left out.
-    query = jinja2.Template(model).render(ref=lambda name: f"star.{name}", surrogate_key=lambda parts: "0")
+    query = jinja2.Template(model).render(ref=table_of, surrogate_key=lambda parts: "0")
     expected = in_postgresql(production, query)
     found = comparable_in_db2(db2.rows(report.read_text()))
     assert len(found) > 3

@@ -119,16 +119,17 @@ def test_a_report_follows_its_sales_and_keeps_what_did_not_change(warehouse: Sta
     for rowid, number in ((1, 1), (2, 400), (3, 800)):
         warehouse.put("sales_data", rowid=rowid, price=10, quantity=1, timestamp=day(number))
     report = "sales_by_year_country"
-    assert warehouse.build(*STAR, report)[report] == {"inserted": 3, "updated": 0, "deleted": 0}
+    built = (*STAR, "sales_by_day", report)
+    assert warehouse.build(*built)[report] == {"inserted": 3, "updated": 0, "deleted": 0}
     warehouse.remove("sales_data", 1, day(900))
     warehouse.put("sales_data", rowid=2, price=11, quantity=1, timestamp=day(400))
-    assert warehouse.build(*STAR, report)[report] == {"inserted": 0, "updated": 1, "deleted": 1}
-    assert report not in warehouse.build(*STAR, report)
+    assert warehouse.build(*built)[report] == {"inserted": 0, "updated": 1, "deleted": 1}
+    assert report not in warehouse.build(*built)
 
 
 def test_a_file_is_written_once_for_the_same_content(warehouse: Staging, tmp_path: Path) -> None:
     warehouse.put("sales_data", rowid=1, price=10, quantity=1, timestamp=day(1))
-    warehouse.build(*STAR, "sales_rollup")
+    warehouse.build(*STAR, "sales_by_day", "sales_rollup")
     [report] = [report for report in staging_reports(load_project()) if report.name == "sales_rollup"]
     file = tmp_path / "sales_rollup.csv"
     assert export_report(warehouse.connection, report, tmp_path).metadata["changed"] is True
