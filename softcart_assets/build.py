@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from resources.db2 import Db2Resource
 from resources.files import FilesResource
 from resources.lake import LakeResource
 from resources.landing import LandingResource
@@ -63,6 +64,7 @@ from softcart_assets.production import (
     build_production_assets,
     production_key,
     step_names,
+    warehouse_kind,
 )
 from softcart_assets.progress import LINES, progress
 from softcart_assets.questions import catalog_index_check
@@ -81,13 +83,18 @@ from sync.systems import is_target
 from sync.warehouses.schema import TableName
 
 
+def _warehouse() -> type[WarehouseResource]:
+    """What opens production: assets of one's own read Db2 by SQLAlchemy too."""
+    return Db2Resource if warehouse_kind() == "db2" else WarehouseResource
+
+
 def resources() -> dict[str, dg.ConfigurableResource[Any]]:
     """The systems, each at the URL that its environment variable has when a run opens it."""
     return {
         "mysql": MySQLResource(url=dg.EnvVar("SOFTCART_MYSQL_URL")),
         "mongodb": MongoDBResource(url=dg.EnvVar("SOFTCART_MONGO_URL")),
         "staging": PostgreSQLResource(url=dg.EnvVar("SOFTCART_STAGING_URL")),
-        "production": WarehouseResource(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
+        "production": _warehouse()(url=dg.EnvVar("SOFTCART_PRODUCTION_URL")),
         "files": FilesResource(
             orders=_if_set("SOFTCART_ORDERS"),
             charges=_if_set("SOFTCART_CHARGES"),

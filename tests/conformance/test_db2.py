@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas
 import pytest
 
+from resources.db2 import Db2Resource
 from sync.errors import SyncError, TransientError
 from sync.warehouses.changes import LoadMode
 from sync.warehouses.db2.dialect import Db2Dialect
 from sync.warehouses.schema import TableName
-from tests.conformance.shop import CUSTOMER, DELTA, FACT, Shop, counts, of
+from tests.conformance.shop import COUNTRY, CUSTOMER, DELTA, FACT, Shop, counts, of
 
 TABLE = TableName("star", "measured")
 
@@ -122,3 +124,10 @@ def test_rows_that_the_server_alone_refuses_are_found_among_their_neighbours(
     assert shop.wrong() == []
     shop.change("UPDATE star.dim_country SET country = 'X', _batch = {batch} WHERE country_key = 1")
     assert (counts(shop.mirror(), CUSTOMER), shop.is_equal()) == ((1, 1, 0), True)
+
+
+def test_assets_of_ones_own_read_it_with_pandas(shop: Shop) -> None:
+    shop.mirror()
+    with Db2Resource(url=shop.kit.url).engine() as engine:
+        read = pandas.read_sql(f"SELECT * FROM {shop.kit.table(COUNTRY)}", engine)
+    assert sorted(read["country"]) == [f"Country {number}" for number in range(1, 5)]
