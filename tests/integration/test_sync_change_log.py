@@ -87,6 +87,25 @@ def test_a_log_that_was_not_kept_for_a_while_is_brought_up_to_date(pipeline: Pip
     assert agree(pipeline)
 
 
+@pytest.mark.parametrize("strategy", [Strategy.FULL, Strategy.LOG])
+def test_rows_that_somebody_took_out_of_the_table_come_back_and_the_log_says_so(
+    pipeline: Pipeline, items: Shop, strategy: Strategy
+) -> None:
+    execute(items, "ALTER TABLE items ADD updated_at TIMESTAMP(6) NOT NULL DEFAULT NOW(6)")
+    table = replace(ITEMS, strategy=strategy)
+    pipeline.run(table)
+    execute(items, "DELETE FROM items WHERE id = 4")
+    pipeline.run(table)
+    before = versions(pipeline)
+    pipeline.query("DELETE FROM raw.items WHERE id IN (1, 4)")  # one lives, the other is a tombstone
+    execute(items, "INSERT INTO items VALUES (4, 'back', NULL, '2020-01-01')")
+    assert pipeline.run(table, reload=True).inserted == 2
+    added = [(1, "a", False), (4, "back", False)]
+    assert versions(pipeline) == sorted([*before, *added], key=lambda version: version[0])
+    assert agree(pipeline)
+    assert pipeline.run(table).changed == 0
+
+
 def test_two_tables_do_not_share_a_change_log(pipeline: Pipeline, items: Shop) -> None:
     first, second = (replace(ITEMS, schema=schema) for schema in ("h1", "h2"))
     pipeline.run(first)

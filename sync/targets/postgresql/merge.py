@@ -158,6 +158,14 @@ class OwnTable:
         """Store that the batch wrote rows, and append these to the change log."""
         self._sql.run("SELECT sync.store_batch({itself}, {number})", **stamp.values())
         if self._table.history:
+            # A row that somebody took out of the table comes with a time that its log has seen.
+            self._sql.run(
+                "UPDATE {table} t SET {changed_at} = d.{changed_at} + '1 microsecond' FROM ("
+                "SELECT {key}, max({changed_at}) AS {changed_at} FROM {log}"
+                " WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {batch} = {number}) GROUP BY {key}) d"
+                " WHERE t.{batch} = {number} AND {same_delta} AND t.{changed_at} <= d.{changed_at}",
+                **stamp.values(),
+            )
             self._sql.run("SELECT sync.store_batch({its_log}, {number})", **stamp.values())
             self._sql.run(
                 "INSERT INTO {log} ({columns}, {batch}, {changed_at}, {deleted})"
