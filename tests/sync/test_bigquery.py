@@ -126,6 +126,7 @@ def test_statements_are_bigquerys_sql(statement: str) -> None:
 def test_a_table_that_the_platform_quoted_gets_its_dataset_too() -> None:
     quoted = f"SELECT a FROM {DIALECT.quote('reports')}.{DIALECT.quote('totals')}"
     assert DIALECT.spoken(quoted) == "SELECT a FROM `softcart_reports`.`totals`"
+    assert DIALECT.spoken(DIALECT.spoken(quoted)) == DIALECT.spoken(quoted)
 
 
 def test_readers_that_the_url_names_may_read_the_views() -> None:

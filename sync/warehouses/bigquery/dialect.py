@@ -114,6 +114,8 @@ class BigQueryDialect(Dialect):
 
     def _spoken(self, found: re.Match[str]) -> str:
         if found["table"]:
+            if found["schema"].startswith(f"{self.settings.prefix}_"):
+                return found[0]  # by its dataset already
             return f"{found['word']} {self.table(TableName(found['schema'], found['table']))}"
         return self.quote(found["name"]) if found["name"] else found[0]
 
