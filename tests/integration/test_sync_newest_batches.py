@@ -89,7 +89,8 @@ def test_a_home_of_an_earlier_release_is_moved_over_in_place(
         for table in TABLES:
             cursor.execute(f"DROP INDEX {table}__batch_idx; CREATE INDEX ON {table} (_batch)")
         cursor.execute(
-            "DROP TABLE sync.newest_batches; DROP FUNCTION sync.next_batch(regclass), sync.store_batch,"
+            "DROP TABLE sync.newest_batches, sync.comparisons;"
+            " DROP FUNCTION sync.next_batch(regclass), sync.store_batch,"
             " sync.table_batch, sync.index_batches, sync.summarize_batches"
         )
         cursor.execute("UPDATE sync.version SET version = %s", (UPGRADES.index(UPGRADE),))

@@ -54,10 +54,10 @@ def test_the_passes_after_it_read_only_the_rest(
             cursor.execute(f"INSERT INTO numbers (id, n) VALUES ({-change}, 0), ({2_000_000 + change}, 0)")
             process = victim.signalled(signal.SIGKILL, wire, 50 + 9 * change, goes_on=change % 2 == 0)
             process.join()
-            if process.exitcode != -signal.SIGKILL:
-                break
+            if pipeline.query("SELECT to_regclass('raw.numbers')") != [(None,)]:
+                break  # also where the kill came behind the commit: a later pass is no first load any more
             reached += [rows for (rows,) in pipeline.query("SELECT rows FROM sync.checkpoints")]
-        assert process.exitcode == 0
+        assert process.exitcode in (0, -signal.SIGKILL)
         assert len(set(reached)) > 2 and max(reached) > ROWS / 2
         ((read,),) = pipeline.query("SELECT read FROM sync.tables")
         assert read < ROWS / 2

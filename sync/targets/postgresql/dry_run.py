@@ -18,7 +18,7 @@ UNUSED = """
 """
 OWN_TABLES = sql.SQL(
     "sync.version, sync.identity, sync.batch, sync.leases, sync.tables, sync.checkpoints,"
-    " sync.objects, sync.newest_batches, quarantine.rejected_rows"
+    " sync.objects, sync.newest_batches, sync.comparisons, quarantine.rejected_rows"
 )
 
 

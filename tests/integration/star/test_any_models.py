@@ -12,7 +12,7 @@ import pytest
 
 from resources.postgresql import PostgreSQLResource
 from softcart_assets.build import mirrored
-from softcart_assets.dbt import compiled, graph, project, runner
+from softcart_assets.dbt import compiled, graph, loading, project, runner
 from softcart_assets.dbt.assets import build_dbt_assets
 from softcart_assets.dbt.graph import Project
 from softcart_assets.dbt.loading import load_project
@@ -128,7 +128,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for module in (project, runner):
             patch.setattr(module, "ROOT", root)
-        for module in (graph, compiled, runner):
+        for module in (loading, compiled, runner):
             patch.setattr(module, "target_folder", lambda: target)
         loaded = load_project()
         assert load_project() == loaded
