@@ -1,5 +1,5 @@
-SELECT category, SUM(total_sales) AS total_sales, SUM(sales) AS sales
-FROM bi.sales_by_category_country
+SELECT category, SUM(report.total_sales) AS total_sales, SUM(report.sales) AS sales
+FROM bi.sales_by_category_country AS report
 GROUP BY category
-HAVING SUM(total_sales) <> 0
-ORDER BY SUM(total_sales) DESC, category
+HAVING SUM(report.total_sales) <> 0
+ORDER BY SUM(report.total_sales) DESC, category
