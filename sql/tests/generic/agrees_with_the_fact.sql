@@ -1,6 +1,6 @@
 {#- The cells of an aggregate have the number and the sum of the fact's live sales that belong to them (with `only`,
-    those that it has): the ones that changed since the tests passed, on either side. What was built before the fact changed again is not compared until
-    it is built anew. -#}
+    those that it has): the ones that changed since the tests passed, on either side. What was built before
+    the fact changed again is not compared until it is built anew. -#}
 {% test agrees_with_the_fact(model, only='true') %}
 {%- set keys = [] -%}
 {%- if execute -%}
