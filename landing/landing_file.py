@@ -37,8 +37,8 @@ def check_folder(folder: Path | None) -> None:
     """Raises `LandingError` if a folder is named that is none."""
     if folder is not None and not folder.is_dir():
         raise LandingError(
-            f"landing folder {folder} does not exist: SOFTCART_LANDING names one of this machine, where a"
-            " bucket has to be mounted"
+            f"landing folder {folder} does not exist: SOFTCART_LANDING names one of this machine, or a"
+            " bucket as s3://bucket/prefix or gs://bucket/prefix"
         )
 
 

@@ -1,4 +1,4 @@
-"""What landing writes with: the folder of files, and URLs of users that may write to the shop's databases."""
+"""What landing works with: where its files are, and URLs of users that may write to the shop's databases."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field
 from pymysql.connections import Connection
 
+from landing.bucket import brought, is_bucket
 from sync.connections.mongodb import connect_mongodb
 from sync.connections.mysql import connect_mysql
 from sync.errors import SyncError
@@ -25,7 +26,10 @@ class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     A URL that is not set means that the platform never writes there; the assets that would are external then.
     """
 
-    folder: str | None = Field(default=None, description="folder of landing files; none: nothing is landed")
+    folder: str | None = Field(
+        default=None, description="landing files: a folder, s3://… or gs://…; none: nothing is landed"
+    )
+    copies: str = Field(default=".softcart/landing", description="folder for the files of a bucket")
     mysql_url: str | None = Field(default=None, description="may define and write the tables of `shop`")
     restore_url: str | None = Field(default=None, description="may write to MySQL's database `sales` alone")
     mongodb_url: str | None = Field(default=None, description="may define and write the catalog")
@@ -46,8 +50,13 @@ class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
         return share
 
-    @property
-    def path(self) -> Path | None:
+    def files(self) -> Path | None:
+        """The folder of landing files on this machine; those of a bucket are brought there first.
+
+        Raises `SyncError` for a bucket that cannot be read, `TransientError` where nobody answers.
+        """
+        if self.folder and is_bucket(self.folder):
+            return brought(self.folder, Path(self.copies))
         return Path(self.folder) if self.folder else None
 
     @contextmanager

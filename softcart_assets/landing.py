@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -42,7 +43,9 @@ SEARCHES = lines_table(SEARCH_TERMS)
 
 # What lands each asset of a step, once its connections are open.
 Landings = Mapping[dg.AssetKey, Callable[[], LandingResult]]
-OpenLandings = Callable[[dg.AssetExecutionContext, Sequence[dg.AssetKey]], AbstractContextManager[Landings]]
+OpenLandings = Callable[
+    [dg.AssetExecutionContext, Path | None, Sequence[dg.AssetKey]], AbstractContextManager[Landings]
+]
 
 
 def build_landing_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -156,12 +159,12 @@ def _step(
     def land_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         failed: list[SyncError] = []
         keys = sorted(context.selected_asset_keys)
-        folder = context.resources.landing.path
         try:
+            folder = context.resources.landing.files()
             check_folder(folder)
             for line in unlanded(folder, files):
                 context.log.warning(line)
-            with open_landings(context, keys) as landings:
+            with open_landings(context, folder, keys) as landings:
                 for key in keys:
                     try:
                         result = landings[key]()
@@ -208,12 +211,14 @@ def materialization(key: dg.AssetKey, result: LandingResult) -> dg.MaterializeRe
 
 
 @contextmanager
-def _shop(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+def _shop(
+    context: dg.AssetExecutionContext, folder: Path | None, _keys: Sequence[dg.AssetKey]
+) -> Iterator[Landings]:
     landing = context.resources.landing
     with landing.mysql() as shop, context.resources.staging.connect() as staging:
         yield {
             dg.AssetKey(spec.target.split(".")): partial(
-                land_csv, spec, landing.path, shop, staging, landing.max_rejected_share
+                land_csv, spec, folder, shop, staging, landing.max_rejected_share
             )
             for spec in SHOP_FILES
         }
@@ -221,64 +226,73 @@ def _shop(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> It
 
 @contextmanager
 def _catalog(
-    collections: Collection[str], context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]
+    collections: Collection[str],
+    context: dg.AssetExecutionContext,
+    folder: Path | None,
+    keys: Sequence[dg.AssetKey],
 ) -> Iterator[Landings]:
     landing = context.resources.landing
-    for name, collection in undeclared(landing.path, collections).items():
+    for name, collection in undeclared(folder, collections).items():
         context.log.warning(
             f"{name} is not landed, since no table declares collection {collection}:"
             " declare it in softcart_assets/tables.py"
         )
     with landing.mongodb() as catalog, context.resources.staging.connect() as staging:
         yield {
-            key: partial(
-                land_catalog, key.path[-1], landing.path, catalog, staging, landing.max_rejected_share
-            )
+            key: partial(land_catalog, key.path[-1], folder, catalog, staging, landing.max_rejected_share)
             for key in keys
         }
 
 
 @contextmanager
-def _sales(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+def _sales(
+    context: dg.AssetExecutionContext, folder: Path | None, _keys: Sequence[dg.AssetKey]
+) -> Iterator[Landings]:
     landing = context.resources.landing
-    yield {source_key(SALES): partial(restore_dump, landing.path, landing.restore)}
+    yield {source_key(SALES): partial(restore_dump, folder, landing.restore)}
 
 
 @contextmanager
-def _history(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+def _history(
+    context: dg.AssetExecutionContext, folder: Path | None, _keys: Sequence[dg.AssetKey]
+) -> Iterator[Landings]:
     landing = context.resources.landing
     with context.resources.staging.connect() as staging:
         yield {
             dg.AssetKey(spec.target.split(".")): partial(
-                land_history, spec, landing.path, staging, landing.max_rejected_share
+                land_history, spec, folder, staging, landing.max_rejected_share
             )
             for spec in HISTORY_FILES
         } | {
             dg.AssetKey([SALES_HISTORY.schema, SALES_HISTORY.name]): partial(
-                land_sales_history, landing.path, staging, landing.max_rejected_share
+                land_sales_history, folder, staging, landing.max_rejected_share
             )
         }
 
 
 @contextmanager
-def _search_terms(context: dg.AssetExecutionContext, keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+def _search_terms(
+    context: dg.AssetExecutionContext, folder: Path | None, keys: Sequence[dg.AssetKey]
+) -> Iterator[Landings]:
     landing = context.resources.landing
     with context.resources.staging.target() as target:
         ensure_results(target, context.run.run_id)
     with context.resources.staging.connect() as staging:
-        land = partial(land_search_terms, landing.path, staging, landing.max_rejected_share)
+        land = partial(land_search_terms, folder, staging, landing.max_rejected_share)
         yield dict.fromkeys(keys, land)
 
 
 @contextmanager
-def _seed(context: dg.AssetExecutionContext, _keys: Sequence[dg.AssetKey]) -> Iterator[Landings]:
+def _seed(
+    context: dg.AssetExecutionContext, folder: Path | None, _keys: Sequence[dg.AssetKey]
+) -> Iterator[Landings]:
     landing, production = context.resources.landing, context.resources.production
     share = landing.max_rejected_share
     with context.resources.staging.connect() as staging:
         if production.is_target:
             with closing(connect_postgresql(production.url)) as connection:
-                yield {SEED: partial(seed_production, landing.path, connection, staging, share)}
+                yield {SEED: partial(seed_production, folder, connection, staging, share)}
         else:
             with production.warehouse() as warehouse:
                 run_id = context.run.run_id
-                yield {SEED: partial(seed_warehouse, landing.path, warehouse, staging, run_id, share)}
+                yield {SEED: partial(seed_warehouse, folder, warehouse, staging, run_id, share)}

@@ -48,7 +48,7 @@ def _step(tables: Sequence[Table]) -> dg.AssetsDefinition:
         try:
             for table in tables:
                 if source_key(table) in context.selected_asset_keys:
-                    files = files_for(table.database, context.resources.landing.path)
+                    files = files_for(table.database, context.resources.landing.files())
                     place = context.resources.files.place(table.database)
                     written = put(files.items(), Path(place))
                     yield dg.MaterializeResult(

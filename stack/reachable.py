@@ -14,6 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from landing.bucket import VARIABLE as LANDING
+from landing.bucket import is_bucket, listed
 from softcart_assets.failures import MAX_RETRIES, SECONDS_TO_WAIT
 from stack.server import Say
 from sync.connections.mongodb import connect_mongodb
@@ -32,7 +34,6 @@ VARIABLES = {
     "production": "SOFTCART_PRODUCTION_URL",
     STORAGE: "SOFTCART_DAGSTER_URL",
 }
-LANDING = "SOFTCART_LANDING"
 OPEN: dict[str, Callable[[str], Any]] = {
     "mysql": connect_mysql,
     "mongodb": connect_mongodb,
@@ -63,9 +64,21 @@ def broken(names: Collection[str], say: Say) -> dict[str, str]:
         time.sleep(SECONDS_TO_WAIT)
     for name in asked:
         causes[name] += f"; start that server, or name another one in {VARIABLES[name]}"
-    if "landing" in names and (folder := os.environ.get(LANDING)) and not Path(folder).is_dir():
-        causes["landing"] = f"{LANDING}: there is no folder {folder}; make it, or name another one there"
+    if "landing" in names and (named := os.environ.get(LANDING)) and (cause := _landing_refusal(named)):
+        causes["landing"] = cause
     return causes
+
+
+def _landing_refusal(named: str) -> str | None:
+    """Why no file can be landed from there."""
+    try:
+        if is_bucket(named):
+            listed(named)
+        elif not Path(named).is_dir():
+            return f"{LANDING}: there is no folder {named}; make it, or name another one there"
+    except SyncError as error:
+        return f"{LANDING}: {' '.join(str(error).split())}"
+    return None
 
 
 def _refusal(name: str) -> SyncError | None:

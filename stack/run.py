@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo import generate
+from landing.bucket import is_bucket
 from landing.landing_file import check_folder
 from landing.unlanded import unlanded
 from softcart_assets.build import build_defs
@@ -49,7 +50,8 @@ def run_job(name: str, console: Console, stand_in: StandIn | None = None) -> boo
     on, where it is not the user's own. What a system is needed for that
     cannot be worked with is left out, with all that is behind it.
     """
-    if name not in ("sync", "verify") and (problem := landing_problem()):
+    lands = name not in ("sync", "verify")
+    if lands and (problem := landing_problem()):
         console.print(f"[bold red]{name} was not begun[/]: {escape(problem)}", soft_wrap=True)
         return False
     started = time.monotonic()
@@ -63,7 +65,7 @@ def run_job(name: str, console: Console, stand_in: StandIn | None = None) -> boo
         failed.append(f"not run because of it: {left_out}")
     summarize(definitions, events, console)
     show_quarantine(console, failed)
-    for line in unlanded(landing_folder()):
+    for line in unlanded(landing_folder()) if lands else ():
         console.print(f"[yellow]{escape(line)}[/]", highlight=False, soft_wrap=True)
     show_places(console, stand_in)
     seconds = time.monotonic() - started
@@ -184,9 +186,9 @@ def summarize(definitions: dg.Definitions, events: Sequence[dg.DagsterEvent], co
 
 
 def landing_folder() -> Path | None:
-    """The folder of files to land, if one is named."""
-    folder = os.environ.get("SOFTCART_LANDING")
-    return Path(folder) if folder else None
+    """The folder of files to land, if one of this machine is named."""
+    named = os.environ.get("SOFTCART_LANDING")
+    return Path(named) if named and not is_bucket(named) else None
 
 
 def landing_problem() -> str | None:

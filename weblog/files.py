@@ -26,8 +26,8 @@ def log_files(folder: Path | None) -> list[Path]:
         return []
     if not folder.is_dir():
         raise SyncError(
-            f"landing folder {folder} does not exist: SOFTCART_LANDING names one of this machine, where a"
-            " bucket has to be mounted"
+            f"landing folder {folder} does not exist: SOFTCART_LANDING names one of this machine, or a"
+            " bucket as s3://bucket/prefix or gs://bucket/prefix"
         )
     found: list[tuple[tuple[int, int, str], Path]] = []
     for path in folder.glob(f"{LOG}*"):

@@ -37,7 +37,7 @@ def _register() -> dg.AssetsDefinition:
     def register_pretrained(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         began = time.monotonic()
         with opened(context) as store:
-            archive = landed(context.resources.landing.path)
+            archive = landed(context.resources.landing.files())
             known = store.read(MODEL)
             if archive and (sha256 := digest(archive)) != known.get("sha256"):
                 with unpacked(archive) as folder:

@@ -75,7 +75,7 @@ def build_addresses() -> dg.AssetsDefinition:
 
 def _extract(context: dg.AssetExecutionContext, kept: Addresses, state: State) -> dg.MaterializeResult[Any]:
     notes: list[str] = []
-    files = log_files(context.resources.landing.path)
+    files = log_files(context.resources.landing.files())
     made, unsound = kept.read(files, notes)
     for name, number in unsound.lines:
         notes.append(f"{name}: line {number} does not begin with an address, and is left out")

@@ -51,7 +51,7 @@ def build_requests() -> dg.AssetsDefinition:
         with failing(), context.resources.staging.connect() as staging:
             state = State(staging, READER)
             kept = Requests(state, folder(staging) / "requests")
-            files = log_files(context.resources.landing.path)
+            files = log_files(context.resources.landing.files())
             notes: list[str] = []
             with state.held():
                 if again:
