@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+import click
 import dagster as dg
 import pytest
 from dagster import (
@@ -25,8 +28,9 @@ from tests.fresh import fresh_database
 from tests.integration.sync_support import query
 
 RULES = Rules(days=30, quiet_hours=24)
+FOR_EVER = Rules(days=10_000, quiet_hours=24 * 10_000)
 DAY = 86_400
-RUNS_A_DAY = 8
+RUNS_A_DAY = 12
 NAMES = tuple(f"table_{number}" for number in range(8))
 
 
@@ -43,9 +47,17 @@ def instance(
     stack: Cluster, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DagsterInstance]:
     """The project's dagster.yaml, on a database of its own."""
+    with opened(stack, urls, monkeypatch) as instance:
+        yield instance
+
+
+@contextmanager
+def opened(
+    stack: Cluster, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DagsterInstance]:
     with fresh_database(stack, urls["SOFTCART_DAGSTER_URL"]) as url:
         monkeypatch.setenv("SOFTCART_DAGSTER_URL", url)
-        make_tables(url, print)
+        make_tables(url, lambda line: None)
         with DagsterInstance.from_config(str(stack.home.dagster)) as instance:
             yield instance
 
@@ -99,17 +111,44 @@ def count(instance: DagsterInstance, table: str) -> int:
     return int(rows)
 
 
-def test_a_week_of_runs_does_not_let_the_storage_grow(instance: DagsterInstance) -> None:
-    now, sizes, events = time.time(), [], []
-    for day in range(7):
-        begin = now + (day - 7) * DAY
+@dataclass(frozen=True)
+class Week:
+    """At the end of each of seven days, the bytes that the storage takes and its events."""
+
+    sizes: list[int]
+    events: list[int]
+
+    @property
+    def daily(self) -> float:
+        """Bytes that a day adds, once two are over."""
+        return (self.sizes[-1] - self.sizes[1]) / 5
+
+
+def write_week(instance: DagsterInstance, rules: Rules) -> Week:
+    week = Week([], [])
+    now = time.time()
+    for day in range(-7, 0):
+        begin = now + day * DAY
         write_day(instance, begin)
-        sizes.append(prune(instance, RULES, now=begin + DAY).size)
-        events.append(count(instance, "event_logs"))
+        week.sizes.append(prune(instance, rules, now=begin + DAY).size)
+        week.events.append(count(instance, "event_logs"))
+    shown = " ".join(f"{size / 1e6:.1f}" for size in week.sizes)
+    click.echo(f"{RUNS_A_DAY} runs a day, kept {rules.quiet_hours:g} hours: {shown} MB")
+    return week
+
+
+def test_a_week_of_runs_does_not_let_the_storage_grow(
+    instance: DagsterInstance, stack: Cluster, urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    week = write_week(instance, RULES)
     assert count(instance, "runs") <= 2 * RUNS_A_DAY
-    assert max(events[2:]) <= 1.1 * events[1]
-    assert sizes[-1] <= 1.2 * sizes[1]
+    assert max(week.events[2:]) <= 1.1 * week.events[1]
     assert count(instance, "asset_check_executions") <= 4 * RUNS_A_DAY
+    with opened(stack, urls, monkeypatch) as unpruned:
+        kept = write_week(unpruned, FOR_EVER)
+    assert kept.events[-1] == 7 * kept.events[0]
+    click.echo(f"{kept.daily / 1e6:.2f} MB a day, {week.daily / 1e6:.2f} of them stay")
+    assert week.daily <= 0.05 * kept.daily
 
 
 def test_what_was_last_and_what_failed_stays_however_old_it_is(instance: DagsterInstance) -> None:
