@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -86,14 +86,22 @@ def collect(
     tables: Sequence[TableStatus] = (),
     interactive: bool = True,
     sections: Sequence[Section] = SECTIONS,
+    absent: Collection[str] = (),
 ) -> Contents:
     """Read what is to be shown.
 
     `tables` are the platform's, with what is known of their rows. `interactive` puts Vega into the page, some
-    850 KB, which draws the same charts with tooltips over the drawings once the page is open.
+    850 KB, which draws the same charts with tooltips over the drawings once the page is open. `absent` are
+    views that production does not have yet: their panels are without data.
     """
     contents = [
-        (section, [(panel, list(panel.prepare(read_panel(read, panel)))) for panel in section.panels])
+        (
+            section,
+            [
+                (panel, [] if panel.source in absent else list(panel.prepare(read_panel(read, panel))))
+                for panel in section.panels
+            ],
+        )
         for section in sections
     ]
     tiles = headline(read)

@@ -63,9 +63,11 @@ lake_maintenance = dg.define_asset_job(
 
 
 FORECAST = dg.AssetSelection.groups("forecast")
+# What shows the forecast too, without depending on it.
+DRAWN = dg.AssetSelection.assets(["exports", "workbook"], ["exports", "dashboard"])
 retrain = dg.define_asset_job(
     "retrain",
-    selection=FORECAST | FORECAST.downstream(),
+    selection=FORECAST | FORECAST.downstream() | DRAWN,
     config=dg.RunConfig(ops={"train": {"config": {"retrain": True}}}, loggers=LINES["loggers"]),
     executor_def=in_process,
     description="Train a model on all finished months, and forecast by it if it passes its check.",

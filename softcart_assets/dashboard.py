@@ -8,7 +8,7 @@ import dagster as dg
 
 from dashboard.tables import TableStatus
 from exporting.storing import written
-from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
+from softcart_assets.exports.files import GROUP, LAST, exports_folder, file_metadata
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from softcart_assets.production import MirroredTable
@@ -28,12 +28,15 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
     """The asset, which reads all that production has and says of each table whether it is complete.
 
     It needs the resources `staging` and `production`. Where nothing has changed the file is left as it is.
+    What other parts of the graph bring to production (the forecast) is shown as it stands: the asset comes
+    after them, and comes also where Spark failed.
     """
-    upstream = [*(table.key for table in mirrored), *(asset_key(table) for table in tables)]
+    sales = [table.key for table in mirrored if not table.part]
 
     @dg.asset(
         key=KEY,
-        deps=upstream,
+        deps=[*sales, *(asset_key(table) for table in tables)],
+        op_tags=LAST,
         group_name=GROUP,
         description="Charts of sales, products, stock and the platform's own tables, one HTML file that opens"
         " from disk without network.",
@@ -56,7 +59,11 @@ def build_dashboard(tables: Sequence[Table], mirrored: Sequence[MirroredTable]) 
                     *(_synced(staging, table) for table in tables if table.target == "staging"),
                     *_mirrored(staging, production, mirrored),
                 ]
-                contents = collect(lambda query: production.query(query)[1], status)
+                known = production.states()
+                absent = {
+                    f"bi.{each.name.table}" for each in mirrored if each.part and each.name not in known
+                }
+                contents = collect(lambda query: production.query(query)[1], status, absent=absent)
         except SyncError as error:
             raise failure([error]) from error
         changed = not (path.is_file() and contents.are_drawn_in(path.read_bytes()))

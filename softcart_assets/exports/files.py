@@ -12,6 +12,9 @@ from sync.object_store import Place
 
 GROUP = "exports"
 VARIABLE = "SOFTCART_EXPORTS"
+# Of the steps that could be executed, one after the other, these are taken last: they show what other parts
+# of the graph make, and depending on it they would be left out where it failed.
+LAST = {"dagster/priority": "-1"}
 
 
 def bucket() -> Place | None:

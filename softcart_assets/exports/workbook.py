@@ -1,7 +1,8 @@
 """All reports in one workbook, a sheet each.
 
 It is written where a report has changed since it was written last, or the file has: making the sheets anew
-takes most of a second.
+takes most of a second. Reports on what Spark found are in it as they stand: it comes after them, and comes
+also where Spark failed.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import dagster as dg
 
 import exporting.workbook
 from exporting.workbook import Sheet, write_workbook
-from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
+from softcart_assets.exports.files import GROUP, LAST, exports_folder, file_metadata
 from softcart_assets.exports.reports import LEVEL, UNKNOWN, Report, query
 from softcart_assets.exports.warehouse import view_rows
 from softcart_assets.failures import failure
@@ -24,10 +25,12 @@ from sync.connections.postgresql import postgresql_errors
 from sync.connections.psycopg import Connection, sql
 from sync.errors import SyncError
 from sync.warehouses.contract import Reader
+from sync.warehouses.postgresql.audited import refuse_unaudited
 from sync.warehouses.schema import TableName
 
 KEY = dg.AssetKey(["exports", "workbook"])
 ROWS_AT_ONCE = 5000
+BUILT = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL"
 # Their order is one of their values.
 FINGERPRINT = "SELECT count(*), sum(hashtextextended(rows::text, 0)) FROM ({}) AS rows"
 
@@ -40,7 +43,7 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 KEY,
-                deps=[report.upstream for report in reports],
+                deps=[report.upstream for report in reports if not report.part],
                 group_name=GROUP,
                 description="All reports as a workbook for a spreadsheet, a sheet each: reports.xlsx.",
                 owners=[OWNER],
@@ -48,15 +51,17 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
             )
         ],
         required_resource_keys={report.source for report in reports},
+        op_tags=LAST,
     )
     def export_workbook(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         path = exports_folder() / "reports.xlsx"
         try:
-            inputs = _inputs(context, reports)
+            present = _present(context.resources.staging, reports)
+            inputs = _inputs(context, present)
             counts = _written(context.instance, path, inputs)
             changed = counts is None
             if counts is None:
-                counts = write_workbook(_sheets(context, reports), path)
+                counts = write_workbook(_sheets(context, present), path)
         except SyncError as error:
             raise failure([error]) from error
         return dg.MaterializeResult(
@@ -64,6 +69,7 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
             metadata={
                 "dagster/row_count": sum(counts.values()),
                 "sheets": counts,
+                "not_there_yet": [report.name for report in reports if report not in present],
                 "inputs": inputs,
                 "changed": changed,
                 **file_metadata(path),
@@ -71,6 +77,19 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
         )
 
     return export_workbook
+
+
+def _present(staging: Any, reports: Sequence[Report]) -> list[Report]:
+    """The reports without those of other parts of the graph that were never built.
+
+    Raises `SyncError` where the last build of one did not pass its tests.
+    """
+    with _snapshot(staging) as connection, connection.cursor() as cursor:
+        names = [report.name for report in reports if report.source == "staging"]
+        refuse_unaudited(cursor, names, "the workbook stays as it was")
+        cursor.execute(BUILT, [[f"{report.schema}.{report.name}" for report in reports if report.part]])
+        built = {name for (name,) in cursor}
+    return [report for report in reports if not report.part or f"{report.schema}.{report.name}" in built]
 
 
 def _inputs(context: dg.AssetExecutionContext, reports: Sequence[Report]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -18,6 +19,7 @@ from dashboard.panel import Kind, short, written
 from dashboard.panels import SECTIONS
 from dashboard.reading import read_panel
 from stack.cluster import Cluster
+from sync.connections.postgresql import connect_postgresql
 from tests.fresh import fresh_database
 from tests.integration.dashboard import warehouse
 from tests.integration.dashboard.browser import LOOKS, browser, visit
@@ -191,6 +193,14 @@ def test_a_chart_without_data_says_why(production: str) -> None:
             assert panel.name in contents.empty
             assert panel.empty in page
     assert "<figure" not in page
+
+
+def test_a_view_that_production_does_not_have_yet_leaves_the_others_as_they_are(production: str) -> None:
+    warehouse.make(production, ROWS)
+    with closing(connect_postgresql(production)) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE bi.sales_forecast")
+    contents = collect(partial(warehouse.read, production), absent={"bi.sales_forecast"})
+    assert contents.empty == ["sales_forecast"]
 
 
 def test_a_month_that_is_still_going_on_is_left_out(url: str) -> None:

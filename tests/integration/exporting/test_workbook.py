@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,35 @@ def test_it_is_written_where_a_report_or_the_file_has_changed(
     query(staging, "UPDATE reports.sales SET total = 1.50 WHERE country IS NULL")
     assert made() == first
     assert instance.get_latest_materialization_event(KEY)
+
+
+def test_it_comes_after_reports_of_another_part_and_without_them_where_they_failed(
+    instance: dg.DagsterInstance, staging: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOFTCART_EXPORTS", str(tmp_path))
+    made = "CREATE TABLE reports.{} (country text, total numeric, _deleted boolean)"
+    query(staging, f"CREATE SCHEMA reports; {made.format('sales')}")
+    top = replace(SALES, name="top", upstream=dg.AssetKey(["reports", "top"]), part="search")
+
+    # By its name it would be executed after the workbook.
+    @dg.asset(key=top.upstream)
+    def z_analysed() -> None:
+        if is_broken:
+            raise ValueError("Spark is not there")
+        query(staging, f"{made.format('top')}; INSERT INTO reports.top VALUES ('Peru', 1, false)")
+
+    def run() -> tuple[bool, dict[str, Any]]:
+        resources = {"staging": PostgreSQLResource(url=staging)}
+        assets = [build_workbook([SALES, top]), z_analysed]
+        result = dg.materialize(assets, instance=instance, resources=resources, raise_on_error=False)
+        (event,) = result.asset_materializations_for_node("export_workbook")
+        return result.success, {name: value.value for name, value in event.metadata.items()}
+
+    is_broken = True
+    succeeded, shown = run()
+    assert not succeeded
+    assert (shown["sheets"], shown["not_there_yet"]) == ({"sales": 0}, ["top"])
+    is_broken = False
+    succeeded, shown = run()
+    assert succeeded
+    assert (shown["sheets"], shown["not_there_yet"]) == ({"sales": 0, "top": 1}, [])
