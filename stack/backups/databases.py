@@ -201,6 +201,3 @@ def _load_collection(database: Any, metadata: Path) -> None:
         if index["name"] != "_id_":
             options = {name: value for name, value in index.items() if name not in ("key", "v", "ns")}
             collection.create_index(list(index["key"].items()), **options)
-
-
-Dump = PostgreSQLDump | MariaDBDump | MongoDBDump

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stack.backups.backup import MANIFEST, all_backups, backups_folder, digest
 from stack.backups.parts import parts_of
+from stack.backups.weblog import identity_of, weblog_folder
 from stack.cluster import Cluster
 from stack.home import StackError
 from stack.server import Say
@@ -15,12 +16,11 @@ from sync.connections.postgresql import connect_postgresql
 
 # What stands behind staging keeps the last batch that it has seen. Batches later than the backup are drawn
 # again, so staging takes another identity, and whoever comes to it compares everything once.
-NEW_IDENTITY = "UPDATE sync.identity SET id = gen_random_uuid()"
+NEW_IDENTITY = "UPDATE sync.identity SET id = gen_random_uuid() RETURNING id::text"
 # A restored shop has other logs, in which the tables' positions mean nothing, or worse, something else: each
 # table is read whole once, of which only what differs is written.
 WITHOUT_POSITION = "UPDATE sync.tables SET position = NULL WHERE split_part(source, ' ', 1) = ANY(%s)"
 LOGS = {"shop": "mysql", "catalog": "mongodb"}
-HAS_STATE = "SELECT to_regclass('sync.tables') IS NOT NULL"
 
 
 def find_backup(cluster: Cluster, name: str | None) -> Path:
@@ -59,13 +59,18 @@ def restore(cluster: Cluster, backup: Path, say: Say) -> None:
         dump.load(path)
         restored.append(name)
         say(f"{name} is as of {backup.name}")
-    _begin_anew(cluster.urls()["SOFTCART_STAGING_URL"], [LOGS[name] for name in restored if name in LOGS])
+    staging = cluster.urls()["SOFTCART_STAGING_URL"]
+    _begin_anew(staging, weblog_folder(cluster.home), [LOGS[name] for name in restored if name in LOGS])
     say("what was in flight when this was saved is done by the next pass: make sync")
 
 
-def _begin_anew(staging: str, systems: list[str]) -> None:
+def _begin_anew(staging: str, weblog: Path, systems: list[str]) -> None:
+    before = identity_of(staging)
+    if before is None:
+        return
     with closing(connect_postgresql(staging)) as connection, connection.cursor() as cursor:
-        cursor.execute(HAS_STATE)
-        if cursor.fetchone() == (True,):
-            cursor.execute(NEW_IDENTITY)
-            cursor.execute(WITHOUT_POSITION, (systems,))
+        cursor.execute(NEW_IDENTITY)
+        ((now,),) = cursor.fetchall()
+        cursor.execute(WITHOUT_POSITION, (systems,))
+    if (weblog / before).is_dir():
+        (weblog / before).rename(weblog / now)

@@ -17,6 +17,7 @@ from softcart_assets.build import build_defs
 from stack.backups.backup import MANIFEST, all_backups, back_up, settings
 from stack.backups.databases import PostgreSQLDump
 from stack.backups.restore import find_backup, restore
+from stack.backups.weblog import identity_of, weblog_folder
 from stack.cluster import Cluster
 from stack.home import StackError
 from stack.mariadb import MariaDB
@@ -72,13 +73,18 @@ def sync(cluster: Cluster, table: Table, reload: bool = False) -> Any:
         return run_pass(table, source, target, "test", Options(reload=reload))
 
 
+def archive(cluster: Cluster) -> Path:
+    """Where the platform looks for what was read of the web log."""
+    return weblog_folder(cluster.home) / str(identity_of(cluster.urls()["SOFTCART_STAGING_URL"]))
+
+
 def rows(cluster: Cluster, table: str) -> list[tuple[Any, ...]]:
     statement = f"SELECT * FROM {table} WHERE NOT _deleted ORDER BY 1"
     return [row[:2] for row in query(cluster.urls()["SOFTCART_STAGING_URL"], statement)]
 
 
 def test_a_platform_restored_on_empty_servers_goes_on_with_nothing_lost_or_doubled(
-    mine: Cluster, stack: Cluster, folder: Path, tmp_path: Path
+    mine: Cluster, stack: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(
         mine,
@@ -95,6 +101,10 @@ def test_a_platform_restored_on_empty_servers_goes_on_with_nothing_lost_or_doubl
         sync(mine, table)
     # Not yet in staging when the backup is made: it has to come from the restored shop.
     execute(mine, "INSERT INTO sales VALUES (501, 'late')", "DELETE FROM sales WHERE id = 1")
+    monkeypatch.delenv("SOFTCART_WEBLOG", raising=False)
+    read = archive(mine) / "addresses" / "0001-000000000000000.txt"
+    read.parent.mkdir(parents=True)
+    read.write_text("198.51.100.1\n")
     back_up(mine, say)
 
     empty = Cluster(stack.home.inner("restored"), {})
@@ -104,6 +114,8 @@ def test_a_platform_restored_on_empty_servers_goes_on_with_nothing_lost_or_doubl
         empty.up(say)
         restore(empty, find_backup(empty, None), say)
         assert len(rows(empty, "raw.sales")) == 500
+        assert archive(empty).name != archive(mine).name
+        assert (archive(empty) / read.relative_to(archive(mine))).read_text() == "198.51.100.1\n"
         compared = sync(empty, SALES)
         assert (compared.inserted, compared.updated, compared.deleted) == (1, 0, 1)
         assert sync(empty, TOYS).changed == 0
