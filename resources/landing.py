@@ -29,7 +29,7 @@ class LandingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     folder: str | None = Field(
         default=None, description="landing files: a folder, s3://… or gs://…; none: nothing is landed"
     )
-    copies: str = Field(default=".softcart/landing", description="folder for the files of a bucket")
+    copies: str = Field(default=".softcart/bucket", description="folder for the files of a bucket")
     mysql_url: str | None = Field(default=None, description="may define and write the tables of `shop`")
     restore_url: str | None = Field(default=None, description="may write to MySQL's database `sales` alone")
     mongodb_url: str | None = Field(default=None, description="may define and write the catalog")

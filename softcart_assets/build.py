@@ -108,7 +108,7 @@ def resources() -> dict[str, dg.ConfigurableResource[Any]]:
         ),
         "landing": LandingResource(
             folder=_if_set("SOFTCART_LANDING"),
-            copies=str(local_state() / "landing"),
+            copies=str(local_state() / "bucket"),
             rejected_share=_if_set("SOFTCART_MAX_REJECTED_SHARE") or "0.5",
             mysql_url=_if_set("SOFTCART_MYSQL_ADMIN_URL"),
             restore_url=_if_set("SOFTCART_MYSQL_RESTORE_URL"),
