@@ -58,7 +58,7 @@ RETURNS = Panel(
         TableColumn("returned", "Amount", Kind.MONEY),
         TableColumn("returns", "Returns", Kind.COUNT),
     ),
-    source="bi.sales",
+    source="bi.sales_by_month",
     prepare=last_two_years,
     draw=lambda rows, width: months(rows, width, "returned", "year"),
     finding=returned,

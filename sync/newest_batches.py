@@ -128,6 +128,53 @@ UPGRADE = """
     """
 
 
+# A request for each new range overflows the server's list of work in a large load, and each that it drops is
+# a line in its log. Who writes summarizes after the commit, and vacuum what is left.
+QUIET = """
+    CREATE OR REPLACE FUNCTION sync.index_batches(relation regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE AS $$
+    DECLARE
+        held record;
+        is_indexed boolean := false;
+    BEGIN
+        FOR held IN
+            SELECT i.indexrelid::regclass AS name, a.amname, c.reloptions
+            FROM pg_index AS i
+            JOIN pg_class AS c ON c.oid = i.indexrelid
+            JOIN pg_am AS a ON a.oid = c.relam
+            JOIN pg_attribute AS b ON b.attrelid = i.indrelid AND b.attname = '_batch'
+            WHERE i.indrelid = relation AND i.indnatts = 1 AND i.indkey[0] = b.attnum AND NOT i.indisunique
+        LOOP
+            IF held.amname = 'brin' THEN
+                is_indexed := true;
+                IF 'autosummarize=on' = ANY (held.reloptions) THEN
+                    EXECUTE format('ALTER INDEX %s RESET (autosummarize)', held.name);
+                END IF;
+            ELSIF held.amname = 'btree' THEN
+                EXECUTE format('DROP INDEX %s', held.name);
+            END IF;
+        END LOOP;
+        IF NOT is_indexed THEN
+            EXECUTE format('CREATE INDEX ON %s USING brin (_batch) WITH (pages_per_range = 2)', relation);
+        END IF;
+    END $$;
+
+    DO $$
+    DECLARE
+        held regclass;
+    BEGIN
+        FOR held IN
+            SELECT i.indrelid::regclass FROM pg_index AS i
+            JOIN pg_class AS c ON c.oid = i.indexrelid
+            JOIN pg_class AS t ON t.oid = i.indrelid
+            WHERE 'autosummarize=on' = ANY (c.reloptions) AND pg_has_role(t.relowner, 'USAGE')
+        LOOP
+            PERFORM sync.index_batches(held);
+        END LOOP;
+    END $$;
+    """
+
+
 def store_batch(cursor: Cursor, table: sql.Identifier, batch: int) -> None:
     """Store that a batch has written rows of a table; call it in the transaction that wrote them."""
     cursor.execute("SELECT sync.store_batch(%s, %s)", (table.as_string(cursor), batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sync.newest_batches import QUIET as QUIET_BATCHES
 from sync.newest_batches import UPGRADE as NEWEST_BATCHES
 
 # One script a version, applied in order. A released script is never edited: a change is a further script.
@@ -88,4 +89,5 @@ UPGRADES: tuple[str, ...] = (
     COMMENT ON COLUMN sync.comparisons.differs IS 'A difference was found last: it is compared whole';
     COMMENT ON COLUMN sync.comparisons.before_at IS 'When the round before this one began';
     """,
+    QUIET_BATCHES,
 )

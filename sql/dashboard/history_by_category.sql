@@ -1,4 +1,4 @@
-SELECT category, SUM(price) AS total_sales, COUNT(*) AS sales
-FROM bi.sales_history
+SELECT category, SUM(history.total_sales) AS total_sales, SUM(history.sales) AS sales
+FROM bi.sales_history_by_month AS history
 GROUP BY category
-ORDER BY SUM(price) DESC, category
+ORDER BY SUM(history.total_sales) DESC, category

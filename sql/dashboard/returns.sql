@@ -1,5 +1,4 @@
-SELECT year, month, 0 - SUM(amount) AS returned, COUNT(*) AS returns
-FROM bi.sales
-WHERE amount < 0 AND year IS NOT NULL
-GROUP BY year, month
+SELECT year, month, returned, returns
+FROM bi.sales_by_month
+WHERE returns > 0 AND year IS NOT NULL
 ORDER BY year, month

@@ -1,17 +1,4 @@
-SELECT
-    report.year,
-    report.month,
-    report.total_sales,
-    report.sales,
-    (SELECT MAX(date) FROM bi.sales) AS last_sale
-FROM (
-    SELECT
-        year,
-        month,
-        SUM(total_sales) AS total_sales,
-        SUM(sales) AS sales
-    FROM bi.sales_by_month_category
-    WHERE year IS NOT NULL
-    GROUP BY year, month
-) AS report
-ORDER BY report.year, report.month
+SELECT year, month, total_sales, sales, (SELECT MAX(last_sale) FROM bi.sales_by_month) AS last_sale
+FROM bi.sales_by_month
+WHERE year IS NOT NULL
+ORDER BY year, month

@@ -5,8 +5,8 @@
 {%- set neighbours = 14 -%}
 {%- set fewest = 7 %}
 with days as (
-    select date, count(*) as sales, 2 * sqrt(count(*) + 0.375) as volume
-    from {{ ref('sales_history') }}
+    select date, sum(sales) as sales, 2 * sqrt(sum(sales) + 0.375) as volume
+    from {{ ref('sales_history_days') }}
     where not _deleted
     group by date
 ),

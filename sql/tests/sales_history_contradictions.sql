@@ -1,15 +1,15 @@
--- Lines of the landed sales history that contradict themselves, or lie outside of the calendar.
+-- Lines of the landed sales history that contradict themselves, or lie outside of the calendar. The history has what
+-- this derives from the date.
 with landed as (
     select
-        sale.date,
-        raw.sale_id,
-        raw.quarter as said,
-        sale.quarter as derived,
-        sale.year between {{ var('calendar_from_year') }} and {{ run_started_at.year + var('calendar_years_ahead') }}
-            as is_within
-    from {{ ref('sales_history') }} as sale
-    inner join {{ source('raw', 'sales_history') }} as raw using (sale_id)
-    where not sale._deleted and not raw._deleted
+        date,
+        sale_id,
+        quarter as said,
+        extract(quarter from date) as derived,
+        extract(year from date)
+            between {{ var('calendar_from_year') }} and {{ run_started_at.year + var('calendar_years_ahead') }} as is_within
+    from {{ source('raw', 'sales_history') }}
+    where not _deleted and _batch <= {{ built_batch('sales_history') }}
 )
 
 select

@@ -1,9 +1,9 @@
 -- Days without a sale between the first and the last day of the sales history, within the calendar's years.
 with days as (
     select distinct date
-    from {{ ref('sales_history') }}
+    from {{ ref('sales_history_days') }}
     where not _deleted
-        and year between {{ var('calendar_from_year') }} and {{ run_started_at.year + var('calendar_years_ahead') }}
+        and extract(year from date) between {{ var('calendar_from_year') }} and {{ run_started_at.year + var('calendar_years_ahead') }}
 )
 
 select span.first_date + passed.days as date

@@ -11,7 +11,7 @@ import pytest
 
 from sync import state
 from sync.connections.postgresql import connect_postgresql
-from sync.newest_batches import UPGRADE
+from sync.newest_batches import QUIET, UPGRADE
 from sync.passes import Compare
 from sync.spec import Strategy, Table
 from sync.upgrades import UPGRADES
@@ -102,6 +102,19 @@ def test_a_home_of_an_earlier_release_is_moved_over_in_place(
     result = pipeline.run(ITEMS)
     assert (result.inserted, result.updated, result.deleted) == (0, 0, 0)
     assert {table: pipeline.query(ROWS.format(table)) for table in TABLES} == before
+
+
+def test_the_server_is_left_no_requests_to_summarize(pipeline: Pipeline, items: Shop) -> None:
+    """Each that it has no room for is a line in its log, tens of thousands in a large load."""
+    pipeline.run(ITEMS)
+    for table in TABLES:
+        pipeline.query(f"ALTER INDEX {table}__batch_idx SET (autosummarize = on)")
+    with closing(connect_postgresql(pipeline.target_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE sync.version SET version = %s", (UPGRADES.index(QUIET),))
+        state.prepare(connection)
+
+    options = "SELECT reloptions FROM pg_class WHERE relname = 'items__batch_idx'"
+    assert pipeline.query(options) == [(["pages_per_range=2"],)] * 2
 
 
 def test_a_batch_that_is_drawn_for_a_table_by_hand_counts(pipeline: Pipeline, items: Shop) -> None:

@@ -62,8 +62,7 @@
     {%- endif -%}
 
     {%- do adapter.commit() -%}
-    {#- Few new rows are left to the server, which does so by itself in time. -#}
-    {%- if written >= 1000 -%}
+    {%- if written -%}
         {%- do tracked_query("select sync.summarize_batches('" ~ table ~ "')") -%}
         {%- do adapter.commit() -%}
     {%- endif -%}

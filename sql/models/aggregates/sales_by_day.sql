@@ -19,6 +19,8 @@ select
     sum(sale.amount) as amount,
     count(sale.amount) as amounts,
     count(sale.sale_key) as sales,
+    coalesce(sum(sale.amount) filter (where sale.amount < 0), 0) as returned,
+    count(*) filter (where sale.amount < 0) as returns,
     count(sale.sale_key) = 0 as _deleted
 from cell
 left join {{ ref('fact_sales') }} as sale

@@ -8,6 +8,7 @@ from typing import Any
 from tests.integration.star.staging import Staging
 
 MODEL = "sales_history"
+DAYS, BY_MONTH = "sales_history_days", "sales_history_by_month"
 
 
 def land(warehouse: Staging, volumes: dict[date, int], **attributes: Any) -> None:
@@ -30,7 +31,7 @@ def flat(first: date, days: int, sales: int = 12) -> dict[date, int]:
 
 
 def named(warehouse: Staging, check: str) -> list[tuple[Any, ...]]:
-    result = warehouse.dbt(MODEL, check)[check]
+    result = warehouse.dbt(MODEL, DAYS, check)[check]
     assert result.status == ("warn" if result.failures else "pass")
     return [tuple(row.values()) for row in warehouse.rows(result.sql)]
 
@@ -81,3 +82,32 @@ def test_days_that_are_all_alike_but_one_and_too_few_days_are_told_apart(warehou
     )
     land(warehouse, {date(2021, 1, 1): 1, date(2021, 1, 2): 90})
     assert [row[0] for row in named(warehouse, "sales_history_breaks")] == [date(2020, 1, 9)]
+
+
+def test_days_and_months_follow_lines_that_come_and_go(warehouse: Staging) -> None:
+    def counted(table: str, columns: str) -> list[dict[str, Any]]:
+        return warehouse.rows(
+            f"SELECT {columns}, sales FROM {table} WHERE NOT _deleted ORDER BY {columns.split(', ')[0]}"
+        )
+
+    built, adds_up = (MODEL, DAYS, BY_MONTH), "history_days_add_up"
+    land(warehouse, {date(2020, 1, 31): 3, date(2020, 2, 1): 1, date(2020, 2, 29): 2})
+    assert warehouse.dbt(*built, adds_up)[adds_up].status == "pass"
+    assert counted("reports.sales_history_by_month", "month, quarter, category, item, total_sales") == [
+        {"month": 1, "quarter": 1, "category": "Music", "item": "Pop", "total_sales": 45, "sales": 3},
+        {"month": 2, "quarter": 1, "category": "Music", "item": "Pop", "total_sales": 45, "sales": 3},
+    ]
+
+    for sale_id in (1, 4):
+        warehouse.remove(MODEL, sale_id, at=warehouse.value("SELECT now()"))
+    assert warehouse.dbt(*built, adds_up)[adds_up].status == "pass"
+    assert counted("aggregates.sales_history_days", "date") == [
+        {"date": date(2020, 1, 31), "sales": 2},
+        {"date": date(2020, 2, 29), "sales": 2},
+    ]
+    assert [row["sales"] for row in counted("reports.sales_history_by_month", "month")] == [2, 2]
+    assert not warehouse.build(*built)
+
+    with warehouse.connection, warehouse.connection.cursor() as cursor:
+        cursor.execute("UPDATE aggregates.sales_history_days SET sales = 9 WHERE date = '2020-02-29'")
+    assert warehouse.dbt(adds_up)[adds_up].status == "fail"

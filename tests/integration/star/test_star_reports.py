@@ -115,6 +115,19 @@ def test_every_report_equals_a_recount(warehouse: Staging, tmp_path: Path) -> No
             assert all(list(row) == [column.name for column in report.columns] for row in rows)
 
 
+def test_months_know_what_came_back_and_their_last_sale(warehouse: Staging) -> None:
+    for rowid, number, quantity in ((1, 1, 2), (2, 1, -1), (3, 3, -2), (4, 40, 1)):
+        warehouse.put("sales_data", rowid=rowid, price=10, quantity=quantity, timestamp=day(number))
+    warehouse.build(*STAR, "sales_by_day", "sales_by_month")
+
+    columns = "month, total_sales, sales, returned, returns, last_sale"
+    months = warehouse.rows(f"SELECT {columns} FROM reports.sales_by_month ORDER BY month")
+    assert [tuple(month.values()) for month in months] == [
+        (day(1).month, -10, 3, 30, 2, day(3).date()),
+        (day(40).month, 10, 1, 0, 0, day(40).date()),
+    ]
+
+
 def test_a_report_follows_its_sales_and_keeps_what_did_not_change(warehouse: Staging) -> None:
     for rowid, number in ((1, 1), (2, 400), (3, 800)):
         warehouse.put("sales_data", rowid=rowid, price=10, quantity=1, timestamp=day(number))
