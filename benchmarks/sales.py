@@ -21,6 +21,7 @@ from sync.connections.postgresql import connect_postgresql
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 300.0
+START_SECONDS = 900.0  # for the first sale: Dagster starts meanwhile, and may parse dbt's project
 SALE = """
     INSERT INTO sales_data (product_id, customer_id, price, quantity, timestamp)
     SELECT product_id, customer_id, price, 1, UTC_TIMESTAMP() FROM sales_data ORDER BY rowid DESC LIMIT 1
@@ -71,7 +72,7 @@ class Sales:
         while True:
             if not self._under_way:
                 self.sell()
-            for _ in self.arrived():
+            for _ in self.arrived(START_SECONDS):
                 return
 
     def sell(self) -> None:
@@ -82,9 +83,10 @@ class Sales:
         self._sold.append(rowid)
         self._under_way.append(Sale(rowid, time.time()))
 
-    def arrived(self) -> Iterator[tuple[float, ...]]:
+    def arrived(self, patience: float = PATIENCE_SECONDS) -> Iterator[tuple[float, ...]]:
         """After a moment, the times of each sale that is in production now: committed, run requested, run
-        started, in raw, in star, in production."""
+        started, in raw, in star, in production. Raises `ClickException` for one that took longer than
+        `patience` allows."""
         time.sleep(POLL_SECONDS)
         if not self._under_way:
             return
@@ -96,9 +98,9 @@ class Sales:
             for sale in waiting:
                 if sale.rowid in found:
                     sale.seen.append(time.time())
-                elif time.time() > sale.committed + PATIENCE_SECONDS:
+                elif time.time() > sale.committed + patience:
                     raise click.ClickException(
-                        f"sale {sale.rowid} has not arrived after {PATIENCE_SECONDS:g} s; see Dagster's runs"
+                        f"sale {sale.rowid} has not arrived after {patience:g} s; see Dagster's runs"
                     )
         done = [sale for sale in self._under_way if len(sale.seen) == len(self._places)]
         self._under_way = [sale for sale in self._under_way if sale not in done]

@@ -1,5 +1,5 @@
 """SOFTCART_PRODUCTION_URL of Snowflake, in the form of its SQLAlchemy dialect:
-``snowflake://user:password@account/database?warehouse=…&role=…``."""
+``snowflake://user:<password>@account/database?warehouse=…&role=…``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from sync.connections.urls import APPLICATION
 from sync.errors import SyncError
 
-KEY_PASSWORD = "SOFTCART_SNOWFLAKE_KEY_PASSWORD"
+KEY_PASSWORD = "SOFTCART_SNOWFLAKE_KEY_PASSWORD"  # pragma: allowlist secret
 # What the driver's `connect` takes besides.
 PASSED_ON = {"account", "warehouse", "role", "protocol", "authenticator", "private_key_file"}
 SECONDS = {"network_timeout", "login_timeout"}

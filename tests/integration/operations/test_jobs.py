@@ -13,10 +13,12 @@ from dagster import DagsterInstance
 from demo import generate
 from softcart_assets.build import build_defs
 from stack.cluster import Cluster
+from sync.connections.mysql import connect_mysql
 from tests.integration.declared import make_declared
 from tests.integration.sync_support import query
 
 CUSTOMERS = "SELECT customer_id, country FROM raw.customers WHERE NOT _deleted ORDER BY 1"
+SALES = "SELECT rowid, quantity, price::text FROM raw.sales_data WHERE NOT _deleted ORDER BY 1"
 FACTS = "SELECT count(*), sum(amount)::text FROM star.fact_sales"
 
 
@@ -38,6 +40,12 @@ class Graph:
 
     def staging(self, statement: str) -> list[tuple[Any, ...]]:
         return query(self.settings["SOFTCART_STAGING_URL"], statement)
+
+    def shop(self, count: str) -> int:
+        with connect_mysql(self.settings["SOFTCART_MYSQL_URL"]) as shop, shop.cursor() as cursor:
+            cursor.execute(count)
+            ((rows,),) = cursor.fetchall()
+        return int(rows)
 
     def production(self, statement: str) -> list[tuple[Any, ...]]:
         return query(self.settings["SOFTCART_PRODUCTION_URL"], statement)
@@ -75,6 +83,18 @@ def test_a_table_is_loaded_for_the_first_time_once(graph: Graph) -> None:
     assert len(rows) > 10
     assert graph.run("first_load", partition_key="raw.customers").success
     assert graph.staging(CUSTOMERS) == rows
+
+
+def test_everything_is_read_anew_whatever_is_stored(graph: Graph) -> None:
+    graph.run("reload_everything")
+    before = graph.staging(CUSTOMERS), graph.staging(SALES)
+    assert all(len(rows) > 10 for rows in before)
+    assert len(before[0]) == graph.shop("SELECT count(*) FROM shop.customers")
+    assert len(before[1]) == graph.shop("SELECT count(*) FROM shop.sales_data")
+    graph.staging("UPDATE raw.customers SET country = 'nowhere'")
+    graph.staging("DELETE FROM raw.sales_data WHERE rowid % 2 = 0")
+    graph.run("reload_everything")
+    assert (graph.staging(CUSTOMERS), graph.staging(SALES)) == before
 
 
 @pytest.mark.extended  # a whole refresh comes before, with Spark and the forecast
