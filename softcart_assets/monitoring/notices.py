@@ -49,7 +49,7 @@ def addresses() -> list[Address]:
             scheme = address.url.partition("://")[0][:12]
             raise SyncError(
                 f"{VARIABLE}: address {number} ({scheme}) is none that Apprise knows; they are in its"
-                f" documentation, such as mailto://user:password@host?to=me@example.com"  # pragma: allowlist secret
+                f" documentation, such as mailto://user:<password>@host?to=me@example.com"
             )
         found.append(address)
     return found

@@ -47,7 +47,7 @@ def connect_arguments(url: str) -> dict[str, Any]:
     parts, given = urlsplit(url), options(url)
     host, database = parts.hostname or "", unquote(parts.path.strip("/"))
     if not (host and parts.username and database):
-        raise SyncError("the snowflake URL has the form snowflake://user:password@account/database")
+        raise SyncError("the snowflake URL has the form snowflake://user:<password>@account/database")
     arguments: dict[str, Any] = {
         "user": unquote(parts.username),
         "database": database,
