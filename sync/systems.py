@@ -35,10 +35,9 @@ def _redshift(url: str) -> Warehouse:
 
 
 def _snowflake(url: str) -> Warehouse:
-    from sync.warehouses.dbapi.warehouse import DbApiWarehouse  # noqa: PLC0415
-    from sync.warehouses.snowflake.dialect import SnowflakeDialect  # noqa: PLC0415
+    from sync.warehouses.snowflake.warehouse import open_snowflake  # noqa: PLC0415
 
-    return DbApiWarehouse(SnowflakeDialect(url))
+    return open_snowflake(url)
 
 
 def _bigquery(url: str) -> Warehouse:

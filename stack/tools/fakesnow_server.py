@@ -3,6 +3,7 @@
 It keeps its databases in FOLDER, and completes what a client of Snowflake's would notice at once: a request
 that is sent again is answered and not done again; who writes to a row that another transaction holds waits,
 and a transaction that holds one and has long done nothing is rolled back (Snowflake: after five minutes).
+REMOVE takes files of a stage away. SIGHUP ends all sessions, as an administrator may.
 Statements of which fakesnow knows nothing and that change no row (grants, comments, keys, which Snowflake
 does not enforce) are answered with success.
 """
@@ -10,6 +11,7 @@ does not enforce) are answered with success.
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -33,6 +35,8 @@ NOTHING_TO_DO = [
     r"\s*ALTER TABLE .* DROP CONSTRAINT\b",
 ]
 LOCKED, FAILED = 625, 100132
+GONE = ("390111", "Session no longer exists. New login required to access the service.")
+REMOVE = re.compile(r"\s*REMOVE\s+@(?P<stage>\w+\.\w+)/(?P<path>\S+?)\s*", re.IGNORECASE)
 
 
 def main() -> None:
@@ -40,6 +44,8 @@ def main() -> None:
     complete()
     server: Any = import_module("fakesnow.server")
     server.shared_fs = FakeSnow(db_path=folder, nop_regexes=NOTHING_TO_DO)
+    server.to_conn = session_of
+    signal.signal(signal.SIGHUP, lambda number, frame: end_sessions())
     uvicorn.run(once(server.app), host="127.0.0.1", port=port, log_level="warning")
 
 
@@ -64,6 +70,9 @@ def complete() -> None:
         return [f"{source.rstrip('/')}/{file}" for file in files]
 
     def execute_or_wait(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
+        if found := REMOVE.fullmatch(command):
+            remove(f"{self._conn.database}.{found['stage'].upper()}", found["path"])
+            command = "SELECT 'removed' AS result"
         return Statement(self, command).run(lambda: execute(self, command, *args, **kwargs))
 
     def timestamps(values: Any) -> Any:
@@ -112,6 +121,29 @@ class Statement:
         with suppress(duckdb.Error):
             self._connection._duck_conn.rollback()
         self._connection._in_transaction = False
+
+
+def remove(stage: str, path: str) -> None:
+    """Take a file of an internal stage away."""
+    Path(import_module("fakesnow.transforms.stage").internal_dir(stage, path)).unlink(missing_ok=True)
+
+
+def session_of(token: str) -> Any:
+    """A session by its token; one that is gone is said to be, in Snowflake's words."""
+    server: Any = import_module("fakesnow.server")
+    if token not in server.sessions:
+        raise server.ServerError(200, *GONE)
+    return server.sessions[token]
+
+
+def end_sessions() -> None:
+    """Roll back what is open, and know nobody any more."""
+    sessions: dict[str, Any] = import_module("fakesnow.server").sessions
+    for token, session in list(sessions.items()):
+        del sessions[token]
+        if session._in_transaction:
+            session._in_transaction = False
+            session._duck_conn.rollback()
 
 
 def end_idle(waiting: Any) -> None:

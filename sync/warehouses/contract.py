@@ -34,7 +34,8 @@ class Hashing(Enum):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a system can do, declared by its package or probed; nowhere else is asked which system it is.
+    """What a system can do, declared by its package or probed; nowhere else is asked which system it is. What
+    is not said it cannot do.
 
     `retypes_in_place`: a column's type can be changed to any other; if not, the table is loaded anew beside
     itself. `enforces_keys`: it refuses a row whose parent is missing. `key_ranges`: it reads a range of keys
@@ -42,11 +43,11 @@ class Capabilities:
     `unverified` names the promises that the server at hand cannot show, such as a rollback in an emulator.
     """
 
-    transactional_ddl: bool
-    retypes_in_place: bool
-    enforces_keys: bool
-    materialized_views: bool
-    hashing: Hashing
+    transactional_ddl: bool = False
+    retypes_in_place: bool = False
+    enforces_keys: bool = False
+    materialized_views: bool = False
+    hashing: Hashing = Hashing.NONE
     empty_text_is_null: bool = False
     key_ranges: bool = False
     unverified: tuple[str, ...] = ()

@@ -55,20 +55,10 @@ class GenericDialect(Dialect):
     types = TypeMapper("generic", NATIVE, binds={"real": str, "double precision": str})
     placeholder = "%s"
     portion = 30
-    hashing = Hashing.MD5
+    capabilities = Capabilities(enforces_keys=True, hashing=Hashing.MD5)
 
     def __init__(self, url: str) -> None:
         self._url = parse(url)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            transactional_ddl=False,
-            retypes_in_place=False,
-            enforces_keys=True,
-            materialized_views=False,
-            hashing=self.hashing,
-        )
 
     def connect(self) -> Any:
         arguments = {**postgresql_arguments(self._url), "options": "-c TimeZone=UTC"}
@@ -104,4 +94,4 @@ class ByValueDialect(GenericDialect):
     """As a system that cannot hash."""
 
     system = "by_value"
-    hashing = Hashing.NONE
+    capabilities = Capabilities(enforces_keys=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
@@ -67,14 +68,27 @@ class Victim:
         self.wire.disarm()
         return process.exitcode == -signal.SIGKILL
 
-    def cut(self, step: int, goes_on: bool) -> int:
-        """Run a pass whose connection is cut at a step; returns its exit code."""
+    def cut(self, step: int, by_server: bool) -> int:
+        """Run a pass whose connection is cut at a step, or all of the server's are; returns its exit code."""
 
         def strike() -> bool:
-            if goes_on:
+            if by_server:
                 self.kit.cut()
             return False
 
+        return self._struck(step, strike)
+
+    def lost(self, step: int, arrives: bool) -> int:
+        """Run a pass that gets no answer from a step on, whatever it tries; the message of that step may
+        still arrive. Returns its exit code."""
+
+        def strike() -> bool:
+            self.wire.lose()
+            return arrives
+
+        return self._struck(step, strike)
+
+    def _struck(self, step: int, strike: Callable[[], bool]) -> int:
         self.wire.at_step(step, strike)
         code = self.run()
         self.wire.disarm()

@@ -92,7 +92,7 @@ def test_a_name_that_db2_would_take_for_another_is_refused(bare: Shop) -> None:
     bare.change(
         'CREATE TABLE star.measured (id bigint PRIMARY KEY, "ID" bigint, _batch bigint, _deleted boolean)'
     )
-    with pytest.raises(SyncError, match="ID: names in small letters are kept in upper case"):
+    with pytest.raises(SyncError, match="ID: names in small letters are kept in capitals on Db2"):
         bare.mirror([TABLE])
 
 

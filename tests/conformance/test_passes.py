@@ -78,9 +78,24 @@ def test_a_connection_that_is_lost_at_any_step_is_worth_another_try(shop: Shop, 
     for number, step in enumerate(range(2, steps, max(1, steps // KILLS))):
         before = shop.actual()
         shop.change(DELTA)
-        assert victim.cut(step, goes_on=bool(number % 2)) in (0, TRANSIENT)
+        assert victim.cut(step, by_server=bool(number % 2)) in (0, TRANSIENT)
         assert_whole(shop, before)
         assert_ends_equal(shop)
+
+
+def test_an_answer_that_never_comes_at_any_step_leads_to_nothing_twice(shop: Shop, victim: Victim) -> None:
+    assert victim.run() == 0
+    shop.change(DELTA)
+    assert victim.run() == 0
+    steps, codes = victim.wire.steps, []
+    for number, step in enumerate(range(2, steps, max(1, steps // KILLS))):
+        before = shop.actual()
+        shop.change(DELTA)
+        codes.append(victim.lost(step, arrives=bool(number % 2)))
+        assert_whole(shop, before)
+        assert_ends_equal(shop)
+    assert set(codes) <= {0, TRANSIENT}
+    assert codes.count(TRANSIENT) >= KILLS // 2
 
 
 def test_two_passes_at_once_do_not_interleave(shop: Shop, victim: Victim) -> None:

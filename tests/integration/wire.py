@@ -47,8 +47,13 @@ class Wire:
         """Do `action` in the same way when a client asks for that commit, or when the server answers it."""
         self._arm(lambda: self.commits >= commit and self._asking is not answered, action)
 
+    def lose(self) -> None:
+        """Pass no answer on from now, and take no connection."""
+        self._is_lost = True
+
     def disarm(self) -> None:
-        """Count anew, and do nothing."""
+        """Count anew, do nothing, and be there again."""
+        self._is_lost = False
         self._arm(lambda: False, lambda: True)
 
     def _arm(self, due: Callable[[], bool], action: Callable[[], bool]) -> None:
@@ -73,6 +78,9 @@ class Wire:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self._is_lost:
+                    client.close()
+                    continue
                 try:
                     server = socket.create_connection(("127.0.0.1", self._server_port))
                 except OSError:
@@ -86,6 +94,8 @@ class Wire:
     def _pass_on(self, one: socket.socket, other: socket.socket, turn: list[bool], asks: bool) -> None:
         try:
             while (piece := one.recv(PIECE)) and self._may_pass(piece, turn, asks):
+                if self._is_lost and not asks:
+                    return
                 other.sendall(piece)
         except OSError:
             return  # one of them is gone

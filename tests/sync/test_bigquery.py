@@ -1,4 +1,4 @@
-"""What can be said of BigQuery without a server: its URL, its SQL by its grammar, lost answers, limits."""
+"""What can be said of BigQuery without a server: its URL, its SQL by its grammar, its types and limits."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import requests
-from google.api_core.exceptions import BadRequest, Forbidden, NotFound
 from sqlfluff.core import Linter
 
 from stack.go import GoMissing, program
 from stack.home import Home
-from sync.errors import LeaseLost, SyncError, TransientError
+from sync.errors import SyncError
 from sync.types import parse_type
-from sync.warehouses.bigquery import connection as jobs
-from sync.warehouses.bigquery.connection import BigQueryError, Connection, Cursor, as_script, literal
-from sync.warehouses.bigquery.dialect import LOST, BigQueryDialect
+from sync.warehouses.bigquery.connection import as_script, literal
+from sync.warehouses.bigquery.dialect import BigQueryDialect
 from sync.warehouses.bigquery.layout import Layout, load_layouts
 from sync.warehouses.bigquery.staging import LoadedTable
 from sync.warehouses.bigquery.types import TYPES, cast
 from sync.warehouses.bigquery.url import settings
 from sync.warehouses.changes import LoadMode
-from sync.warehouses.dbapi.dialect import Trouble
 from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.fingerprint import canonical
 from sync.warehouses.schema import ColumnSchema, ForeignKey, TableName, TableSchema
@@ -58,6 +54,9 @@ class Recorder:
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
         self.statements.append(statement.replace("\0", "'x'"))
 
+    def create_schema(self, schema: str) -> None:
+        self.run(DIALECT.create_schema(schema) or "")
+
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         self.statements.append(statement)
         return [("I", 1)] if "GROUP BY" in statement else [(1,)]
@@ -71,7 +70,7 @@ def pass_over_the_table() -> list[str]:
     staged.make()
     staged.upsert()
     staged.delete()
-    staged._remove(("1", *[None] * 8))
+    staged._remove([("1", *[None] * 8), ("2", *[None] * 8)])
     staged.demand(10)
     return [*own.statements, *DIALECT.replace_table(SCHEMA, staged.live())]
 
@@ -96,7 +95,7 @@ STATEMENTS = [
     as_script(pass_over_the_table()[1:3]),
     hashed(),
     DIALECT.insert_first(DIALECT.table(TableName("sync", "leases")), ["name", "token"], ["'a'", "0"]),
-    DIALECT.create_schema("work") or "",
+    DIALECT.create_table(TABLE, [("c0", "STRING"), ("c1", "STRING")], key=("c0",)),
     DIALECT.add_column(TABLE, "c9", "STRING"),
     *DIALECT.drop_not_null(TABLE, "c1"),
     *DIALECT.complete(SCHEMA, KEY),
@@ -106,7 +105,7 @@ STATEMENTS = [
     *DIALECT.refresh_materialized(DIALECT.table(VIEW), QUERY),
     *(
         DIALECT.spoken(path.read_text())
-        for folder in ("bigquery/queries", "postgresql/production/bi", "dashboard")
+        for folder in ("aggregates", "postgresql/production/bi", "dashboard")
         for path in sorted((SQL / folder).glob("*.sql"))
     ),
 ]
@@ -220,99 +219,6 @@ def test_literals_and_casts_keep_every_character() -> None:
     assert literal("it's a\\b\nc") == "'it\\'s a\\\\b\\nc'"
     assert cast("`c`", "NUMERIC(14, 2)") == "CAST(`c` AS NUMERIC)"
     assert (cast("`c`", "STRING(3)"), cast("`c`", "BYTES")) == ("`c`", "FROM_HEX(`c`)")
-
-
-@pytest.mark.parametrize(
-    ("error", "trouble"),
-    [
-        (BigQueryError("no answer"), Trouble.TRANSIENT),
-        (BigQueryError("busy", "rateLimitExceeded", 403), Trouble.TRANSIENT),
-        (
-            BigQueryError("Transaction is aborted due to concurrent update", "invalidQuery", 400),
-            Trouble.TRANSIENT,
-        ),
-        (BigQueryError("Syntax error", "invalidQuery", 400), Trouble.PERMANENT),
-        (BigQueryError("Access denied", "accessDenied", 403), Trouble.PERMANENT),
-    ],
-)
-def test_an_error_is_worth_another_try_by_its_reason(error: BigQueryError, trouble: Trouble) -> None:
-    assert DIALECT.trouble(error) is trouble
-
-
-def test_the_fences_error_says_that_the_lease_is_lost() -> None:
-    with pytest.raises(LeaseLost), DIALECT.errors("production"):
-        raise BigQueryError(f"Query error: {LOST} at [2:1]", "invalidQuery", 400)
-
-
-class Client:
-    """A client whose first answer is lost; the job may have arrived."""
-
-    def __init__(self, arrives: bool) -> None:
-        self.arrives, self.sent, self.names = arrives, 0, set[str]()
-
-    def query(self, statement: str, job_id: str, **options: Any) -> Any:
-        self.sent += 1
-        self.names.add(job_id)
-        raise requests.ConnectionError("gone")
-
-    def get_job(self, name: str, **options: Any) -> Any:
-        if not self.arrives:
-            raise NotFound("no such job")
-        assert name in self.names
-        return SimpleNamespace(result=lambda **options: [(1,)])
-
-
-def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Connection:
-    monkeypatch.setattr(Connection, "connected", lambda self: client)
-    monkeypatch.setattr(jobs.time, "sleep", lambda seconds: None)
-    return Connection(DIALECT.settings)
-
-
-def test_a_job_whose_answer_is_lost_is_asked_for_and_not_sent_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Client(arrives=True)
-    assert connected(client, monkeypatch).run("DELETE FROM a WHERE TRUE") == [(1,)]
-    assert client.sent == 1
-
-
-def test_a_job_that_never_arrived_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Client(arrives=False)
-    connection = connected(client, monkeypatch)
-    with (
-        pytest.raises(TransientError, match="lost before the job softcart_"),
-        DIALECT.errors("here"),
-    ):
-        connection.run("DELETE FROM a WHERE TRUE")
-    assert client.sent == 1
-
-
-def test_rows_that_are_written_wait_for_the_commit_and_are_gone_with_a_rollback(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    said: list[str] = []
-    connection = connected(Client(arrives=True), monkeypatch)
-    monkeypatch.setattr(connection, "run", said.append)
-    monkeypatch.setattr(connection, "ask", lambda statement: said.append(statement) or [])
-    cursor = Cursor(connection)
-    cursor.execute("DELETE FROM a WHERE b = \0", ["c"])
-    cursor.execute("SELECT 1")
-    assert said == ["DELETE FROM a WHERE b = 'c'", "SELECT 1"]
-    connection.hold()
-    cursor.execute("DELETE FROM d WHERE TRUE")
-    cursor.execute("SELECT 2")
-    assert said[2:] == ["SELECT 2"]
-    connection.rollback()
-    connection.commit()
-    assert said[3:] == []
-
-
-def test_errors_of_the_driver_keep_their_reason() -> None:
-    for error in (
-        BadRequest("a", errors=[{"reason": "invalid"}]),
-        Forbidden("b", errors=[{"reason": "quotaExceeded"}]),
-    ):
-        with pytest.raises(BigQueryError) as found, jobs.errors():
-            raise error
-        assert (found.value.reason, found.value.status) == (error.errors[0]["reason"], error.code)
 
 
 def test_a_layout_names_columns_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

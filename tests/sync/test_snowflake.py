@@ -18,7 +18,7 @@ from sync.warehouses.snowflake.load import check, copy_statement
 from sync.warehouses.snowflake.types import Document
 from sync.warehouses.snowflake.url import connect_arguments
 
-SQL = Path(__file__).parents[2] / "sql" / "snowflake"
+SQL = Path(__file__).parents[2] / "sql"
 URL = "snowflake://loader:secret@org-account/softcart?warehouse=wh&role=loader"
 COUNTRY, FACT = TableName("star", "dim_country"), TableName("star", "fact_sales")
 TABLE = TableSchema(FACT, (ColumnSchema("sale_key", "bigint", False, False, None),), ("sale_key",))
@@ -35,10 +35,9 @@ def unparsable(script: str) -> list[str]:
 @pytest.mark.parametrize(
     "path",
     [
-        *SQL.glob("queries/*.sql"),
-        *SQL.glob("production/*/*.sql"),
-        *SQL.with_name("postgresql").glob("production/bi/*.sql"),  # of which Snowflake has none of its own
-        SQL / "setup/items.sql",
+        *SQL.glob("aggregates/*.sql"),
+        *SQL.glob("postgresql/production/*/*.sql"),  # of which Snowflake has none of its own
+        SQL / "snowflake/setup/items.sql",
     ],
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
@@ -71,7 +70,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv(CLUSTERING, "star.fact_sales=sale_key")
     dialect = SnowflakeDialect(f"{URL}&dynamic_tables=true")
     key = ForeignKey("fk", ("country_key",), COUNTRY, ("country_key",))
-    totals = (SQL / "production/reports/total_sales_per_country.sql").read_text()
+    totals = (SQL / "postgresql/production/reports/total_sales_per_country.sql").read_text()
     kinds = [int, bytes, Document, str]
     return [
         *dialect.complete(TABLE, PrimaryKey(("sale_key",))),
@@ -101,7 +100,7 @@ def test_small_names_are_held_in_capitals_also_in_views_and_never_in_literals() 
     assert dialect.quote("Order % Näme") == '"Order % Näme"'
     query = """SELECT "a", 'it''s "b"' AS "Täg" FROM "star"."t" WHERE x = '\\'"c"'"""
     assert dialect.spoken(query) == """SELECT "A", 'it''s "b"' AS "Täg" FROM "STAR"."T" WHERE x = '\\'"c"'"""
-    with pytest.raises(SyncError, match="SALE: Snowflake has small names in capitals"):
+    with pytest.raises(SyncError, match="SALE: names in small letters are kept in capitals on Snowflake"):
         dialect.quote("SALE")
 
 

@@ -106,10 +106,10 @@ class Connection:
             page_size=PAGE_ROWS,
         )
 
-    def load_file(self, table: str, columns: Sequence[str], file: IO[bytes]) -> None:
-        """Append a Parquet file of texts to a table, which is made."""
+    def load_file(self, table: str, columns: Sequence[str], file: IO[bytes]) -> int:
+        """Append a Parquet file of texts to a table, which is made; returns how many rows were loaded."""
         config, name = self._load(columns), self.path(table)
-        self._done(
+        job = self._done(
             lambda job: self.client.load_table_from_file(
                 file,
                 name,
@@ -121,16 +121,18 @@ class Connection:
             ),
             retry=None,
         )
+        return int(job.output_rows or 0)
 
-    def load_objects(self, table: str, columns: Sequence[str], urls: Sequence[str]) -> None:
+    def load_objects(self, table: str, columns: Sequence[str], urls: Sequence[str]) -> int:
         """The same of objects in a bucket, all of them or none."""
         config, name = self._load(columns), self.path(table)
-        self._done(
+        job = self._done(
             lambda job: self.client.load_table_from_uri(
                 urls, name, job_id=job, job_config=config, retry=None, timeout=self.request_seconds
             ),
             retry=None,
         )
+        return int(job.output_rows or 0)
 
     def _load(self, columns: Sequence[str]) -> Any:
         return self.bigquery.LoadJobConfig(

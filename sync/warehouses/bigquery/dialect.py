@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import Any
 
 from sync.errors import LeaseLost
 from sync.types import parse_type
 from sync.warehouses.bigquery.connection import BigQueryError, Connection, literal
 from sync.warehouses.bigquery.layout import Layout
-from sync.warehouses.bigquery.staging import WORK
+from sync.warehouses.bigquery.staging import WORK, write_texts
 from sync.warehouses.bigquery.types import TYPES, cast
 from sync.warehouses.bigquery.url import settings
 from sync.warehouses.changes import Comment, Completion
@@ -27,7 +29,7 @@ TRANSIENT = frozenset({
 })  # fmt: skip
 # Two jobs wrote to one table at once, of which BigQuery's text alone tells: its reason is that of any query.
 CONFLICT = re.compile(r"concurrent update|could not serialize", re.IGNORECASE)
-INSERTED_ROWS = 500
+LITERAL_CHARACTERS = 20_000  # of the rows of one statement
 # Literals and comments of a query, and a table's name behind FROM or JOIN.
 NAMES = re.compile(
     r"'(?:[^'\\]|\\.|'')*'|--[^\n]*|\b(?P<word>from|join)\s+[\"`]?(?P<schema>[a-z_]\w*)[\"`]?\.[\"`]?(?P<table>\w+)[\"`]?"
@@ -41,24 +43,16 @@ class BigQueryDialect(Dialect):
 
     system = "bigquery"
     types = TYPES
+    capabilities = Capabilities(materialized_views=True, hashing=Hashing.MD5)
     placeholder = PARAMETER
     not_null_when_made = True
+    has_primary_keys = False
     whole_number = "BIGNUMERIC"
     portion = 50_000
 
     def __init__(self, url: str, layouts: Mapping[str, Layout]) -> None:
         self.settings = settings(url)
         self._layouts = layouts
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            transactional_ddl=False,
-            retypes_in_place=False,
-            enforces_keys=False,
-            materialized_views=True,
-            hashing=Hashing.MD5,
-        )
 
     def connect(self) -> Connection:
         return Connection(self.settings)
@@ -95,15 +89,21 @@ class BigQueryDialect(Dialect):
         return None if found is None else tuple(found)
 
     def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A few rows; many come by load jobs, see `staging.py`."""
+        """Rows beside those of `staging.py`, by one statement: of literals where they are few, since the text
+        of a script is limited, else from a work table into which they are loaded."""
         types, listed = cursor.connection.types(table), ", ".join(map(self.quote, columns))
         natives = [OLDER_NAMES.get(types[column], types[column]) for column in columns]
-        for begin in range(0, len(rows), INSERTED_ROWS):
-            values = ", ".join(
-                f"({', '.join(map(cast, map(literal, row), natives))})"
-                for row in rows[begin : begin + INSERTED_ROWS]
-            )
+        if sum(len(str(value)) for row in rows for value in row) <= LITERAL_CHARACTERS:
+            values = ", ".join(f"({', '.join(map(cast, map(literal, row), natives))})" for row in rows)
             cursor.execute(f"INSERT INTO {table} ({listed}) VALUES {values}")
+            return
+        cursor.execute(self.create_schema(WORK))
+        work = self.table(TableName(WORK, f"inserted_{uuid.uuid4().hex}"))
+        with TemporaryFile() as file:
+            write_texts(file, columns, rows)
+            cursor.connection.load_file(work, columns, file)
+        values = ", ".join(map(cast, map(self.quote, columns), natives))
+        cursor.execute(f"INSERT INTO {table} ({listed}) SELECT {values} FROM {work}")
 
     def role_exists(self, cursor: Any, role: str) -> bool:
         """Readers are no role of BigQuery's but a principal that the URL names."""
@@ -142,15 +142,6 @@ class BigQueryDialect(Dialect):
         said = f" OPTIONS ({', '.join(options)})" if options else ""
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(self.settings.dataset(schema))}{said}"
 
-    def create_table(
-        self,
-        table: str,
-        columns: Sequence[tuple[str, str]],
-        key: Sequence[str] = (),
-        not_null: Sequence[str] = (),
-    ) -> str:
-        return super().create_table(table, columns, not_null=(*key, *not_null))
-
     def replace_table(self, schema: TableSchema, query: str) -> Sequence[str]:
         """Let a query's rows be a table, with its comments and as it is to lie. Readers see the table of
         before or this one."""
@@ -169,14 +160,6 @@ class BigQueryDialect(Dialect):
 
     def collect(self, table: str, columns: Sequence[str], query: str) -> str:
         return f"CREATE TABLE {table} AS {query}"
-
-    def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
-        # Two that do so at once are in each other's way, of which one fails.
-        listed = ", ".join(map(self.quote, columns))
-        return (
-            f"MERGE INTO {table} AS t USING (SELECT 1 AS one) AS i ON TRUE"
-            f" WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({', '.join(values)})"
-        )
 
     def drop_constraint(self, table: str, constraint: str) -> str:
         return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {self.quote(constraint)}"

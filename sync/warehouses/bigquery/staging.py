@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 from sync.errors import TransientError
 from sync.object_store import Place
 from sync.warehouses.bigquery.types import cast
 from sync.warehouses.contract import Chunks
-from sync.warehouses.dbapi.dialect import PARAMETER
 from sync.warehouses.dbapi.staging import LIVE, REFUSED, STATE, StagedTable, mark_of
-from sync.warehouses.dbapi.types import Unfit
 from sync.warehouses.schema import Row, TableName
 from sync.warehouses.stage.formats import Parquet
 from sync.warehouses.stage.manifest import Manifest
@@ -34,8 +32,6 @@ class LoadedTable(StagedTable):
     def __init__(self, *arguments: Any, stage: ObjectStage | None) -> None:
         super().__init__(*arguments)
         self._stage = stage
-        self._is_first = not arguments[-1]
-        self._refused: list[list[Any]] = []
         self._is_loaded = False
         self.growth = 0  # rows that the table has more after the pass
         attempt = f"{self._lease.token}_{uuid.uuid4().hex}"
@@ -46,16 +42,13 @@ class LoadedTable(StagedTable):
 
     def make(self) -> None:
         """The load makes the table; only where it lies has to be there."""
-        if self._is_first:
-            self._own.create_schema(WORK)
-        texts = [(name, "STRING") for name in self._named]
-        self._own.run(self._dialect.create_table(self._dialect.table(self.work), texts))
+        self._own.create_schema(WORK)
 
     def receive(self, chunks: Chunks) -> int:
         """Write all rows into files, then load these."""
         received, width, prolonged = 0, len(self.schema.columns), time.monotonic()
         with self._place() as stage:
-            upload = stage.upload(self.schema.name, self._lease.token, _texts(self._named))
+            upload = stage.upload(self.schema.name, self._lease.token, texts(self._named))
             for chunk in chunks:
                 fit = self._fitting([(row[:width], mark_of(row, width)) for row in chunk])
                 upload.write([[*values, mark] for _, mark, values in fit])
@@ -79,15 +72,18 @@ class LoadedTable(StagedTable):
                 yield ObjectStage(Place(folder))
 
     def _load(self, manifest: Manifest) -> None:
-        work = self._dialect.table(self.work)
-        if self._stage and manifest.files:
-            self._connection.load_objects(work, self._named, [file.url for file in manifest.files])
-        elif not self._stage:
+        work, found = self._dialect.table(self.work), 0
+        if not manifest.files:
+            columns = [(name, "STRING") for name in self._named]
+            self._own.run(self._dialect.create_table(work, columns))
+        elif self._stage:
+            urls = [file.url for file in manifest.files]
+            found = self._connection.load_objects(work, self._named, urls)
+        else:
             for file in manifest.files:
                 self._lease.check()
                 with Path(file.url).open("rb") as source:
-                    self._connection.load_file(work, self._named, source)
-        ((found,),) = self._own.rows(f"SELECT COUNT(*) FROM {work}")
+                    found += self._connection.load_file(work, self._named, source)
         if found != manifest.rows:
             raise TransientError(
                 f"production, {self.schema.name}: {found} of the {manifest.rows} rows that {manifest.url}"
@@ -95,18 +91,14 @@ class LoadedTable(StagedTable):
             )
 
     def _mark_refused(self, row: Row) -> None:
-        if self._is_loaded:
-            return  # `_remove` did
-        with suppress(Unfit):  # a key that no row of the table can have
-            self._refused.append([*self._bind(self._key_alone(row)), REFUSED])
+        if not self._is_loaded:  # else `_remove` did
+            super()._mark_refused(row)
 
-    def _remove(self, row: Row) -> None:
-        columns = [self.schema.columns[part] for part in self._key]
-        conditions = " AND ".join(f"{self._dialect.quote(column.name)} = {PARAMETER}" for column in columns)
-        values = self._dialect.types.binder(columns)(tuple(row[part] for part in self._key))
+    def _remove(self, rows: Sequence[Row]) -> None:
+        condition, values = self._by_key(rows)
         self._own.run(
             f"UPDATE {self._dialect.table(self.work)} SET {self._dialect.quote(STATE)} = '{REFUSED}'"
-            f" WHERE {conditions}",
+            f" WHERE {condition}",
             values,
         )
 
@@ -151,7 +143,15 @@ class LoadedTable(StagedTable):
             self._connection.drop(self._dialect.table(name))
 
 
-def _texts(columns: Sequence[str]) -> Parquet:
+def write_texts(file: IO[bytes], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write values as their texts into a file that can be loaded, and go back to its beginning."""
+    encoder = texts(columns).begin(file)
+    encoder.write([[None if value is None else str(value) for value in row] for row in rows])
+    encoder.finish()
+    file.seek(0)
+
+
+def texts(columns: Sequence[str]) -> Parquet:
     import pyarrow as pa  # noqa: PLC0415  (half a second, needed by passes with rows alone)
 
     return Parquet(pa.schema([(name, pa.string()) for name in columns]))

@@ -16,6 +16,7 @@ from sync.warehouses.dbapi.types import (
     Show,
     TypeMapper,
     Unfit,
+    checked,
     from_date,
     from_numeric,
     from_timestamp,
@@ -36,30 +37,16 @@ def numeric(type_: PgType) -> str:
     return f"{base}({type_.length}, {scale})"
 
 
-def finite(value: str) -> str:
-    from_numeric(value)
-    return value
-
-
 def free_numeric(value: str) -> str:
     """Of a column without a scale: as many digits as a BIGNUMERIC has, the last decimal no zero, which would
     not come back."""
-    whole, _, decimals = finite(value).lstrip("-").partition(".")
+    from_numeric(value)
+    whole, _, decimals = value.lstrip("-").partition(".")
     if decimals.endswith("0") or len(decimals) > MOST_BIG_DECIMALS or len(whole) > MOST_BIG_WHOLE:
         raise Unfit(
             f"{value} needs a column with a scale, of at most {MOST_BIG_WHOLE} digits before the point and as"
             f" many behind it: give it one in its model"
         )
-    return value
-
-
-def day(value: str) -> str:
-    from_date(value)
-    return value
-
-
-def moment(value: str) -> str:
-    from_timestamp(value)
     return value
 
 
@@ -114,10 +101,9 @@ TYPES = BigQueryTypes(
     NATIVE,
     binds={
         **dict.fromkeys(("smallint", "integer", "bigint", "real", "double precision", "boolean"), str),
-        "numeric": finite,
-        "date": day,
-        "timestamp": moment,
-        "timestamptz": moment,
+        "numeric": checked(from_numeric),
+        "date": checked(from_date),
+        **dict.fromkeys(("timestamp", "timestamptz"), checked(from_timestamp)),
         "bytea": lambda text: text.removeprefix("\\x"),
         "jsonb": document,
     },

@@ -17,11 +17,11 @@ from sync.warehouses.bigquery.staging import LoadedTable
 from sync.warehouses.bigquery.url import settings
 from sync.warehouses.changes import Comment, Completion, LoadMode
 from sync.warehouses.contract import Audit
-from sync.warehouses.dbapi.known import completed
+from sync.warehouses.dbapi.known import as_definition, completed
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.session import DbApiSession
 from sync.warehouses.dbapi.staging import StagedTable
-from sync.warehouses.dbapi.state import LEASE, as_definition
+from sync.warehouses.dbapi.state import LEASE
 from sync.warehouses.dbapi.warehouse import DbApiWarehouse
 from sync.warehouses.schema import TableName, TableSchema
 from sync.warehouses.stage.store import VARIABLE, ObjectStage

@@ -16,7 +16,7 @@ from typing import Any
 from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.warehouses.changes import Comment, Completion, NotNull, PrimaryKey
-from sync.warehouses.contract import Capabilities, Hashing
+from sync.warehouses.contract import Capabilities
 from sync.warehouses.db2.connection import SERVER, connect
 from sync.warehouses.db2.dialect import Db2Dialect
 from sync.warehouses.db2.types import TYPES
@@ -49,23 +49,13 @@ class DerbyDialect(Db2Dialect):
     """Its clock is asked once a connection: Derby adds to a time only by a function that IBM's driver takes
     for one of Db2's."""
 
+    capabilities = Capabilities(enforces_keys=True, unverified=UNVERIFIED)
     enforcement = ""
     types = replace(TYPES, unit="")
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._clock: tuple[Any, float] | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            transactional_ddl=False,
-            retypes_in_place=False,
-            enforces_keys=True,
-            materialized_views=False,
-            hashing=Hashing.NONE,
-            unverified=UNVERIFIED,
-        )
 
     def connect(self) -> Any:
         connection = connect(self._url, SETTINGS)

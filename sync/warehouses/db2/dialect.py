@@ -13,15 +13,14 @@ from typing import Any
 from sync.connections.urls import parse
 from sync.errors import SyncError
 from sync.warehouses.changes import Completion, NotNull, PrimaryKey
-from sync.warehouses.contract import Capabilities, Hashing
+from sync.warehouses.contract import Capabilities
 from sync.warehouses.db2.connection import ORGANIZE, connect
 from sync.warehouses.db2.types import LONGEST_VARCHAR, OWN_BYTES, TYPES
-from sync.warehouses.dbapi.dialect import Dialect, Trouble
+from sync.warehouses.dbapi.dialect import Trouble
 from sync.warehouses.dbapi.driver import load_driver
+from sync.warehouses.dbapi.folding import FoldingDialect
 from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, TableSchema
 
-# A name that Db2 keeps in upper case and everybody may write without quotes; any other one is kept as it is.
-_PLAIN = re.compile("[a-z_][a-z0-9_]*")
 LONGEST_NAME = 128
 _CODE = re.compile(r"SQLCODE=(-?\d+)")
 _STATE = re.compile(r"SQLSTATE=(\w{5})")
@@ -35,11 +34,6 @@ VALUE_STATES = ("22", "23", "54010")
 THERE = {"42710", "42889", "X0Y32", "X0Y58"}
 # Nothing that waiting or another row will change, although its state begins like those above.
 PERMANENT_CODES = {-30061, -30082, -1060, -1403}  # no such database; wrong password or no right to connect
-
-
-def _written(name: str) -> str:
-    """A name of the catalog as the platform writes it."""
-    return name.lower() if name == name.upper() and _PLAIN.fullmatch(name.lower()) else name
 
 
 # What to do about an error, by its code, where the server does not say it.
@@ -68,11 +62,12 @@ def _whole(error: BaseException | None) -> str:
     return " ".join(said)
 
 
-class Db2Dialect(Dialect):
+class Db2Dialect(FoldingDialect):
     """Names are kept in upper case, as Db2's users write them without quotes."""
 
     system = "db2"
     types = TYPES
+    capabilities = Capabilities(materialized_views=True)
     portion = 5000
     longest_own_text = OWN_BYTES["quarantine"]
     not_null_when_made = True
@@ -86,16 +81,6 @@ class Db2Dialect(Dialect):
         if organize not in ("", "ROW", "COLUMN"):
             raise SyncError(f"{parse(url)}: {ORGANIZE} is row or column, not {organize.lower()!r}")
         self._organize = organize
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            transactional_ddl=False,
-            retypes_in_place=False,
-            enforces_keys=False,
-            materialized_views=True,
-            hashing=Hashing.NONE,
-        )
 
     def connect(self) -> Any:
         return connect(self._url)
@@ -128,10 +113,6 @@ class Db2Dialect(Dialect):
         state = _STATE.search(str(error))
         return state is not None and state[1] in THERE
 
-    def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:
-        columns = super().exists(connection, table)
-        return None if columns is None else tuple(map(_written, columns))
-
     def role_exists(self, cursor: Any, role: str) -> bool:
         cursor.execute(f"SELECT 1 FROM SYSCAT.ROLES WHERE ROLENAME = {self.literal(role.upper())}")
         return bool(cursor.fetchall())
@@ -152,14 +133,6 @@ class Db2Dialect(Dialect):
         return None if kib is None else int(kib) * 1024
 
     # Names and literals.
-
-    def quote(self, name: str) -> str:
-        if name.isupper() and _PLAIN.fullmatch(name.lower()):
-            raise SyncError(
-                f"{name}: names in small letters are kept in upper case on Db2, which could not tell this one"
-                f" from them; rename it in its model"
-            )
-        return super().quote(name.upper() if _PLAIN.fullmatch(name) else name)
 
     def seconds_from_now(self, seconds: float) -> str:
         return f"CURRENT_TIMESTAMP + {seconds:g} SECONDS" if seconds else "CURRENT_TIMESTAMP"

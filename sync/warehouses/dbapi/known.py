@@ -1,11 +1,12 @@
-"""What the schema of a table is, step by step, as a pass makes and completes it."""
+"""What the schema of a table is, step by step, as a pass makes and completes it, and as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from sync.warehouses.changes import Comment, Completion, NotNull, PrimaryKey
-from sync.warehouses.schema import ForeignKey, Index, TableSchema
+from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, TableName, TableSchema
 
 
 def bare(schema: TableSchema, has_not_null: bool) -> TableSchema:
@@ -44,3 +45,27 @@ def _commented(schema: TableSchema, step: Comment) -> TableSchema:
         for column in schema.columns
     )
     return replace(schema, columns=tuple(columns))
+
+
+def as_definition(schema: TableSchema) -> dict[str, Any]:
+    """A schema as JSON."""
+    definition = asdict(schema)
+    del definition["name"]
+    return {**definition, "columns": [tuple(column) for column in schema.columns]}
+
+
+def schema_of(name: TableName, definition: dict[str, Any]) -> TableSchema:
+    """What `as_definition` made."""
+    return TableSchema(
+        name=name,
+        columns=tuple(ColumnSchema(*column) for column in definition["columns"]),
+        key=tuple(definition["key"]),
+        foreign_keys=tuple(
+            ForeignKey(constraint, tuple(columns), TableName(*parent), tuple(parent_columns))
+            for constraint, columns, parent, parent_columns in definition["foreign_keys"]
+        ),
+        indexes=tuple(
+            Index(text, tuple(columns) if columns else None) for text, columns in definition["indexes"]
+        ),
+        comment=definition["comment"],
+    )

@@ -32,7 +32,7 @@ class DbApiReader:
         with self._dialect.errors("production"):
             if not self._own.is_prepared():
                 return {}
-            known, found = self._own.definitions(), {}
+            known, found = self._own.definitions(self._own.stored()), {}
             for name in tables:
                 columns = self._dialect.exists(self._connection, self._dialect.table(name))
                 if columns is not None and name in known:
@@ -42,7 +42,7 @@ class DbApiReader:
 
     def states(self) -> Mapping[TableName, MirrorState]:
         with self._dialect.errors("production"):
-            return self._own.states() if self._own.is_prepared() else {}
+            return self._own.states(self._own.stored()) if self._own.is_prepared() else {}
 
     def rejected(self, tables: Sequence[TableName]) -> Mapping[TableName, tuple[Row, ...]]:
         with self._dialect.errors("production"):

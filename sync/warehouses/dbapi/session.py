@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sync.errors import SyncError
-from sync.warehouses.changes import Completion, LoadMode, TableChange
+from sync.warehouses.changes import Comment, Completion, LoadMode, NotNull, TableChange
 from sync.warehouses.contract import Audit, Inspection, Selection, Snapshot, Staged
 from sync.warehouses.dbapi.dialect import Dialect
-from sync.warehouses.dbapi.known import bare, completed, with_nullable
+from sync.warehouses.dbapi.known import as_definition, bare, completed, with_nullable
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.staging import StagedTable
-from sync.warehouses.dbapi.state import OwnTables, Rejection, as_definition
+from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.positions import MirrorState
 from sync.warehouses.schema import Schemas, TableName, TableSchema
 from sync.warehouses.views import View, ViewState
@@ -25,8 +27,8 @@ def inspect(
 ) -> Inspection:
     """What the warehouse has: its tables' schemas are those that they were given, as far as they are
     there."""
-    actual = {}
-    for name, schema in own.definitions().items():
+    actual, stored = {}, own.stored()
+    for name, schema in own.definitions(stored).items():
         columns = dialect.exists(connection, dialect.table(name)) if name in wanted else None
         if columns is not None:
             kept = tuple(column for column in schema.columns if column.name in columns)
@@ -35,7 +37,12 @@ def inspect(
     has_role = role is not None and dialect.role_exists(cursor, role)
     cursor.close()
     return Inspection(
-        own.identity(), actual, own.states(), own.views(role, has_role), has_role, own.rejected()
+        own.identity(),
+        actual,
+        own.states(stored),
+        own.views(role, has_role, stored),
+        has_role,
+        own.rejected(),
     )
 
 
@@ -121,8 +128,8 @@ class DbApiSession:
         with self._errors(name):
             self._own.create_schema(name.schema)
             there = self._dialect.exists(self._connection, self._dialect.table(name)) is not None
-            known = name in self._own.definitions()
-        if there and not known:
+            is_ours = not there or name in self._own.definitions(self._own.stored())
+        if not is_ours:
             raise SyncError(
                 f"production, {name}: there is such a table or view that the platform did not make: rename it"
             )
@@ -195,13 +202,20 @@ class DbApiSession:
         definition = as_definition(self._schemas.get(table, self._staged[table].schema))
         with self._errors(table):
             self._own.store(table, "table", str(state.position), state.rows, self._run_id, definition)
-            self._own.replace_rejected(table, rejections, state.position.batch)
+            if rejections or self._rejected.get(table):
+                self._own.replace_rejected(table, rejections, state.position.batch)
 
     def complete(self, steps: Sequence[tuple[TableName, Completion]]) -> None:
-        for name, step in steps:
-            for statement in self._dialect.complete(self._schemas[name], step):
-                self._define(name, statement, again=True)
-            self._remember(completed(self._schemas[name], step))
+        for name, of_table in groupby(steps, key=itemgetter(0)):
+            schema = self._schemas[name]
+            for _, step in of_table:
+                for statement in self._dialect.complete(schema, step):
+                    self._define(name, statement, again=True)
+                schema = completed(schema, step)
+                if not isinstance(step, (Comment, NotNull)):  # which can be done again
+                    self._remember(schema)
+            if schema != self._schemas[name]:
+                self._remember(schema)
 
     def create_view(self, view: View) -> None:
         name = self._dialect.table(view.name)
@@ -266,7 +280,7 @@ class DbApiSession:
         """Keep what a table is like by now, beside where it stands."""
         self._schemas[schema.name] = schema
         with self._errors(schema.name):
-            state = self._own.states().get(schema.name)
+            state = self._own.states(self._own.stored()).get(schema.name)
             position, rows = (str(state.position), state.rows) if state else (None, 0)
             self._own.store(schema.name, "table", position, rows, self._run_id, as_definition(schema))
             self._connection.commit()

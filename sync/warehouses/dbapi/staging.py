@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any
 
@@ -21,6 +22,8 @@ LIVE, DELETED, REFUSED = "L", "D", "R"
 STATE = "_state"
 # More than these are no rows that are odd but a table that does not fit.
 MOST_REJECTED = 10_000
+# Rows whose keys one statement names.
+NAMED_ROWS = 200
 
 
 class StagedTable:
@@ -44,6 +47,7 @@ class StagedTable:
         self.schema = schema
         self._mode = mode
         self.rejections: list[Rejection] = []
+        self._refused: list[list[Any]] = []  # marks that no portion of rows took along yet
         self._received, self._bytes = 0, 0
         self.work, self._upserts, self._deletes = (
             TableName(schema.name.schema, f"_{kind}_{lease.token}_{number}")
@@ -83,6 +87,7 @@ class StagedTable:
         width = len(self.schema.columns)
         for portion in _portions(chunks, self._dialect.portion):
             self._insert([(row[:width], mark_of(row, width)) for row in portion])
+            self._insert_refused()
             self._lease.check()
             self._connection.commit()
             self._received += len(portion)
@@ -144,15 +149,17 @@ class StagedTable:
             self._mark_refused(row)
 
     def _mark_refused(self, row: Row) -> None:
-        try:
-            values = [*self._bind(self._key_alone(row)), REFUSED]
-        except Unfit:
-            return  # a key that no row of the table can have
-        cursor = self._connection.cursor()
-        columns = [*self.schema.column_names, STATE]
-        self._dialect.insert(cursor, self._dialect.table(self.work), columns, [values])
-        self._connection.commit()
-        cursor.close()
+        with suppress(Unfit):  # a key that no row of the table can have
+            self._refused.append([*self._bind(self._key_alone(row)), REFUSED])
+
+    def _insert_refused(self) -> None:
+        if self._refused:
+            cursor = self._connection.cursor()
+            columns = [*self.schema.column_names, STATE]
+            self._dialect.insert(cursor, self._dialect.table(self.work), columns, self._refused)
+            self._connection.commit()
+            cursor.close()
+            self._refused = []
 
     def _key_alone(self, row: Row) -> Row:
         return tuple(text if number in self._key else None for number, text in enumerate(row))
@@ -179,18 +186,26 @@ class StagedTable:
         )
         found = self._own.rows(f"SELECT {columns} FROM {self._rows()} i WHERE {live}{refers} AND {absent}")
         show = self._dialect.types.shower(self.schema.columns)
-        for row in map(show, found):
-            self._remove(row)
+        rows = [show(row) for row in found]
+        for begin in range(0, len(rows), NAMED_ROWS):
+            self._remove(rows[begin : begin + NAMED_ROWS])
+        for row in rows:
             self._reject(row, LIVE, f"it waits for its row in {key.parent}, which is in quarantine")
+        self._insert_refused()
 
-    def _remove(self, row: Row) -> None:
-        """Take a row back that was staged."""
-        key: Row = tuple(row[part] for part in self._key)
-        columns = [self.schema.columns[part] for part in self._key]
-        conditions = " AND ".join(f"{self._dialect.quote(column.name)} = {PARAMETER}" for column in columns)
-        values = self._dialect.types.binder(columns)(key)
-        self._own.run(f"DELETE FROM {self._dialect.table(self.work)} WHERE {conditions}", values)
+    def _remove(self, rows: Sequence[Row]) -> None:
+        """Take rows back that were staged."""
+        condition, values = self._by_key(rows)
+        self._own.run(f"DELETE FROM {self._dialect.table(self.work)} WHERE {condition}", values)
         self._connection.commit()
+
+    def _by_key(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        """The condition of these rows by their keys, and its values."""
+        columns = [self.schema.columns[part] for part in self._key]
+        one = " AND ".join(f"{self._dialect.quote(column.name)} = {PARAMETER}" for column in columns)
+        bind = self._dialect.types.binder(columns)
+        values = [value for row in rows for value in bind(tuple(row[part] for part in self._key))]
+        return " OR ".join([f"({one})"] * len(rows)), values
 
     def upsert(self) -> tuple[int, int]:
         """Write what is new or differs, within the transaction of rows; returns how many of each."""

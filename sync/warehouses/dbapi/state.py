@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sync.warehouses.dbapi.dialect import PARAMETER, Dialect, Trouble
+from sync.warehouses.dbapi.known import schema_of
 from sync.warehouses.positions import MirrorState, StagingPosition
-from sync.warehouses.schema import ColumnSchema, ForeignKey, Index, Row, TableName, TableSchema
+from sync.warehouses.schema import ColumnSchema, Row, TableName, TableSchema
 from sync.warehouses.views import ViewState
 
 LEASE = "production"
@@ -53,6 +55,10 @@ OWN: dict[TableName, tuple[dict[str, str], tuple[str, ...]]] = {
 }
 
 
+# Name, kind, position, rows and definition of each table and view.
+Stored = list[tuple[TableName, str, str | None, int, dict[str, Any]]]
+
+
 @dataclass(frozen=True)
 class Rejection:
     """A row that the warehouse cannot hold: its key, why, and all its values."""
@@ -68,6 +74,7 @@ class OwnTables:
     def __init__(self, dialect: Dialect, connection: Any) -> None:
         self._dialect = dialect
         self._connection = connection
+        self._made: set[str] = set()  # schemas that were asked for
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
         cursor = self._connection.cursor()
@@ -120,8 +127,9 @@ class OwnTables:
     def create_schema(self, schema: str) -> None:
         """Create a schema that may be there; what cannot be created shows when a table is made in it."""
         statement = self._dialect.create_schema(schema)
-        if statement:
+        if statement and schema not in self._made:
             self._try(statement)
+            self._made.add(schema)
 
     def _try(self, statement: str) -> Exception | None:
         """What another pass may have done a moment before; returns how it failed."""
@@ -140,8 +148,8 @@ class OwnTables:
         found = self.rows(f"SELECT {column} FROM {self.name('identity')} ORDER BY {column}")
         return str(found[0][0]) if found else None
 
-    def stored(self) -> list[tuple[TableName, str, str | None, int, dict[str, Any]]]:
-        """Name, kind, position, rows and definition of each table and view."""
+    def stored(self) -> Stored:
+        """What is kept of each table and view."""
         columns = ", ".join(
             map(
                 self._dialect.quote,
@@ -155,22 +163,20 @@ class OwnTables:
             )
         ]
 
-    def states(self) -> dict[TableName, MirrorState]:
+    def states(self, stored: Stored) -> dict[TableName, MirrorState]:
         return {
             name: MirrorState(StagingPosition.parse(position), rows)
-            for name, kind, position, rows, _ in self.stored()
+            for name, kind, position, rows, _ in stored
             if kind == "table" and position
         }
 
-    def definitions(self) -> dict[TableName, TableSchema]:
+    def definitions(self, stored: Stored) -> dict[TableName, TableSchema]:
         """The schemas that the tables were given."""
         return {
-            name: schema_of(name, definition)
-            for name, kind, _, _, definition in self.stored()
-            if kind == "table"
+            name: schema_of(name, definition) for name, kind, _, _, definition in stored if kind == "table"
         }
 
-    def views(self, role: str | None, has_role: bool) -> dict[TableName, ViewState]:
+    def views(self, role: str | None, has_role: bool, stored: Stored) -> dict[TableName, ViewState]:
         return {
             name: ViewState(
                 exists=self._dialect.exists(self._connection, self._dialect.table(name)) is not None,
@@ -180,7 +186,7 @@ class OwnTables:
                 inputs=definition["inputs"],
                 rows=rows,
             )
-            for name, kind, _, rows, definition in self.stored()
+            for name, kind, _, rows, definition in stored
             if kind == "view"
         }
 
@@ -203,11 +209,10 @@ class OwnTables:
     def rejected(self) -> dict[TableName, tuple[Row, ...]]:
         """The keys of the rows in quarantine."""
         columns = ", ".join(map(self._dialect.quote, ("table_name", "key")))
-        found: dict[TableName, tuple[Row, ...]] = {}
+        found: defaultdict[TableName, list[Row]] = defaultdict(list)
         for table, key in self.rows(f"SELECT {columns} FROM {self.name('rejected_rows')}"):
-            name = TableName(*table.split(".", 1))
-            found[name] = (*found.get(name, ()), tuple(json.loads(key)))
-        return found
+            found[TableName(*table.split(".", 1))].append(tuple(json.loads(key)))
+        return {name: tuple(keys) for name, keys in found.items()}
 
     def replace_rejected(self, table: TableName, rejections: Sequence[Rejection], batch: int) -> None:
         """Let the quarantine hold these rows of a table and no others."""
@@ -215,20 +220,26 @@ class OwnTables:
         self.run(
             f"DELETE FROM {self.name('rejected_rows')} WHERE {self._dialect.quote('table_name')} = {name}"
         )
-        marks = ", ".join([PARAMETER] * 5)
-        listed = ", ".join(map(self._dialect.quote, OWN[TableName("quarantine", "rejected_rows")][0]))
-        for rejection in rejections:
-            self.run(
-                f"INSERT INTO {self.name('rejected_rows')} ({listed})"
-                f" VALUES ({marks}, {self._dialect.seconds_from_now(0)})",
-                (
-                    str(table),
-                    json.dumps(rejection.key),
-                    self._shortened(rejection.reason),
-                    self._shortened(json.dumps(rejection.values)),
-                    batch,
-                ),
-            )
+        if not rejections:
+            return
+        *columns, moment = OWN[TableName("quarantine", "rejected_rows")][0]
+        cursor = self._connection.cursor()
+        rows = [
+            [
+                str(table),
+                json.dumps(rejection.key),
+                self._shortened(rejection.reason),
+                self._shortened(json.dumps(rejection.values)),
+                batch,
+            ]
+            for rejection in rejections
+        ]
+        self._dialect.insert(cursor, self.name("rejected_rows"), columns, rows)
+        cursor.close()
+        self.run(
+            f"UPDATE {self.name('rejected_rows')} SET {self._dialect.quote(moment)} ="
+            f" {self._dialect.seconds_from_now(0)} WHERE {self._dialect.quote('table_name')} = {name}"
+        )
 
     def _shortened(self, text: str) -> str:
         longest = self._dialect.longest_own_text
@@ -269,27 +280,3 @@ class OwnTables:
         schema, name = map(self._dialect.literal, table)
         quote = self._dialect.quote
         return f"{quote('table_schema')} = {schema} AND {quote('table_name')} = {name}"
-
-
-def as_definition(schema: TableSchema) -> dict[str, Any]:
-    """A schema as JSON."""
-    definition = asdict(schema)
-    del definition["name"]
-    return {**definition, "columns": [tuple(column) for column in schema.columns]}
-
-
-def schema_of(name: TableName, definition: dict[str, Any]) -> TableSchema:
-    """What `as_definition` made."""
-    return TableSchema(
-        name=name,
-        columns=tuple(ColumnSchema(*column) for column in definition["columns"]),
-        key=tuple(definition["key"]),
-        foreign_keys=tuple(
-            ForeignKey(constraint, tuple(columns), TableName(*parent), tuple(parent_columns))
-            for constraint, columns, parent, parent_columns in definition["foreign_keys"]
-        ),
-        indexes=tuple(
-            Index(text, tuple(columns) if columns else None) for text, columns in definition["indexes"]
-        ),
-        comment=definition["comment"],
-    )

@@ -55,6 +55,16 @@ def from_bytea(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("\\x"))
 
 
+def checked(bind: Bind) -> Bind:
+    """Of a value that travels as its text and is cast by the server: the text, once `bind` has taken it."""
+
+    def same(text: str) -> str:
+        bind(text)
+        return text
+
+    return same
+
+
 def show_boolean(value: Any) -> str:
     return "true" if value else "false"
 

@@ -37,22 +37,13 @@ class RedshiftDialect(Dialect):
 
     system = "redshift"
     types = TYPES
+    capabilities = Capabilities(materialized_views=True, hashing=Hashing.MD5)
     placeholder = "%s"
     longest_own_text = MOST_TEXT_BYTES
 
     def __init__(self, url: str) -> None:
         self._url = parse_url(url)
         self._cursors = count()
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            transactional_ddl=False,
-            retypes_in_place=False,
-            enforces_keys=False,
-            materialized_views=True,
-            hashing=Hashing.MD5,
-        )
 
     def connect(self) -> Any:
         arguments = postgresql_arguments(self._url)

@@ -82,6 +82,7 @@ class FiledTable(StagedTable):
             for file in manifest.files:
                 for portion in self._read(file):
                     self._load_portion(portion)
+        self._insert_refused()
         return received
 
     def _line(self, mark: str, values: Sequence[Any]) -> list[Any]:

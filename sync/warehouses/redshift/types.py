@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sync.types import PgType
-from sync.warehouses.dbapi.types import TypeMapper, Unfit, from_date, from_numeric, from_timestamp
+from sync.warehouses.dbapi.types import TypeMapper, Unfit, checked, from_date, from_numeric, from_timestamp
 
 MOST_DIGITS = 38
 MOST_TEXT_BYTES = 65_535
@@ -33,21 +33,6 @@ def numeric(type_: PgType) -> str:
 def varying(type_: PgType) -> str:
     """PostgreSQL counts characters, of which one takes up to four bytes, Redshift counts bytes."""
     return f"VARCHAR({min(4 * (type_.length or MOST_TEXT_BYTES), MOST_TEXT_BYTES)})"
-
-
-def finite(value: str) -> str:
-    from_numeric(value)
-    return value
-
-
-def day(value: str) -> str:
-    from_date(value)
-    return value
-
-
-def moment(value: str) -> str:
-    from_timestamp(value)
-    return value
 
 
 def text(value: str) -> str:
@@ -102,10 +87,9 @@ TYPES = TypeMapper(
     NATIVE,
     binds={
         **dict.fromkeys(("smallint", "integer", "bigint", "real", "double precision", "boolean"), str),
-        "numeric": finite,
-        "date": day,
-        "timestamp": moment,
-        "timestamptz": moment,
+        "numeric": checked(from_numeric),
+        "date": checked(from_date),
+        **dict.fromkeys(("timestamp", "timestamptz"), checked(from_timestamp)),
         "text": text,
         "character varying": text,
         "jsonb": document,

@@ -11,8 +11,9 @@ from typing import Any
 from sync.errors import SyncError
 from sync.warehouses.changes import Completion, PrimaryKey
 from sync.warehouses.contract import Capabilities, Hashing
-from sync.warehouses.dbapi.dialect import Dialect, Trouble
+from sync.warehouses.dbapi.dialect import Trouble
 from sync.warehouses.dbapi.driver import load_driver
+from sync.warehouses.dbapi.folding import FoldingDialect, folded
 from sync.warehouses.fingerprint import Canonical
 from sync.warehouses.schema import ColumnSchema, Index, TableName, TableSchema
 from sync.warehouses.snowflake.load import load
@@ -21,7 +22,6 @@ from sync.warehouses.snowflake.url import connect_arguments, options
 
 CLUSTERING = "SOFTCART_SNOWFLAKE_CLUSTERING"
 STAGE = "SYNC.SOFTCART_STAGE"
-PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 NAMES_AND_LITERALS = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"([a-z_][a-z0-9_$]*)\"", re.DOTALL)
 # Lost connections and sessions, locks and limits of time, cancelled queries, trouble inside of Snowflake.
 TRANSIENT = {603, 604, 625, 630, 390111, 390114}
@@ -32,29 +32,24 @@ FIRST_VALUE_ERROR, LAST_VALUE_ERROR = (
 )  # conversions, lengths, ranges, what COPY finds in files
 
 
-class SnowflakeDialect(Dialect):
-    """Names that are plain and small are held in capitals, as everybody's unquoted names are there."""
+class SnowflakeDialect(FoldingDialect):
+    """See `dbapi.dialect.Dialect`."""
 
     system = "snowflake"
     types = TYPES
     placeholder = "?"
     portion = 50_000
+    has_primary_keys = False
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._options = options(url)
-        self._stage = self._options.get("stage")
+        self.stage = self._options.get("stage")
         self._clustering = clustering(os.environ.get(CLUSTERING, ""))
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            transactional_ddl=False,
-            retypes_in_place=False,
-            enforces_keys=False,
-            materialized_views=self._has_dynamic_tables,
-            hashing=Hashing.MD5,
-        )
+        return Capabilities(materialized_views=self._has_dynamic_tables, hashing=Hashing.MD5)
 
     @property
     def _has_dynamic_tables(self) -> bool:
@@ -82,14 +77,19 @@ class SnowflakeDialect(Dialect):
         return Trouble.VALUE if is_value else Trouble.PERMANENT
 
     def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        if self._stage is None:
-            cursor.execute(f"CREATE STAGE IF NOT EXISTS {STAGE}")
-            self._stage = STAGE
-        load(cursor, self._stage, table, [self.quote(name) for name in columns], rows)
+        load(cursor, self._placed(cursor), table, [self.quote(name) for name in columns], rows)
 
-    def exists(self, connection: Any, table: str) -> tuple[str, ...] | None:
-        found = super().exists(connection, table)
-        return None if found is None else tuple(map(unfolded, found))
+    def begin(self, connection: Any) -> None:
+        """The stage comes first: within the transaction of rows, to make it would commit."""
+        cursor = connection.cursor()
+        self._placed(cursor)
+        cursor.close()
+
+    def _placed(self, cursor: Any) -> str:
+        if self.stage is None:
+            cursor.execute(f"CREATE STAGE IF NOT EXISTS {STAGE}")
+            self.stage = STAGE
+        return self.stage
 
     def role_exists(self, cursor: Any, role: str) -> bool:
         cursor.execute(f"SHOW ROLES LIKE {self.literal(role)}")
@@ -98,14 +98,6 @@ class SnowflakeDialect(Dialect):
         return any(row.get("name") == folded(role) for row in rows)
 
     # Names and literals.
-
-    def quote(self, name: str) -> str:
-        if name.isupper() and PLAIN.fullmatch(name.lower()):
-            raise SyncError(
-                f"{name}: Snowflake has small names in capitals, and could not tell this one from them;"
-                f" rename it in its model"
-            )
-        return super().quote(folded(name))
 
     def literal(self, text: str | None) -> str:
         return super().literal(None if text is None else text.replace("\\", "\\\\"))
@@ -118,33 +110,9 @@ class SnowflakeDialect(Dialect):
     def create_schema(self, schema: str) -> str | None:
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(schema)}"
 
-    def create_table(
-        self,
-        table: str,
-        columns: Sequence[tuple[str, str]],
-        key: Sequence[str] = (),
-        not_null: Sequence[str] = (),
-    ) -> str:
-        # A key would be a remark alone: NOT NULL is what is enforced.
-        return super().create_table(table, columns, not_null=(*key, *not_null))
-
     def create_work_table(self, table: str, columns: Sequence[tuple[str, str]]) -> str:
         # Without a history, which would be kept and paid for.
         return self.create_table(table, columns).replace("CREATE TABLE", "CREATE TRANSIENT TABLE", 1)
-
-    def insert_first(self, table: str, columns: Sequence[str], values: Sequence[str]) -> str:
-        # A MERGE takes the table's lock, an INSERT does not.
-        named = ", ".join(
-            f"{value} AS {self.quote(name)}" for name, value in zip(columns, values, strict=True)
-        )
-        listed, taken = (
-            ", ".join(map(self.quote, columns)),
-            ", ".join(f"i.{self.quote(name)}" for name in columns),
-        )
-        return (
-            f"MERGE INTO {table} AS t USING (SELECT {named}) AS i ON 1 = 1"
-            f" WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({taken})"
-        )
 
     def rename_table(self, table: TableName, to: str) -> str:
         # A bare name would move it into the session's schema.
@@ -212,14 +180,6 @@ class SnowflakeDialect(Dialect):
 
     def hash_of(self, text: str) -> str:
         return f"BITSHIFTRIGHT(MD5_NUMBER_UPPER64({text}), 4)"
-
-
-def folded(name: str) -> str:
-    return name.upper() if PLAIN.fullmatch(name) else name
-
-
-def unfolded(name: str) -> str:
-    return name.lower() if PLAIN.fullmatch(name.lower()) and name.isupper() else name
 
 
 def clustering(setting: str) -> dict[TableName, tuple[str, ...]]:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ from sync.errors import TransientError
 from sync.warehouses.snowflake.types import Document
 
 LOADED = "LOADED"
+OURS = re.compile(r"\w+/[0-9a-f]{32}\.parquet")
 
 
 def load(cursor: Any, stage: str, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -97,3 +99,17 @@ def check(result: Sequence[Sequence[Any]], table: str, expected: dict[str, int])
                 f"production: COPY INTO {table} took {loaded} of the {rows} rows of {file} ({status});"
                 f" nothing of it was kept"
             )
+
+
+def clean(cursor: Any, stage: str, before: datetime) -> int:
+    """Take files away that passes left between PUT and COPY before a moment; returns how many. Nothing else
+    in the stage is touched."""
+    cursor.execute(f"LIST @{stage}")
+    old = [
+        path
+        for name, _, _, modified, *_ in cursor.fetchall()
+        if OURS.fullmatch(path := str(name).partition("/")[2]) and parsedate_to_datetime(modified) < before
+    ]
+    for path in old:
+        cursor.execute(f"REMOVE @{stage}/{path}")
+    return len(old)

@@ -49,10 +49,7 @@ class ObjectStage:
                 f"{VARIABLE} is not set: name the folder or bucket through which rows go to the warehouse,"
                 f" such as s3://bucket/prefix"
             )
-        hours = environment.get(HOURS_VARIABLE) or str(HOURS)
-        if not hours.isdecimal() or int(hours) < 1:
-            raise SyncError(f"{HOURS_VARIABLE} is {hours!r}: give a whole number of hours, at least 1")
-        return ObjectStage(Place.parse(text, VARIABLE), int(hours))
+        return ObjectStage(Place.parse(text, VARIABLE), kept_hours(environment))
 
     @cached_property
     def _filesystem(self) -> FileSystem:
@@ -103,6 +100,14 @@ class ObjectStage:
     def _remove(self, folder: str) -> None:
         with suppress(FileNotFoundError):  # another process was faster
             self._filesystem.delete_dir(folder)
+
+
+def kept_hours(environment: Mapping[str, str]) -> int:
+    """How long files are kept that no load came for. Raises `SyncError` where the setting means nothing."""
+    hours = environment.get(HOURS_VARIABLE) or str(HOURS)
+    if not hours.isdecimal() or int(hours) < 1:
+        raise SyncError(f"{HOURS_VARIABLE} is {hours!r}: give a whole number of hours, at least 1")
+    return int(hours)
 
 
 def _is_attempt(folder: str) -> bool:

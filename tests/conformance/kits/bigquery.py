@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,9 +15,10 @@ import pytest
 from stack.bigquery import BigQuery, BigQueryStandIn
 from stack.cluster import Cluster
 from stack.go import GoMissing
-from sync.warehouses.bigquery.layout import VARIABLE
+from sync.warehouses.bigquery.emulator import EmulatorDialect
+from sync.warehouses.bigquery.layout import VARIABLE, load_layouts
 from sync.warehouses.bigquery.warehouse import open_bigquery
-from sync.warehouses.contract import Warehouse
+from sync.warehouses.contract import Hashing, Warehouse
 from sync.warehouses.schema import Row, TableName
 from tests.conformance.kits.base import LEASE_SECONDS, SCHEMAS, Kit, compact
 
@@ -26,8 +28,13 @@ TABLES = re.compile(r'"(\w+)"\."(\w+)"')
 CUT_OFF = (
     "test_a_connection_that_is_lost_at_any_step_is_worth_another_try",
     "test_a_pass_that_is_killed_at_any_step_changes_all_or_nothing",
+    "test_an_answer_that_never_comes_at_any_step_leads_to_nothing_twice",
     "test_two_passes_at_once_do_not_interleave",
 )
+
+
+class HashingDialect(EmulatorDialect):
+    capabilities = replace(EmulatorDialect.capabilities, hashing=Hashing.MD5)
 
 
 class BigQueryKit(Kit):
@@ -66,7 +73,11 @@ class BigQueryKit(Kit):
         return dict.fromkeys(CUT_OFF, reason)
 
     def open(self) -> Warehouse:
-        return open_bigquery(self.url, 8 * LEASE_SECONDS)
+        warehouse = open_bigquery(self.url, 8 * LEASE_SECONDS)
+        if warehouse.capabilities.unverified:
+            # The emulator's rows are compared by value, which is quicker there; here by their hashes too.
+            warehouse._dialect = HashingDialect(self.url, load_layouts())
+        return warehouse
 
     def clear(self) -> None:
         """The emulator keeps nothing, and grows by what it drops: it is started again."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
+import psutil
 import snowflake.connector
 
 from stack.cluster import Cluster
-from stack.snowflake import SnowflakeStandIn
+from stack.snowflake import Snowflake, SnowflakeStandIn
 from sync.warehouses.contract import Warehouse
-from sync.warehouses.dbapi.warehouse import DbApiWarehouse
 from sync.warehouses.schema import Row
-from sync.warehouses.snowflake.dialect import SnowflakeDialect
 from sync.warehouses.snowflake.url import connect_arguments
+from sync.warehouses.snowflake.warehouse import open_snowflake
 from tests.conformance.kits.base import LEASE_SECONDS, SCHEMAS, Kit, compact
 
 
@@ -37,7 +39,7 @@ class SnowflakeKit(Kit):
         yield SnowflakeStandIn().url(stack.home, stack.ports.known())
 
     def open(self) -> Warehouse:
-        return DbApiWarehouse(SnowflakeDialect(self.url), LEASE_SECONDS)
+        return open_snowflake(self.url, LEASE_SECONDS)
 
     def clear(self) -> None:
         self._execute(*(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE' for schema in SCHEMAS.split(", ")))
@@ -62,4 +64,9 @@ class SnowflakeKit(Kit):
         return {tuple(compact(text) for text in row) for row in rows}
 
     def cut(self) -> None:
-        """Its sessions are no connections: the wire alone cuts."""
+        """End all sessions of the stand-in; on an account the wire alone cuts."""
+        port = urlsplit(self.url).port
+        for process in psutil.process_iter(["cmdline"]):
+            line = process.info["cmdline"] or []
+            if port and f"--port={port}" in line and any(Snowflake.executable in part for part in line):
+                process.send_signal(signal.SIGHUP)
