@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from sync.warehouses.stage.formats import Parquet
 from sync.warehouses.stage.manifest import Manifest
 from sync.warehouses.stage.store import ObjectStage
 
-LEASE_SECONDS = 20.0  # between two prolongations while files are written
+LEASE_SECONDS = 20.0  # between two prolongations while rows are brought
 AUDITED = "A"  # the mark of the row that an audit leaves
 WORK = "work"  # the schema of tables that go by themselves
 
@@ -46,7 +45,7 @@ class LoadedTable(StagedTable):
 
     def receive(self, chunks: Chunks) -> int:
         """Write all rows into files, then load these."""
-        received, width, prolonged = 0, len(self.schema.columns), time.monotonic()
+        received, width = 0, len(self.schema.columns)
         with self._place() as stage:
             upload = stage.upload(self.schema.name, self._lease.token, texts(self._named))
             for chunk in chunks:
@@ -55,9 +54,7 @@ class LoadedTable(StagedTable):
                 upload.write(self._refused)
                 self._refused = []
                 received += len(chunk)
-                if time.monotonic() - prolonged > LEASE_SECONDS:
-                    self._lease.check()
-                    prolonged = time.monotonic()
+                self._lease.keep(LEASE_SECONDS)
             self._load(upload.close())
         self._is_loaded = True
         return received
@@ -81,7 +78,7 @@ class LoadedTable(StagedTable):
             found = self._connection.load_objects(work, self._named, urls)
         else:
             for file in manifest.files:
-                self._lease.check()
+                self._lease.keep(LEASE_SECONDS)
                 with Path(file.url).open("rb") as source:
                     found += self._connection.load_file(work, self._named, source)
         if found != manifest.rows:

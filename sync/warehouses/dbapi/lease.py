@@ -25,6 +25,7 @@ class RowLease:
         self._holder = str(uuid.uuid4())
         self.token = 0
         self._prolonged: object = None
+        self._kept = 0.0
 
     def take(self, wait_seconds: float = LEASE_WAIT_SECONDS) -> None:
         """Raise the token where nobody holds the lease, or where its holder's time has passed. Raises
@@ -35,7 +36,7 @@ class RowLease:
             token, holder = self._read()
             self._connection.commit()
             if holder == self._holder:
-                self.token = token
+                self.token, self._kept = token, time.monotonic()
                 return
             if time.monotonic() > deadline:
                 raise LeaseTaken(
@@ -61,6 +62,13 @@ class RowLease:
         if self._read() != (self.token, self._holder):
             raise LeaseLost("production: a newer pass has taken over; this one wrote nothing")
         self._prolonged = self._expiry()
+
+    def keep(self, seconds: float) -> None:
+        """Prolong the lease where it was more than so many seconds ago: it costs a commit, or seconds where
+        that is a job."""
+        if time.monotonic() - self._kept > seconds:
+            self.check()
+            self._kept = time.monotonic()
 
     def confirm(self) -> None:
         """See that this is still the transaction of the last `check`. Raises `TransientError` where the
