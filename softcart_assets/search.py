@@ -121,7 +121,8 @@ def _analysed(context: dg.AssetExecutionContext, catalog: Sequence[LakeTable]) -
         frame = context.resources.lake.frame
         terms = frame(session, SEARCH_TERMS.folder)
         products = [frame(session, table.folder).select(DOCUMENT) for table in catalog]
-        nothing = session.createDataFrame([], f"{DOCUMENT} string")
+        # A list, even an empty one, would be read by Python processes that Spark has to start.
+        nothing = session.sql(f"SELECT CAST(NULL AS string) AS {DOCUMENT} WHERE false")
         documents = reduce(lambda one, other: one.unionByName(other), products, nothing)
         return analyse(terms, documents, context.log.info)
 
