@@ -1,7 +1,8 @@
 """The lake and Spark beside their peers: `python -m benchmarks.lake`, which writes `benchmarks/lake.md`.
 
-Two figures: replacing one day of a Delta table beside writing its Parquet file, and the analysis of search
-terms in Spark, with the session up, beside the same questions asked in DuckDB over the same files.
+Three figures: replacing one day of a Delta table beside writing its Parquet file; the analysis of search
+terms in Spark, with the session up, beside the same questions asked in DuckDB over the same files; and what a
+reader sees that polls while writers are killed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import click
 import numpy as np
 import psutil
 
+from benchmarks.lake_reader import WRITERS, beside_killed_writers
 from benchmarks.peers import install
 from lake.delta import Origin, commit, open_table, snapshot_of
 from lake.location import Location
@@ -136,6 +138,7 @@ def main(rows: int, rounds: int, is_written: bool) -> None:
         lake = Location(folder)
         replaced, plain = replaced_day(lake, rounds)
         found = analysis(lake, rows, rounds, home)
+        seen = beside_killed_writers(lake)
     spark, duckdb = float(np.median(found["spark"])), float(np.median(found["duckdb"]))
     lines = [
         "# The lake and Spark, measured",
@@ -150,6 +153,10 @@ def main(rows: int, rounds: int, is_written: bool) -> None:
         f" | {spark:.1f} | {duckdb:.1f} | {spark / duckdb:.1f}x |",
         f"| … memory of the JVM; of DuckDB: MiB | {found['spark_mib'][0]:.0f}"
         f" | {max(found['duckdb_mib']):.0f} | |",
+        "",
+        f"A reader polled while {WRITERS} writers replaced {seen.replaced} partitions one by one and each was"
+        f" killed on its way: {seen.reads:,} reads of {len(seen.versions)} versions, {seen.wrong} with a"
+        " number of rows that the version does not have.",
         "",
     ]
     text = "\n".join(lines)
