@@ -58,7 +58,8 @@ def read_by_spark(
             jdbc_url(url), f"({lines.query}) AS lines_of_a_table", predicates=list(lines.conditions),
             properties=properties,
         )  # fmt: skip
-        rows.select(LINE).write.mode("overwrite").parquet(written)
+        # The server calls a line text where no column is binary; its bytes are meant in either case.
+        rows.selectExpr(f"CAST({LINE} AS binary) AS {LINE}").write.mode("overwrite").parquet(written)
     except (PySparkException, Py4JJavaError) as error:
         said = " ".join(str(error).split())
         if DRIVER_CLASS in said and "ClassNotFound" in said:

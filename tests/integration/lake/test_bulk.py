@@ -97,6 +97,24 @@ def test_a_table_that_is_written_to_while_spark_reads_it_equals_its_source(
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
+@pytest.mark.extended
+@pytest.mark.parametrize("server", ["MariaDB", "MySQL"], indirect=True)
+def test_a_table_of_texts_and_numbers_alone_is_read_too(
+    server: Server, spark: SparkResource, tmp_path: Path
+) -> None:
+    server.run(
+        "CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(40) CHARACTER SET latin1, paid DECIMAL(9,2))",
+        "INSERT INTO orders VALUES (1, 'a\\tü', 1.50), (2, NULL, NULL)",
+    )
+    lake, source = Location.parse(str(tmp_path)), cast("MySQLSource", server.pipeline.source)
+    with source.snapshot() as snapshot:
+        lines = snapshot.lines(ORDERS, source.describe(ORDERS).columns, 1000)
+    read = read_by_spark(spark.session, parse(server.url), lines, lake, bulk_folder("raw", "orders"))
+    assert sorted(b"".join(each for part in lines_in(read) for each in part).splitlines()) == [
+        "1\ta\\tü\t1.50".encode(), b"2\t\\N\t\\N",
+    ]  # fmt: skip
+
+
 def test_the_address_for_the_driver_says_how_to_encrypt_and_refuses_what_it_does_not_know() -> None:
     assert jdbc_url(parse("mysql://u:p@db/shop?ssl_mode=required")) == (
         "jdbc:mysql://db:3306/shop?permitMysqlScheme=true&sslMode=trust"
