@@ -6,6 +6,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,12 @@ def _compiled(manifest: Any, options: list[str]) -> Any:
         return manifest
     except DbtError:
         pass  # it ends with the first model that fails, and one may lack its lineage
+    compiling = ["compile", "--no-introspect", *options, "--select"]
+    invoke([*compiling, f"config.materialized:{TRACKED}"], untouched)
     for node in _built(untouched).values():
-        try:
-            invoke(["compile", "--no-introspect", "--select", ".".join(node.fqn), *options], untouched)
-        except DbtError:
-            if node.config.materialized == TRACKED:
-                raise
+        if node.config.materialized != TRACKED:
+            with suppress(DbtError):
+                invoke([*compiling, ".".join(node.fqn)], untouched)
     return untouched
 
 

@@ -11,9 +11,9 @@ from psycopg2.extras import execute_values
 from sync.connections.postgresql import connect_postgresql
 
 TABLES = {
-    "bi.sales": "date date, year integer, month integer, amount numeric(22,2)",
-    "bi.sales_by_month_category": (
-        "year integer, month integer, category text, total_sales numeric(24,2), sales bigint"
+    "bi.sales_by_month": (
+        "year integer, month integer, total_sales numeric(24,2), sales bigint,"
+        " returned numeric(24,2), returns bigint, last_sale date"
     ),
     "bi.sales_by_category_country": ("category text, country text, total_sales numeric(24,2), sales bigint"),
     "bi.total_sales_per_country": "country text, total_sales numeric(24,2), sales bigint",
@@ -32,9 +32,9 @@ TABLES = {
         "day date, hour integer, requests bigint, robot_requests bigint, errors bigint,"
         " phone_share numeric(5,4), tablet_share numeric(5,4), computer_share numeric(5,4)"
     ),
-    "bi.sales_history": (
-        "day integer, month integer, quarter integer, year integer, category text, item text,"
-        " price numeric(12,2)"
+    "bi.sales_history_by_month": (
+        "year integer, quarter integer, month integer, category text, item text,"
+        " total_sales numeric(24,2), sales bigint"
     ),
 }
 
