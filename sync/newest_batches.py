@@ -131,45 +131,21 @@ UPGRADE = """
 # A request for each new range overflows the server's list of work in a large load, and each that it drops is
 # a line in its log. Who writes summarizes after the commit, and vacuum what is left.
 QUIET = """
-    CREATE OR REPLACE FUNCTION sync.index_batches(relation regclass) RETURNS void
-    LANGUAGE plpgsql VOLATILE AS $$
-    DECLARE
-        held record;
-        is_indexed boolean := false;
-    BEGIN
-        FOR held IN
-            SELECT i.indexrelid::regclass AS name, a.amname, c.reloptions
-            FROM pg_index AS i
-            JOIN pg_class AS c ON c.oid = i.indexrelid
-            JOIN pg_am AS a ON a.oid = c.relam
-            JOIN pg_attribute AS b ON b.attrelid = i.indrelid AND b.attname = '_batch'
-            WHERE i.indrelid = relation AND i.indnatts = 1 AND i.indkey[0] = b.attnum AND NOT i.indisunique
-        LOOP
-            IF held.amname = 'brin' THEN
-                is_indexed := true;
-                IF 'autosummarize=on' = ANY (held.reloptions) THEN
-                    EXECUTE format('ALTER INDEX %s RESET (autosummarize)', held.name);
-                END IF;
-            ELSIF held.amname = 'btree' THEN
-                EXECUTE format('DROP INDEX %s', held.name);
-            END IF;
-        END LOOP;
-        IF NOT is_indexed THEN
-            EXECUTE format('CREATE INDEX ON %s USING brin (_batch) WITH (pages_per_range = 2)', relation);
-        END IF;
-    END $$;
-
     DO $$
     DECLARE
         held regclass;
     BEGIN
+        EXECUTE replace(
+            pg_get_functiondef('sync.index_batches(regclass)'::regprocedure), ', autosummarize = on', ''
+        );
         FOR held IN
-            SELECT i.indrelid::regclass FROM pg_index AS i
+            SELECT i.indexrelid::regclass FROM pg_index AS i
             JOIN pg_class AS c ON c.oid = i.indexrelid
-            JOIN pg_class AS t ON t.oid = i.indrelid
-            WHERE 'autosummarize=on' = ANY (c.reloptions) AND pg_has_role(t.relowner, 'USAGE')
+            JOIN pg_attribute AS b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[0]
+            WHERE b.attname = '_batch' AND i.indnatts = 1 AND 'autosummarize=on' = ANY (c.reloptions)
+                AND pg_has_role(c.relowner, 'USAGE')
         LOOP
-            PERFORM sync.index_batches(held);
+            EXECUTE format('ALTER INDEX %s RESET (autosummarize)', held);
         END LOOP;
     END $$;
     """

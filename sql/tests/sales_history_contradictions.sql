@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('sales_history') }}
 -- Lines of the landed sales history that contradict themselves, or lie outside of the calendar. The history has what
 -- this derives from the date.
 with landed as (

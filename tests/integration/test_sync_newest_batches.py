@@ -109,12 +109,20 @@ def test_the_server_is_left_no_requests_to_summarize(pipeline: Pipeline, items: 
     pipeline.run(ITEMS)
     for table in TABLES:
         pipeline.query(f"ALTER INDEX {table}__batch_idx SET (autosummarize = on)")
+    pipeline.query("CREATE TABLE raw.foreign_table (n int)")
+    pipeline.query("CREATE INDEX theirs ON raw.foreign_table USING brin (n) WITH (autosummarize = on)")
     with closing(connect_postgresql(pipeline.target_url)) as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE sync.version SET version = %s", (UPGRADES.index(QUIET),))
         state.prepare(connection)
 
     options = "SELECT reloptions FROM pg_class WHERE relname = 'items__batch_idx'"
     assert pipeline.query(options) == [(["pages_per_range=2"],)] * 2
+    theirs = "SELECT reloptions FROM pg_class WHERE relname = 'theirs'"
+    assert pipeline.query(theirs) == [(["autosummarize=on"],)]
+    pipeline.query("ALTER TABLE raw.foreign_table ADD _batch bigint")
+    pipeline.query("SELECT sync.index_batches('raw.foreign_table')")
+    made = "SELECT reloptions FROM pg_class WHERE relname = 'foreign_table__batch_idx'"
+    assert pipeline.query(made) == [(["pages_per_range=2"],)]
 
 
 def test_a_batch_that_is_drawn_for_a_table_by_hand_counts(pipeline: Pipeline, items: Shop) -> None:
