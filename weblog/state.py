@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -67,6 +68,13 @@ class Found:
     status: LogStatus
     log: Log
     replaced: int | None = None
+
+
+def archive_root(home: Path) -> Path:
+    """Where what was read of the log is kept, a folder for each staging database: SOFTCART_WEBLOG, or
+    `weblog` in the platform's home."""
+    named = os.environ.get("SOFTCART_WEBLOG")
+    return Path(named).expanduser() if named else home / "weblog"
 
 
 def ensure_state(staging: Connection) -> None:

@@ -13,7 +13,7 @@ from sync.connections.postgresql import postgresql_errors
 from sync.connections.psycopg import Connection
 from sync.errors import SyncError
 from weblog.files import LOG
-from weblog.state import ensure_state
+from weblog.state import archive_root, ensure_state
 
 GROUP = "weblog"
 EXTRACTED, TRANSFORMED, ARCHIVE, REQUESTS = (
@@ -22,15 +22,13 @@ EXTRACTED, TRANSFORMED, ARCHIVE, REQUESTS = (
 
 
 def folder(staging: Connection) -> Path:
-    """Where what was read of the log is kept: below SOFTCART_WEBLOG, or `weblog` below SOFTCART_HOME, a
-    folder for each staging database, whose state speaks of it."""
+    """Where what was read of the log is kept for this staging database, whose state speaks of it."""
     ensure_state(staging)
-    named = os.environ.get("SOFTCART_WEBLOG")
-    home = Path(named) if named else Path(os.environ.get("SOFTCART_HOME") or ".softcart") / "weblog"
+    root = archive_root(Path(os.environ.get("SOFTCART_HOME") or ".softcart"))
     with staging, staging.cursor() as cursor:
         cursor.execute("SELECT id FROM sync.identity")
         [(identity,)] = cursor.fetchall()
-    return home / str(identity)
+    return root / str(identity)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from stack.backups.databases import MariaDBDump, MongoDBDump, PostgreSQLDump
-from stack.backups.weblog import WeblogArchive, weblog_folder
+from stack.backups.weblog import WeblogArchive
 from stack.cluster import Cluster
 from stack.environment import REGISTRY
 from stack.mariadb import MariaDB
 from stack.server import Say
 from sync.connections.urls import parse
+from weblog.state import archive_root
 
 Dump = PostgreSQLDump | MariaDBDump | MongoDBDump | WeblogArchive
 # In this order: what follows another database is saved before it, so that after a restore it is behind that
@@ -34,7 +35,7 @@ def parts_of(cluster: Cluster, say: Say) -> dict[str, Dump]:
             say(f"{name} is left out: it is {parse(url).system}, which has tools of its own")
             continue
         parts[name] = PostgreSQLDump(url)
-    parts["weblog"] = WeblogArchive(urls["SOFTCART_STAGING_URL"], weblog_folder(cluster.home))
+    parts["weblog"] = WeblogArchive(urls["SOFTCART_STAGING_URL"], archive_root(cluster.home.root))
     if "mysql" in ours:
         parts["shop"] = MariaDBDump(MariaDB(cluster.home), ports["mysql"])
     else:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from stack.backups.backup import MANIFEST, all_backups, backups_folder, digest
 from stack.backups.parts import parts_of
-from stack.backups.weblog import identity_of, weblog_folder
+from stack.backups.weblog import identity_of
 from stack.cluster import Cluster
 from stack.home import StackError
 from stack.server import Say
 from sync.connections.postgresql import connect_postgresql
+from weblog.state import archive_root
 
 # What stands behind staging keeps the last batch that it has seen. Batches later than the backup are drawn
 # again, so staging takes another identity, and whoever comes to it compares everything once.
@@ -60,7 +61,7 @@ def restore(cluster: Cluster, backup: Path, say: Say) -> None:
         restored.append(name)
         say(f"{name} is as of {backup.name}")
     staging = cluster.urls()["SOFTCART_STAGING_URL"]
-    _begin_anew(staging, weblog_folder(cluster.home), [LOGS[name] for name in restored if name in LOGS])
+    _begin_anew(staging, archive_root(cluster.home.root), [LOGS[name] for name in restored if name in LOGS])
     say("what was in flight when this was saved is done by the next pass: make sync")
 
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from contextlib import closing, suppress
 from pathlib import Path
 
-from stack.home import Home
 from sync.connections.postgresql import connect_postgresql
 
 # A restored staging takes another identity, see `restore`; it is the name of the folder.
 IDENTITY = "SELECT id::text FROM sync.identity"
 HAS_IDENTITY = "SELECT to_regclass('sync.identity') IS NOT NULL"
-
-
-def weblog_folder(home: Home) -> Path:
-    """SOFTCART_WEBLOG, or `weblog` in the home: a folder in it for each staging database."""
-    named = os.environ.get("SOFTCART_WEBLOG")
-    return Path(named).expanduser() if named else home.root / "weblog"
 
 
 def identity_of(staging: str) -> str | None:

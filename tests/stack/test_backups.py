@@ -17,7 +17,7 @@ from softcart_assets.build import build_defs
 from stack.backups.backup import MANIFEST, all_backups, back_up, settings
 from stack.backups.databases import PostgreSQLDump
 from stack.backups.restore import find_backup, restore
-from stack.backups.weblog import identity_of, weblog_folder
+from stack.backups.weblog import identity_of
 from stack.cluster import Cluster
 from stack.home import StackError
 from stack.mariadb import MariaDB
@@ -28,6 +28,7 @@ from sync.passes import Options
 from sync.spec import Column, Strategy, Table
 from sync.systems import open_source, open_target
 from tests.integration.sync_support import query
+from weblog.state import archive_root
 
 SALES = Table(name="sales", source="mysql", database="shop", key=("id",), strategy=Strategy.LOG)
 TOYS = Table(
@@ -75,7 +76,7 @@ def sync(cluster: Cluster, table: Table, reload: bool = False) -> Any:
 
 def archive(cluster: Cluster) -> Path:
     """Where the platform looks for what was read of the web log."""
-    return weblog_folder(cluster.home) / str(identity_of(cluster.urls()["SOFTCART_STAGING_URL"]))
+    return archive_root(cluster.home.root) / str(identity_of(cluster.urls()["SOFTCART_STAGING_URL"]))
 
 
 def rows(cluster: Cluster, table: str) -> list[tuple[Any, ...]]:
@@ -103,7 +104,7 @@ def test_a_platform_restored_on_empty_servers_goes_on_with_nothing_lost_or_doubl
     execute(mine, "INSERT INTO sales VALUES (501, 'late')", "DELETE FROM sales WHERE id = 1")
     monkeypatch.delenv("SOFTCART_WEBLOG", raising=False)
     read = archive(mine) / "addresses" / "0001-000000000000000.txt"
-    read.parent.mkdir(parents=True)
+    read.parent.mkdir(parents=True, exist_ok=True)  # a run that was killed has left it
     read.write_text("198.51.100.1\n")
     back_up(mine, say)
 
