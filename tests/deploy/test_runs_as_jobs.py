@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.deploy.dockerfile import CLONE
 from tests.fresh import fresh_database
 from tests.integration.declared import make_declared
 from tests.integration.sync_support import query
+from tests.waiting import until
 
 PATIENCE_SECONDS = 900.0
 
@@ -58,7 +58,10 @@ class Pods:
         return run_id
 
     def wait(self, run_id: str) -> DagsterRunStatus:
-        until(lambda: self.status(run_id) not in {DagsterRunStatus.STARTED, DagsterRunStatus.STARTING})
+        until(
+            lambda: self.status(run_id) not in {DagsterRunStatus.STARTED, DagsterRunStatus.STARTING},
+            PATIENCE_SECONDS,
+        )
         return self.status(run_id)
 
     def status(self, run_id: str) -> DagsterRunStatus:
@@ -76,13 +79,6 @@ class Pods:
     def exists(self, table: str) -> bool:
         asked = f"SELECT to_regclass('{table}') IS NOT NULL"
         return query(self.settings["SOFTCART_STAGING_URL"], asked) == [(True,)]
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -142,13 +138,19 @@ def configuration(kubeconfig: Path, home: Path) -> dict[str, object]:
 @pytest.mark.timeout(1800)
 def test_a_job_that_is_killed_is_gone_on_with_and_a_cancelled_one_leaves_nothing(pods: Pods) -> None:
     killed = pods.launch("refresh")
-    until(lambda: pods.exists("raw.fact_sales") or pods.status(killed) is DagsterRunStatus.FAILURE)
+    until(
+        lambda: pods.exists("raw.fact_sales") or pods.status(killed) is DagsterRunStatus.FAILURE,
+        PATIENCE_SECONDS,
+    )
     assert pods.status(killed) is DagsterRunStatus.STARTED, pods.log()
     job = pods.cluster.launched[0]["metadata"]["name"]
     pods.cluster.kill(job)
     run = pods.instance.get_run_by_id(killed)
     assert run
-    until(lambda: pods.instance.run_launcher.check_run_worker_health(run).status.name == "FAILED")
+    until(
+        lambda: pods.instance.run_launcher.check_run_worker_health(run).status.name == "FAILED",
+        PATIENCE_SECONDS,
+    )
     pods.instance.report_run_failed(run, "its pod is gone")
 
     again = pods.launch("refresh")
@@ -166,12 +168,15 @@ def test_a_job_that_is_killed_is_gone_on_with_and_a_cancelled_one_leaves_nothing
         ]
 
     cancelled = pods.launch("reconcile")
-    until(lambda: pods.status(cancelled) is DagsterRunStatus.STARTED)
+    until(lambda: pods.status(cancelled) is DagsterRunStatus.STARTED, PATIENCE_SECONDS)
     assert pods.instance.run_launcher.terminate(cancelled)
     left = {name for _, name in pods.cluster.jobs}
     assert f"dagster-run-{cancelled}" not in left
-    until(lambda: pods.cluster.processes[f"dagster-run-{cancelled}"].poll() is not None)
-    until(lambda: pods.status(cancelled) in {DagsterRunStatus.CANCELED, DagsterRunStatus.CANCELING})
+    until(lambda: pods.cluster.processes[f"dagster-run-{cancelled}"].poll() is not None, PATIENCE_SECONDS)
+    until(
+        lambda: pods.status(cancelled) in {DagsterRunStatus.CANCELED, DagsterRunStatus.CANCELING},
+        PATIENCE_SECONDS,
+    )
 
 
 def test_a_run_is_a_job_that_has_its_secrets_by_reference(pods: Pods) -> None:

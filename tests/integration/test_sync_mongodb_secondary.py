@@ -22,6 +22,7 @@ from stack.server import NotReady
 from sync.sources.mongodb.source import MongoDBSource
 from sync.spec import Column, Strategy, Table
 from tests.integration.sync_support import Pipeline
+from tests.waiting import until
 
 DELAY = 3
 ITEMS = Table(
@@ -30,7 +31,6 @@ ITEMS = Table(
 )  # fmt: skip
 WHOLE = replace(ITEMS, strategy=Strategy.FULL, cursor=None)
 LOGGED = replace(WHOLE, name="logged", source_table="items", strategy=Strategy.LOG)
-PATIENCE_SECONDS = 60.0
 
 
 class Secondary(MongoDB):
@@ -72,10 +72,8 @@ def secondary(stack: Cluster, catalog: Database[dict[str, Any]], worker_id: str)
         member = {"_id": 1, "host": f"127.0.0.1:{port}", "votes": 0, "priority": 0}
         try:
             reconfigure(root, [*alone, {**member, "secondaryDelaySecs": DELAY}])
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while root.admin.command("replSetGetStatus")["members"][-1]["stateStr"] != "SECONDARY":
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
+            asked = "replSetGetStatus"
+            until(lambda: root.admin.command(asked)["members"][-1]["stateStr"] == "SECONDARY")
             yield port
         finally:
             reconfigure(root, alone)

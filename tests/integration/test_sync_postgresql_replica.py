@@ -25,13 +25,13 @@ from sync.sources.postgresql.source import PostgreSQLSource
 from sync.spec import Strategy, Table
 from tests.fresh import fresh_database
 from tests.integration.sync_support import Pipeline, query
+from tests.waiting import until
 
 WHOLE = Table("whole", "postgresql", "public", ("id",), source_table="events")
 EVENTS = replace(
     WHOLE, name="events", strategy=Strategy.WATERMARK, cursor="id", overlap_seconds=2, source_table=None
 )
 CREATE = "CREATE TABLE events (id integer PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())"
-PATIENCE_SECONDS = 30.0
 
 
 class Standby(PostgreSQL):
@@ -62,13 +62,6 @@ class Standby(PostgreSQL):
 class Publisher(PostgreSQL):
     def command(self, port: int) -> list[str]:
         return [*super().command(port), "--wal_level=logical"]
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture
