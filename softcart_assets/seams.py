@@ -4,7 +4,7 @@ All of it stands here, and `tests/test_seams.py` fails by name when a signature 
 mechanism has a switch in the environment, so that a platform whose Dagster was upgraded can go on without it:
 
 - `SOFTCART_KEPT_CONNECTIONS=off`: processes use Dagster's storage as Dagster does: they connect for each
-  statement, ask each time whether a table is there, and write what a run has planned one by one.
+  statement, ask each time whether a table or a column is there, and write what a run has planned one by one.
 - `SOFTCART_WARM_DBT=off`: every run imports dbt itself.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
@@ -56,23 +56,30 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
     statement, a thousand times a run."""
     if is_on(KEPT_CONNECTIONS):
         instance.optimize_for_webserver(**POOL)
-        _remember_tables(instance.event_log_storage)
+        _remember_schema(instance.event_log_storage)
         _plan_together(instance.event_log_storage)
 
 
-def _remember_tables(storage: Any) -> None:
-    """Let the storage of events ask once whether it has a table: Dagster asks with each materialization and
-    each check, from within another statement, for which it opens a connection that it closes again."""
-    if not hasattr(storage, "has_table") or "has_table" in vars(storage):
-        return
-    ask, there = storage.has_table, set[str]()
+def _remember_schema(storage: Any) -> None:
+    """Let the storage of events ask once whether it has a table, and a column of the table of assets: Dagster
+    asks with each materialization and each check, the one over a connection of its own that it closes again,
+    the other by reading the table's columns from the catalog."""
+    for member in ("has_table", "_has_asset_key_col_on_connection"):
+        ask = getattr(storage, member, None)
+        if ask and member not in vars(storage):
+            setattr(storage, member, _remembering(ask))
 
-    def has_table(table_name: str) -> bool:
-        if table_name not in there and ask(table_name):
-            there.add(table_name)
-        return table_name in there
 
-    storage.has_table = has_table
+def _remembering(ask: Callable[..., bool]) -> Callable[..., bool]:
+    """Ask for a name, the last argument, until it was there once: what is there stays."""
+    there = set[str]()
+
+    def has(*arguments: Any) -> bool:
+        if arguments[-1] not in there and ask(*arguments):
+            there.add(arguments[-1])
+        return arguments[-1] in there
+
+    return has
 
 
 def _plan_together(storage: Any) -> None:

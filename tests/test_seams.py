@@ -38,6 +38,10 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         ("self", "statement_timeout", "pool_recycle", "max_overflow"),
     ),
     "SqlEventLogStorage.has_table": (SqlEventLogStorage.has_table, ("self", "table_name")),
+    "SqlEventLogStorage._has_asset_key_col_on_connection": (
+        SqlEventLogStorage._has_asset_key_col_on_connection,
+        ("self", "conn", "column_name"),
+    ),
     "PostgresEventLogStorage.store_event_batch": (
         PostgresEventLogStorage.store_event_batch,
         ("self", "events"),
@@ -196,25 +200,33 @@ def test_connections_are_kept_unless_that_is_switched_off(
         assert len(asked) == 2
 
 
-def test_the_storage_of_events_is_asked_once_for_a_table_that_it_has(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "member, before, has, lacks",
+    [
+        ("has_table", (), "asset_keys", "none"),
+        ("_has_asset_key_col_on_connection", (None,), "asset_key", "none"),
+    ],
+    ids=["table", "column"],
+)
+def test_the_storage_of_events_is_asked_once_for_what_it_has(
+    member: str,
+    before: tuple[Any, ...],
+    has: str,
+    lacks: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with dg.instance_for_test(temp_dir=str(tmp_path_factory.mktemp("home"))) as instance:
         storage: Any = instance.event_log_storage
         asked: list[str] = []
-        ask = storage.has_table
 
-        def counted(table_name: str) -> bool:
-            asked.append(table_name)
-            return bool(ask(table_name))
+        def counted(_storage: Any, *arguments: Any) -> bool:
+            asked.append(arguments[-1])
+            return bool(arguments[-1] == has)
 
-        monkeypatch.setattr(type(storage), "has_table", lambda _self, table_name: counted(table_name))
+        monkeypatch.setattr(type(storage), member, counted)
         seams.keep_connections(instance)
         seams.keep_connections(instance)
-        assert [storage.has_table(name) for name in ("asset_keys", "asset_keys", "none", "none")] == [
-            True,
-            True,
-            False,
-            False,
-        ]
-        assert asked == ["asset_keys", "none", "none"]
+        ask = getattr(storage, member)
+        assert [ask(*before, name) for name in (has, has, lacks, lacks)] == [True, True, False, False]
+        assert asked == [has, lacks, lacks]
