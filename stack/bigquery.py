@@ -34,8 +34,32 @@ NATIVE_EQUAL = """	case "googlesqlite_equal":
 			}
 		}
 """
+# With each request it reads all jobs of the project, with all rows that they found. Let it read the job alone
+# that a request names.
+ALL_JOBS = """	rows, err := tx.QueryContext(
+		ctx,
+		"SELECT id, projectID, metadata, result, error FROM jobs"""
+NO_JOB = """	if len(jobIDs) != 1 {
+		known := make([]*Job, 0, len(jobIDs))
+		for _, id := range jobIDs {
+			known = append(known, NewJob(r, projectID, id, nil, nil, nil))
+		}
+		return known, nil
+	}
+"""
+KNOWN_JOB = "	return p.jobMap[id]\n"
+READ_JOB = """	job := p.jobMap[id]
+	if job != nil && job.content == nil {
+		if read, err := p.repo.FindJob(context.Background(), p.ID, id); err == nil {
+			return read
+		}
+	}
+	return job
+"""
 PATCHES = {
     "github.com/goccy/googlesqlite//internal/formatter.go": (EQUAL, NATIVE_EQUAL + EQUAL),
+    "github.com/goccy/bigquery-emulator//internal/metadata/repository.go": (ALL_JOBS, NO_JOB + ALL_JOBS),
+    "github.com/goccy/bigquery-emulator//internal/metadata/project.go": (KNOWN_JOB, READ_JOB),
 }
 
 

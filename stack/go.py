@@ -48,18 +48,18 @@ def program(home: Home, name: str, package: str, patches: Mapping[str, tuple[str
 
 
 def _patch(go: str, folder: Path, file: str, old: str, new: str) -> None:
-    """Let Go take a module from a copy of it here, one file of which is changed."""
+    """Change one file of a module, which Go takes from a copy of it here."""
     module, _, path = file.partition("//")
-    found = json.loads(_run(go, folder, "mod", "download", "-json", module))["Dir"]
     copy = folder / "patched" / Path(module).name
-    shutil.copytree(
-        found, copy, copy_function=shutil.copyfile
-    )  # whose copies, unlike the cache, can be written
+    if not copy.exists():
+        found = json.loads(_run(go, folder, "mod", "download", "-json", module))["Dir"]
+        # The files of a copy, unlike those of the cache, can be written.
+        shutil.copytree(found, copy, copy_function=shutil.copyfile)
+        _run(go, folder, "mod", "edit", f"-replace={module}=./patched/{copy.name}")
     text = (copy / path).read_text()
     if text.count(old) != 1:
         raise GoMissing(f"{file} is not the file that the patch in stack/ was made for")
     (copy / path).write_text(text.replace(old, new))
-    _run(go, folder, "mod", "edit", f"-replace={module}=./patched/{copy.name}")
 
 
 def _run(go: str, folder: Path, *arguments: str) -> str:

@@ -19,7 +19,7 @@ from sync.warehouses.positions import MirrorState, StagingPosition
 from sync.warehouses.rolling import Progress
 from sync.warehouses.schema import Row, Schemas, TableName, TableSchema
 from sync.warehouses.scope import KeyRange, Scope
-from sync.warehouses.views import View, ViewState
+from sync.warehouses.views import MadeView, View, ViewState
 
 Chunks = Iterable[Sequence[Row]]
 
@@ -40,7 +40,8 @@ class Capabilities:
     `retypes_in_place`: a column's type can be changed to any other; if not, the table is loaded anew beside
     itself. `enforces_keys`: it refuses a row whose parent is missing. `key_ranges`: it reads a range of keys
     for the price of its rows, so that a pass compares a large table in parts; its readers are `RangeReader`s.
-    `unverified` names the promises that the server at hand cannot show, such as a rollback in an emulator.
+    `no_readers` is what a person is told where there is no `{role}` to read the views. `unverified` names the
+    promises that the server at hand cannot show, such as a rollback in an emulator.
     """
 
     transactional_ddl: bool = False
@@ -50,6 +51,7 @@ class Capabilities:
     hashing: Hashing = Hashing.NONE
     empty_text_is_null: bool = False
     key_ranges: bool = False
+    no_readers: str = "production has no role {role}: create it, and the next pass lets it read the views"
     unverified: tuple[str, ...] = ()
 
 
@@ -215,6 +217,10 @@ class Session(Protocol):
     def complete(self, steps: Sequence[tuple[TableName, Completion]]) -> None:
         """Add keys, NOT NULL, indexes and comments that are missing."""
 
+    def expect_views(self, views: Sequence[View]) -> None:
+        """Record that these views are about to be made, so that the pass after one that was killed knows them
+        for its own. Raises `SyncError` where somebody else made something of that name."""
+
     def create_view(self, view: View) -> None: ...
 
     def refresh_view(self, view: View) -> None:
@@ -226,8 +232,8 @@ class Session(Protocol):
     def count(self, table: TableName) -> int:
         """The rows of a table or view."""
 
-    def store_view(self, view: View, inputs: str, rows: int) -> None:
-        """Record that a view was made from `inputs`."""
+    def store_views(self, made: Sequence[MadeView]) -> None:
+        """Record what views were made from."""
 
 
 class Reader(Protocol):

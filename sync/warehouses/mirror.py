@@ -13,7 +13,7 @@ from sync.warehouses.contract import Inspection, Session, Snapshot, Staging, War
 from sync.warehouses.positions import MirrorState, StagingPosition
 from sync.warehouses.schema import Schemas, TableName
 from sync.warehouses.table_work import TableResult, TableWork
-from sync.warehouses.views import View, ViewResult, ViewState
+from sync.warehouses.views import MadeView, View, ViewResult, ViewState
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class _Plan:
     schemas: Schemas
     positions: Mapping[TableName, StagingPosition]
     changes: list[TableChange]
+    no_readers: str
     work: list[TableWork] = field(default_factory=list)
     known_views: Mapping[TableName, ViewState] = field(default_factory=dict)
 
@@ -68,7 +69,7 @@ class _Plan:
         role = self.publication.role
         if role is None or self.inspection.has_role:
             return ()
-        return (f"production has no role {role}: create it, and the next pass lets it read the views",)
+        return (self.no_readers.format(role=role),)
 
 
 def mirror(
@@ -203,16 +204,23 @@ class _Pass:
         self._session.complete(completions(plan.schemas, actual))
 
     def _mark_stale(self, plan: _Plan, written: Collection[TableName]) -> None:
-        for view in self._publication.views:
-            known = plan.known_views.get(view.name)
-            if known is not None and view_plans.is_stale(view, written):
-                self._session.store_view(view, view_plans.STALE, known.rows)
+        known = plan.known_views
+        stale = [view for view in self._publication.views if view_plans.is_stale(view, written)]
+        self._session.store_views(
+            [MadeView(view, view_plans.STALE, known[view.name].rows) for view in stale if view.name in known]
+        )
 
     def _publish(self, plan: _Plan, written: Collection[TableName]) -> list[ViewResult]:
         """Make the views that are missing, refresh those whose inputs moved, and grant the plain ones."""
-        return [self._publish_view(view, plan, written) for view in self._publication.views]
+        views, known, made = self._publication.views, plan.known_views, list[MadeView]()
+        self._session.expect_views([view for view in views if view.name not in known])
+        results = [self._publish_view(view, plan, written, made) for view in views]
+        self._session.store_views(made)
+        return results
 
-    def _publish_view(self, view: View, plan: _Plan, written: Collection[TableName]) -> ViewResult:
+    def _publish_view(
+        self, view: View, plan: _Plan, written: Collection[TableName], made: list[MadeView]
+    ) -> ViewResult:
         session, present = self._session, plan.known_views.get(view.name)
         if (
             present is not None
@@ -227,7 +235,7 @@ class _Pass:
         if self._publication.role and plan.inspection.has_role and not view.key:
             session.grant_view(view, self._publication.role)
         rows = session.count(view.name) if view.key else 0
-        session.store_view(view, view_plans.input_positions(view, plan.positions), rows)
+        made.append(MadeView(view, view_plans.input_positions(view, plan.positions), rows))
         refreshed = present is not None and bool(view.key)
         return ViewResult(view.name, created=present is None, refreshed=refreshed, rows=rows)
 
@@ -245,8 +253,11 @@ def _plan(
         raise SyncError("staging and production are one database: give production a URL of its own")
     own = {name: view for name, view in inspection.views.items() if name not in publication.elsewhere}
     inspection = replace(inspection, views=own)
-    changes = table_changes(schemas, inspection.actual, warehouse.capabilities.retypes_in_place)
-    plan = _Plan(inspection, publication, schemas, positions, changes, known_views=inspection.views)
+    capabilities, known = warehouse.capabilities, inspection.views
+    changes = table_changes(schemas, inspection.actual, capabilities.retypes_in_place)
+    plan = _Plan(
+        inspection, publication, schemas, positions, changes, capabilities.no_readers, known_views=known
+    )
     for change in changes:
         name = change.schema.name
         state = inspection.states.get(name)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sync.warehouses.positions import StagingPosition
 from sync.warehouses.schema import TableName
@@ -61,6 +62,14 @@ class ViewResult:
     name: TableName
     created: bool
     refreshed: bool
+    rows: int
+
+
+class MadeView(NamedTuple):
+    """A view that was made or refreshed from `inputs`, and the rows of a materialized one."""
+
+    view: View
+    inputs: str
     rows: int
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
+import pytest
+
+from sync.errors import SyncError
 from sync.warehouses.comparison import TableComparison
+from sync.warehouses.contract import Session
+from sync.warehouses.dbapi.session import DbApiSession
 from sync.warehouses.mirror import MirrorResult, Publication
+from sync.warehouses.postgresql.warehouse import PostgreSQLSession
+from sync.warehouses.schema import TableName
 from sync.warehouses.verify import verify_view
 from tests.conformance.shop import FACT, SALES, TOTALS, VIEWS, Shop
 
@@ -64,4 +71,31 @@ def test_a_view_that_was_dropped_by_hand_comes_back(shop: Shop) -> None:
     shop.mirror(publication=VIEWS)
     shop.kit.execute(f"DROP VIEW {shop.kit.table(SALES.name)}")
     shop.mirror(publication=VIEWS)
+    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+
+
+def test_views_of_a_pass_that_ended_on_its_way_are_made_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.mirror()
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="ended here"):
+        for session in (DbApiSession, PostgreSQLSession):
+            patch.setattr(session, "count", ends)
+        shop.mirror(publication=VIEWS)
+    shop.mirror(publication=VIEWS)
+    assert compared(shop).equal
+    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+
+
+def ends(session: Session, table: TableName) -> int:
+    raise RuntimeError("ended here")
+
+
+def test_a_table_of_a_views_name_that_somebody_else_made_is_refused_and_left_alone(shop: Shop) -> None:
+    shop.mirror()
+    shop.kit.execute("CREATE SCHEMA bi")
+    shop.kit.execute(f"CREATE TABLE {shop.kit.table(SALES.name)} AS SELECT * FROM {shop.kit.table(FACT)}")
+    for _ in range(2):
+        with pytest.raises(SyncError, match=r"bi\.sales"):
+            shop.mirror(publication=VIEWS)
     assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100

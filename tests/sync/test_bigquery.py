@@ -22,8 +22,13 @@ from sync.warehouses.bigquery.staging import LoadedTable
 from sync.warehouses.bigquery.types import TYPES, cast
 from sync.warehouses.bigquery.url import settings
 from sync.warehouses.changes import LoadMode
+from sync.warehouses.contract import Inspection
+from sync.warehouses.db2.dialect import Db2Dialect
+from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.types import Unfit
+from sync.warehouses.dbapi.warehouse import DbApiWarehouse
 from sync.warehouses.fingerprint import canonical
+from sync.warehouses.mirror import Publication, _plan
 from sync.warehouses.schema import ColumnSchema, ForeignKey, TableName, TableSchema
 
 SQL = Path(__file__).parents[2] / "sql"
@@ -72,7 +77,7 @@ def pass_over_the_table() -> list[str]:
     staged.delete()
     staged._remove([("1", *[None] * 8), ("2", *[None] * 8)])
     staged.demand(10)
-    return [*own.statements, *DIALECT.replace_table(SCHEMA, staged.live())]
+    return [*own.statements, DIALECT.replace_table(SCHEMA, staged.live())]
 
 
 def hashed() -> str:
@@ -238,3 +243,14 @@ def test_without_go_the_emulator_says_what_to_install(
     monkeypatch.setitem(os.environ, "PATH", str(tmp_path))
     with pytest.raises(GoMissing, match="there is no Go on PATH: install go"):
         program(Home(tmp_path, tmp_path), "bigquery", "example.org/emulator", {})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"), [(DIALECT, "?readers="), (Db2Dialect("db2://a:b@c:1/d"), "create it")]
+)
+def test_where_nobody_may_read_the_views_a_person_is_told_what_the_system_needs(
+    dialect: Dialect, told: str
+) -> None:
+    nothing = Inspection(None, {}, {}, {}, False, {})
+    plan = _plan(nothing, {}, {}, DbApiWarehouse(dialect), Publication(role="bi"), False)
+    assert told in plan.notes[0]

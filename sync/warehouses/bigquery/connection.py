@@ -147,13 +147,17 @@ class Connection:
 
     def types(self, table: str) -> Mapping[str, str] | None:
         """A table's or view's columns and their types by the API's older names, None where there is none."""
+        found = self.found(table)
+        return None if found is None else {field.name: field.field_type for field in found.schema}
+
+    def found(self, table: str) -> Any:
+        """A table or view as the API has it, None where there is none."""
         not_found = load_driver("google.api_core.exceptions", "BigQuery", "bigquery").NotFound
         with errors():
             try:
-                found = self.client.get_table(self.path(table), retry=None, timeout=self.request_seconds)
+                return self.client.get_table(self.path(table), retry=None, timeout=self.request_seconds)
             except not_found:
                 return None
-            return {field.name: field.field_type for field in found.schema}
 
     def describe(self, table: str, comments: Mapping[str | None, str | None]) -> None:
         """Set the comments of columns, and by None the table's, as one change of the table."""

@@ -29,6 +29,10 @@ TRANSIENT = frozenset({
 })  # fmt: skip
 # Two jobs wrote to one table at once, of which BigQuery's text alone tells: its reason is that of any query.
 CONFLICT = re.compile(r"concurrent update|could not serialize", re.IGNORECASE)
+NO_READERS = (
+    "nobody was given production's views to read, for BigQuery has no roles of its own: name a principal in"
+    " the URL, such as ?readers=group:bi%40example.org, and the next pass lets it read them"
+)
 LITERAL_CHARACTERS = 20_000  # of the rows of one statement
 # Literals and comments of a query, and a table's name behind FROM or JOIN.
 NAMES = re.compile(
@@ -43,7 +47,7 @@ class BigQueryDialect(Dialect):
 
     system = "bigquery"
     types = TYPES
-    capabilities = Capabilities(materialized_views=True, hashing=Hashing.MD5)
+    capabilities = Capabilities(materialized_views=True, hashing=Hashing.MD5, no_readers=NO_READERS)
     placeholder = PARAMETER
     not_null_when_made = True
     has_primary_keys = False
@@ -142,7 +146,7 @@ class BigQueryDialect(Dialect):
         said = f" OPTIONS ({', '.join(options)})" if options else ""
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(self.settings.dataset(schema))}{said}"
 
-    def replace_table(self, schema: TableSchema, query: str) -> Sequence[str]:
+    def replace_table(self, schema: TableSchema, query: str) -> str:
         """Let a query's rows be a table, with its comments and as it is to lie. Readers see the table of
         before or this one."""
         columns = [
@@ -153,10 +157,10 @@ class BigQueryDialect(Dialect):
         if schema.key:
             columns.append(f"PRIMARY KEY ({', '.join(map(self.quote, schema.key))}) NOT ENFORCED")
         layout = self._layouts.get(str(schema.name), Layout()).attributes(schema, self.quote)
-        return [
+        return (
             f"CREATE OR REPLACE TABLE {self.table(schema.name)} ({', '.join(columns)}){layout}"
             f"{_described(schema.comment)} AS {query}"
-        ]
+        )
 
     def collect(self, table: str, columns: Sequence[str], query: str) -> str:
         return f"CREATE TABLE {table} AS {query}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sync.errors import SyncError
 from sync.warehouses.bigquery.connection import BigQueryError
@@ -15,7 +16,7 @@ from sync.warehouses.bigquery.emulator import EmulatorDialect
 from sync.warehouses.bigquery.layout import load_layouts
 from sync.warehouses.bigquery.staging import LoadedTable
 from sync.warehouses.bigquery.url import settings
-from sync.warehouses.changes import Comment, Completion, LoadMode
+from sync.warehouses.changes import Comment, Completion, LoadMode, TableChange
 from sync.warehouses.contract import Audit
 from sync.warehouses.dbapi.known import as_definition, completed
 from sync.warehouses.dbapi.lease import RowLease
@@ -60,23 +61,48 @@ class ScriptLease(RowLease):
 class ScriptSession(DbApiSession):
     """See `contract.Session`. The transaction of rows is one script, which audits itself."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._loaded: Mapping[TableName, int] = {}
+
+    def migrate(self, changes: Sequence[TableChange]) -> None:
+        """One job says of all tables that are to be loaded anew that they are ours. What is kept of one has
+        no key until the transaction of rows, so that a pass which ends before is followed by one that loads
+        it again."""
+        super().migrate(changes)
+        with self._dialect.errors("production"):
+            for change in changes:
+                if change.mode is LoadMode.LOAD:
+                    unfinished = as_definition(TableSchema(change.schema.name, (), ()))
+                    self._own.store(change.schema.name, "table", None, 0, self._run_id, unfinished)
+            self._connection.commit()
+
     def _put_in_place(self, staged: StagedTable) -> None:
         assert isinstance(staged, LoadedTable) and isinstance(self._dialect, BigQueryDialect)
         loaded = replace(staged.schema, foreign_keys=())
-        self._own.store(loaded.name, "table", None, 0, self._run_id, as_definition(loaded))
-        self._connection.commit()
-        for statement in self._dialect.replace_table(loaded, staged.live()):
-            self._own.run(statement)
+        self._own.run(self._dialect.replace_table(loaded, staged.live()))
         self._schemas[loaded.name] = loaded
 
     def audit(self, schema: TableSchema, mode: LoadMode) -> Audit:
         staged = self._staged[schema.name]
         assert isinstance(staged, LoadedTable)
         with self._errors(schema.name):
+            if mode is LoadMode.LOAD:
+                return Audit(0, self._loaded_rows()[schema.name])
             rows = None if mode is LoadMode.CHANGES else self.count(schema.name)
-            if mode is not LoadMode.LOAD:
-                staged.demand(rows)
+            staged.demand(rows)
             return Audit(0, rows)
+
+    def _loaded_rows(self) -> Mapping[TableName, int]:
+        """The rows of each table that was loaded anew, by one question."""
+        if not self._loaded:
+            loaded = {str(name): name for name, staged in self._staged.items() if staged.is_new}
+            counts = " UNION ALL ".join(
+                f"SELECT {self._dialect.literal(said)}, COUNT(*) FROM {self._dialect.table(name)}"
+                for said, name in loaded.items()
+            )
+            self._loaded = {loaded[said]: int(rows) for said, rows in self._own.rows(counts)}
+        return self._loaded
 
     def count(self, table: TableName) -> int:
         """As many as there will be once the script is done."""
@@ -84,7 +110,9 @@ class ScriptSession(DbApiSession):
         return super().count(table) + (staged.growth if isinstance(staged, LoadedTable) else 0)
 
     def complete(self, steps: Sequence[tuple[TableName, Completion]]) -> None:
-        """Table by table: BigQuery counts the changes of each."""
+        """Table by table: BigQuery counts the changes of each. All that is done here can be done again, so
+        that one job keeps what came of it."""
+        done = []
         for name in dict.fromkeys(name for name, _ in steps):
             schema, comments = self._schemas[name], dict[str | None, str | None]()
             for step in (step for table, step in steps if table == name):
@@ -96,7 +124,9 @@ class ScriptSession(DbApiSession):
             if comments:
                 with self._errors(name):
                     self._connection.describe(self._dialect.table(name), comments)
-            self._remember(schema)
+            done.append(schema)
+        if done:
+            self._remember(*done)
 
     def finish(self) -> None:
         """Drop the work tables of this pass; those of one that was killed go by themselves."""

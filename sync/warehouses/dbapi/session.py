@@ -13,37 +13,14 @@ from sync.errors import SyncError
 from sync.warehouses.changes import Comment, Completion, LoadMode, NotNull, TableChange
 from sync.warehouses.contract import Audit, Inspection, Selection, Snapshot, Staged
 from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.inspection import inspect
 from sync.warehouses.dbapi.known import as_definition, bare, completed, with_nullable
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.staging import StagedTable
 from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.positions import MirrorState
 from sync.warehouses.schema import Schemas, TableName, TableSchema
-from sync.warehouses.views import View, ViewState
-
-
-def inspect(
-    dialect: Dialect, connection: Any, own: OwnTables, wanted: Schemas, role: str | None
-) -> Inspection:
-    """What the warehouse has: its tables' schemas are those that they were given, as far as they are
-    there."""
-    actual, stored = {}, own.stored()
-    for name, schema in own.definitions(stored).items():
-        columns = dialect.exists(connection, dialect.table(name)) if name in wanted else None
-        if columns is not None:
-            kept = tuple(column for column in schema.columns if column.name in columns)
-            actual[name] = replace(schema, columns=kept)
-    cursor = connection.cursor()
-    has_role = role is not None and dialect.role_exists(cursor, role)
-    cursor.close()
-    return Inspection(
-        own.identity(),
-        actual,
-        own.states(stored),
-        own.views(role, has_role, stored),
-        has_role,
-        own.rejected(),
-    )
+from sync.warehouses.views import STALE, MadeView, View, ViewState
 
 
 class DbApiSession:
@@ -105,9 +82,10 @@ class DbApiSession:
                     self._dialect.drop_materialized(table) if view.is_materialized else f"DROP VIEW {table}"
                 )
                 self._define(name, drop)
-            with self._errors(name):
+        with self._dialect.errors("production"):
+            for name in known:
                 self._own.forget(name)
-                self._connection.commit()
+            self._connection.commit()
 
     def migrate(self, changes: Sequence[TableChange]) -> None:
         for change in changes:
@@ -130,9 +108,7 @@ class DbApiSession:
             there = self._dialect.exists(self._connection, self._dialect.table(name)) is not None
             is_ours = not there or name in self._own.definitions(self._own.stored())
         if not is_ours:
-            raise SyncError(
-                f"production, {name}: there is such a table or view that the platform did not make: rename it"
-            )
+            raise _strange(name)
 
     def _alter(self, change: TableChange) -> None:
         name, table = change.schema.name, self._dialect.table(change.schema.name)
@@ -217,6 +193,13 @@ class DbApiSession:
             if schema != self._schemas[name]:
                 self._remember(schema)
 
+    def expect_views(self, views: Sequence[View]) -> None:
+        for view in views:
+            with self._errors(view.name):
+                if self._dialect.exists(self._connection, self._dialect.table(view.name)) is not None:
+                    raise _strange(view.name)
+        self._store_views([MadeView(view, STALE, 0) for view in views], version="")
+
     def create_view(self, view: View) -> None:
         name = self._dialect.table(view.name)
         with self._errors(view.name):
@@ -246,16 +229,21 @@ class DbApiSession:
             ((rows,),) = self._own.rows(f"SELECT COUNT(*) FROM {self._dialect.table(table)}")
         return int(rows)
 
-    def store_view(self, view: View, inputs: str, rows: int) -> None:
-        definition = {
-            "version": view.version,
-            "inputs": inputs,
-            "materialized": bool(view.key),
-            "granted": self._granted,
-        }
-        with self._errors(view.name):
-            self._own.store(view.name, "view", None, rows, self._run_id, definition)
-            if not self._in_transaction:
+    def store_views(self, made: Sequence[MadeView]) -> None:
+        self._store_views(made)
+
+    def _store_views(self, made: Sequence[MadeView], version: str | None = None) -> None:
+        for view, inputs, rows in made:
+            definition = {
+                "version": view.version if version is None else version,
+                "inputs": inputs,
+                "materialized": bool(view.key),
+                "granted": self._granted,
+            }
+            with self._errors(view.name):
+                self._own.store(view.name, "view", None, rows, self._run_id, definition)
+        if made and not self._in_transaction:
+            with self._dialect.errors("production"):
                 self._connection.commit()
 
     def finish(self) -> None:
@@ -276,14 +264,21 @@ class DbApiSession:
                     raise
                 self._connection.rollback()
 
-    def _remember(self, schema: TableSchema) -> None:
-        """Keep what a table is like by now, beside where it stands."""
-        self._schemas[schema.name] = schema
-        with self._errors(schema.name):
-            state = self._own.states(self._own.stored()).get(schema.name)
-            position, rows = (str(state.position), state.rows) if state else (None, 0)
-            self._own.store(schema.name, "table", position, rows, self._run_id, as_definition(schema))
+    def _remember(self, *schemas: TableSchema) -> None:
+        """Keep what tables are like by now, beside where they stand."""
+        with self._dialect.errors("production"):
+            states = self._own.states(self._own.stored())
+            for schema in schemas:
+                self._schemas[schema.name], state = schema, states.get(schema.name)
+                position, rows = (str(state.position), state.rows) if state else (None, 0)
+                self._own.store(schema.name, "table", position, rows, self._run_id, as_definition(schema))
             self._connection.commit()
 
     def _errors(self, table: TableName) -> Any:
         return self._dialect.errors(f"production, {table}")
+
+
+def _strange(name: TableName) -> SyncError:
+    return SyncError(
+        f"production, {name}: there is such a table or view that the platform did not make: rename it"
+    )

@@ -59,6 +59,11 @@ class StagedTable:
         self._bind = dialect.types.binder(schema.columns, schema.key)
         self._key = [schema.column_names.index(name) for name in schema.key]
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the rows become the table."""
+        return self._mode is LoadMode.LOAD
+
     def make(self) -> None:
         """Make the work tables."""
         if self._mode is LoadMode.LOAD:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from sync.warehouses.contract import Capabilities, Inspection
 from sync.warehouses.dbapi.dialect import Dialect
+from sync.warehouses.dbapi.inspection import inspect
 from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.reader import DbApiReader
-from sync.warehouses.dbapi.session import DbApiSession, inspect
+from sync.warehouses.dbapi.session import DbApiSession
 from sync.warehouses.dbapi.staging import StagedTable
 from sync.warehouses.dbapi.state import OwnTables
 from sync.warehouses.schema import Schemas

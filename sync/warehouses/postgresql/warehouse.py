@@ -19,7 +19,7 @@ from sync.warehouses.postgresql.catalog import identifier, read_schemas
 from sync.warehouses.postgresql.reader import STRATEGY, PostgreSQLReader, read_states
 from sync.warehouses.postgresql.sessions import transaction
 from sync.warehouses.schema import Schemas, TableName, TableSchema
-from sync.warehouses.views import View, ViewState
+from sync.warehouses.views import MadeView, View, ViewState
 
 if TYPE_CHECKING:
     from sync.connections.psycopg import Connection, Cursor
@@ -160,6 +160,9 @@ class PostgreSQLSession:
             with _errors(name):
                 self._cursor.execute(migrate.completion(step, name))
 
+    def expect_views(self, views: Sequence[View]) -> None:
+        """A pass that is killed leaves none."""
+
     def create_view(self, view: View) -> None:
         with _errors(view.name):
             views.create(self._cursor, view)
@@ -178,9 +181,10 @@ class PostgreSQLSession:
             ((found,),) = self._cursor.fetchall()
         return int(found)
 
-    def store_view(self, view: View, inputs: str, rows: int) -> None:
-        with _errors(view.name):
-            views.store(self._cursor, view, inputs, rows, self._run_id)
+    def store_views(self, made: Sequence[MadeView]) -> None:
+        for view in made:
+            with _errors(view.view.name):
+                views.store(self._cursor, *view, self._run_id)
 
 
 def _inspect(cursor: Cursor, wanted: Schemas, role: str | None) -> Inspection:
