@@ -24,22 +24,23 @@ _STEMMED = f"array_distinct(transform({{}}, w -> {_STEM.format('w')}))"
 def unmatched(top: DataFrame, catalog: DataFrame) -> DataFrame:
     """The terms of `top` (searchterm, searches) that no `document` of the catalog has all words of.
 
-    Of a term's words the one that the fewest products have leads to the products that it is compared with.
+    Of a term's words the one that the fewest products have leads to the products that it is compared with;
+    one that no product has leads to none.
     """
     from pyspark.sql import functions as F
 
-    found = _STEMMED.format(_WORDS.format("document"))
-    products = catalog.selectExpr(f"{found} as product_words").distinct()
+    products = catalog.selectExpr(f"{_STEMMED.format(_WORDS.format('document'))} as product_words")
     by_word = products.selectExpr("explode(product_words) as word", "product_words")
     known = by_word.groupBy("word").agg(F.count("*").alias("products"))
     typed = top.selectExpr("searchterm", "searches", f"{_WORDS.format('searchterm')} as typed_words")
-    terms = typed.selectExpr("*", f"{_STEMMED.format('typed_words')} as words")
     rated = (
-        terms.select("*", F.expr("posexplode_outer(typed_words) as (place, typed)"))
+        typed.selectExpr("*", "posexplode_outer(typed_words) as (place, typed)")
         .withColumn("word", F.expr(_STEM.format("typed")))
         .join(known, "word", "left")
-        .groupBy("searchterm", "searches", "words")
+        .groupBy("searchterm")
         .agg(
+            F.first("searches").alias("searches"),
+            F.collect_set("word").alias("words"),
             F.min(F.struct("products", "word")).alias("rarest"),
             F.sort_array(
                 F.collect_list(
@@ -48,13 +49,11 @@ def unmatched(top: DataFrame, catalog: DataFrame) -> DataFrame:
             ).alias("unknown"),
         )
     )
-    unknown = rated.where("size(unknown) > 0 or size(words) = 0")
-    possible = rated.where("size(unknown) = 0 and size(words) > 0")
-    missed = possible.join(
+    missed = rated.join(
         by_word,
-        (possible["rarest.word"] == by_word["word"]) & F.expr("size(array_except(words, product_words)) = 0"),
+        (rated["rarest.word"] == by_word["word"]) & F.expr("size(array_except(words, product_words)) = 0"),
         "left_anti",
     )
-    return unknown.unionByName(missed).selectExpr(
+    return missed.selectExpr(
         "searchterm", "searches", "array_join(transform(unknown, u -> u.typed), ' ') as unknown_words"
     )
