@@ -22,7 +22,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def events_of(asset: dg.AssetsDefinition, tmp_path: Path) -> list[DagsterEvent]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize([asset], instance=instance, raise_on_error=False).all_events
 
 

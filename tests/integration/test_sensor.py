@@ -55,7 +55,7 @@ def ticks(platform: dict[str, str], shop: pymysql.Connection, tmp_path: Path) ->
         "CREATE TABLE visits (id INT PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT NOW(6))",
         "CREATE TABLE foreign_table (id INT)",
     )
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with DagsterInstance.ephemeral() as instance:
         yield Ticks(instance, TABLES, "mysql")
 
 

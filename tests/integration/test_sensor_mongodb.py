@@ -26,7 +26,7 @@ Catalog = Database[dict[str, Any]]
 @pytest.fixture
 def settled(platform: dict[str, str], catalog: Catalog, tmp_path: Path) -> Iterator[Ticks]:
     catalog["books"].insert_one({"_id": 1})
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with DagsterInstance.ephemeral() as instance:
         ticks = Ticks(instance, (BOOKS, TOYS), "mongodb")
         ticks.settle()
         yield ticks

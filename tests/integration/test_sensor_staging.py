@@ -97,7 +97,7 @@ def ticks(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with closing(connect_postgresql(platform["SOFTCART_STAGING_URL"])) as connection:
         state.prepare(connection, schemas=("raw", "star"))
         prepare_models(connection)
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with DagsterInstance.ephemeral() as instance:
         yield Ticks(instance, (), "staging", definitions())
 
 

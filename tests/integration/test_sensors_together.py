@@ -42,7 +42,7 @@ def settled(platform: dict[str, str], shop: Shop, catalog: Catalog, tmp_path: Pa
     execute(shop, "CREATE TABLE orders (id INT PRIMARY KEY, n INT)")
     execute(shop, "CREATE TABLE visits (id INT PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT NOW(6))")
     catalog["toys"].insert_one({"_id": 1})
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with DagsterInstance.ephemeral() as instance:
         ticks = Ticks(instance, (ORDERS, VISITS, TOYS), "mysql")
         ticks.settle()
         for request in ticks.tick(MONGODB):

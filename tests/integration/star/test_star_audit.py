@@ -99,7 +99,7 @@ def audited(
     for rowid in range(1, 6):
         sale = {"product_id": 1, "price": rowid, "quantity": 1, "timestamp": day(rowid)}
         warehouse.put("sales_data", rowid=rowid, **sale)
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with DagsterInstance.ephemeral() as instance:
         ticks = Ticks(instance, (), "staging", definitions(warehouse.url, production))
         made = Audited(warehouse, production, ticks, tmp_path / "exports")
         assert made.job()
