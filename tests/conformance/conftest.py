@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         callspec = getattr(item, "callspec", None)
         kind = KITS.get(callspec.params.get("kit", "")) if callspec else None
-        if kind and kind.quick is not None and item.path.stem not in kind.quick:
+        names = {item.path.stem, getattr(item, "originalname", item.name)}
+        if kind and kind.quick is not None and names.isdisjoint(kind.quick):
             item.add_marker(pytest.mark.extended)
 
 

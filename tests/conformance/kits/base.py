@@ -36,7 +36,7 @@ class Kit(ABC):
         with fresh_database(stack, urls["SOFTCART_PRODUCTION_URL"]) as url:
             yield url
 
-    # The modules of the suite that are run each time; None: all of them.
+    # The modules and tests of the suite that are run each time; None: all of them.
     quick: ClassVar[Collection[str] | None] = None
     # SQL values, by column of `star.dim_customer`, that the warehouse cannot hold and staging can.
     unfit: ClassVar[Mapping[str, str]] = {}

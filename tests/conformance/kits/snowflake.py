@@ -25,7 +25,11 @@ class SnowflakeKit(Kit):
     """fakesnow, or the account that SOFTCART_TEST_SNOWFLAKE_URL names, whose database the tests empty."""
 
     unfit: ClassVar[Mapping[str, str]] = {"valid_from": "'infinity'"}
-    quick: ClassVar[Collection[str] | None] = {"test_rows"}
+    quick: ClassVar[Collection[str] | None] = {
+        "test_a_first_pass_loads_every_table",
+        "test_changes_reach_production_and_are_counted",
+        "test_a_parent_and_its_children_come_and_go_in_one_pass",
+    }
 
     @classmethod
     @contextmanager

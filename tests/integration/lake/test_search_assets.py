@@ -86,7 +86,7 @@ class Graph:
             return Counter(row["searchterm"].strip() for row in csv.DictReader(file))
 
 
-@pytest.fixture(params=["disk", "s3", pytest.param("hdfs", marks=pytest.mark.extended)])
+@pytest.fixture(params=["disk", *(pytest.param(kind, marks=pytest.mark.extended) for kind in ("s3", "hdfs"))])
 def graph(
     request: pytest.FixtureRequest,
     platform: dict[str, str],
