@@ -8,10 +8,13 @@ reader sees that polls while writers are killed.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,9 +87,11 @@ def replaced_day(lake: Location, rounds: int) -> tuple[float, float]:
     return float(np.median(replaced)), float(np.median(plain))
 
 
-def analysis(lake: Location, rows: int, rounds: int, home: Path) -> dict[str, list[float]]:
-    """Seconds and MiB of the analysis in Spark and in DuckDB, interleaved; Spark's first round is for its
-    compiler."""
+def analysis(
+    lake: Location, rows: int, rounds: int, home: Path
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds, CPU seconds and MiB of the analysis in Spark and in DuckDB, interleaved, and the seconds of
+    its steps in Spark, whose first round is for its compiler."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -102,29 +107,44 @@ def analysis(lake: Location, rows: int, rounds: int, home: Path) -> dict[str, li
     assert table is not None
     files = json.dumps(list(snapshot_of(table).files))
     install("duckdb", home)
-    found: dict[str, list[float]] = {"spark": [], "duckdb": [], "spark_mib": [], "duckdb_mib": []}
+    found: dict[str, list[float]] = {
+        f"{who}{what}": [] for who in ("spark", "duckdb") for what in ("", "_cpu", "_mib")
+    }
+    steps: dict[str, list[float]] = {}
     spark = SparkResource(master="local[2]")
     session = spark.session
+    java = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
     try:
         for number in range(rounds + 1):
-            began = time.monotonic()
+            before, marks = _cpu(java), [("reading the list of files", time.monotonic())]
             terms = read(session, lake, "raw/search_terms").select(*TERM_COLUMNS)
-            analyse(terms, session.read.parquet(str(products)), lambda line: None)
-            seconds = time.monotonic() - began
+            analyse(terms, session.read.parquet(str(products)), _marking(marks))
+            marks.append(("", time.monotonic()))
             if number:
-                found["spark"].append(seconds)
+                found["spark"].append(marks[-1][1] - marks[0][1])
+                found["spark_cpu"].append(_cpu(java) - before)
+                for (step, at), (_, until) in pairwise(marks):
+                    steps.setdefault(step, []).append(until - at)
             peer = home / "peers" / "duckdb" / "bin" / "python"
             said = subprocess.run([peer, PEER, files, str(products)], capture_output=True, text=True)
             if said.returncode:
                 raise click.ClickException(said.stderr)
             figures = json.loads(said.stdout)
             found["duckdb"].append(figures["seconds"])
+            found["duckdb_cpu"].append(figures["cpu"])
             found["duckdb_mib"].append(figures["mib"])
-        java = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
         found["spark_mib"].append(sum(child.memory_info().rss for child in java) / MIB)
     finally:
         spark.stop()
-    return found
+    return found, steps
+
+
+def _marking(marks: list[tuple[str, float]]) -> Callable[[str], None]:
+    return lambda line: marks.append((line, time.monotonic()))
+
+
+def _cpu(processes: list[psutil.Process]) -> float:
+    return sum(sum(each.cpu_times()[:2]) for each in processes)
 
 
 @click.command()
@@ -137,13 +157,16 @@ def main(rows: int, rounds: int, is_written: bool) -> None:
     with tempfile.TemporaryDirectory(dir=home) as folder:
         lake = Location(folder)
         replaced, plain = replaced_day(lake, rounds)
-        found = analysis(lake, rows, rounds, home)
+        found, steps = analysis(lake, rows, rounds, home)
         seen = beside_killed_writers(lake)
-    spark, duckdb = float(np.median(found["spark"])), float(np.median(found["duckdb"]))
+    spark, duckdb, spark_cpu, duckdb_cpu = (
+        float(np.median(found[what])) for what in ("spark", "duckdb", "spark_cpu", "duckdb_cpu")
+    )
     lines = [
         "# The lake and Spark, measured",
         "",
-        f"Medians of {rounds} interleaved rounds, two cores (`python -m benchmarks.lake --write`).",
+        f"Medians of {rounds} interleaved rounds, {os.cpu_count()} cores, on which {os.getloadavg()[2]:.1f}"
+        " processes ran or waited on average (`python -m benchmarks.lake --write`).",
         "",
         "| | ours | peer | ours beside the peer |",
         "| --- | ---: | ---: | ---: |",
@@ -151,8 +174,15 @@ def main(rows: int, rounds: int, is_written: bool) -> None:
         f" | {replaced:.2f} | {plain:.2f} | {replaced - plain:+.2f} |",
         f"| analysis of {rows:,} search terms, session up; DuckDB: seconds"
         f" | {spark:.1f} | {duckdb:.1f} | {spark / duckdb:.1f}x |",
+        f"| … CPU seconds | {spark_cpu:.1f} | {duckdb_cpu:.1f} | {spark_cpu / duckdb_cpu:.1f}x |",
         f"| … memory of the JVM; of DuckDB: MiB | {found['spark_mib'][0]:.0f}"
         f" | {max(found['duckdb_mib']):.0f} | |",
+        "",
+        "Where Spark's time goes:",
+        "",
+        "| step | seconds |",
+        "| --- | ---: |",
+        *(f"| {step} | {np.median(seconds):.1f} |" for step, seconds in steps.items()),
         "",
         f"A reader polled while {WRITERS} writers replaced {seen.replaced} partitions one by one and each was"
         f" killed on its way: {seen.reads:,} reads of {len(seen.versions)} versions, {seen.wrong} with a"
