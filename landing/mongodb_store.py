@@ -28,6 +28,7 @@ from landing.mongodb_merge import KEYS, Judged, PartMerge, Staged, content_of, k
 from landing.mongodb_refusal import reason_of
 from landing.result import CONFLICT_KEYS_LISTED, Merged
 from landing.verdict import Verdict
+from sync.connections.mongodb import TRANSIENT
 
 Row = TypeVar("Row")
 
@@ -70,6 +71,8 @@ class CatalogStore:
         try:
             self.staged.insert_many(rows, ordered=False)
         except BulkWriteError as error:
+            if any(refusal["code"] in TRANSIENT for refusal in error.details["writeErrors"]):
+                raise  # the server's trouble, of which the documents know nothing
             for refusal in error.details["writeErrors"]:
                 line = lines[refusal["index"]]
                 reject(line.number, line.raw, reason_of(refusal))

@@ -51,7 +51,7 @@ class MongoDB(Server):
             "--nounixsocket",
             f"--replSet={REPLICA_SET}",
             f"--keyFile={self._keyfile}",
-            "--wiredTigerCacheSizeGB=0.25",
+            "--wiredTigerCacheSizeGB=0.5",
             "--oplogSize=1024",
             "--quiet",
             "--setParameter=diagnosticDataCollectionEnabled=false",

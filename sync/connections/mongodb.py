@@ -23,6 +23,7 @@ TRANSIENT = {
     89, 91,  # network timeout, shutdown in progress
     189, 10107, 13435, 13436,  # no primary now
     246,  # snapshot unavailable
+    388,  # the transaction does not fit into what the cache has free
     11600, 11602,  # interrupted
 }  # fmt: skip
 WAY_OUT = {
@@ -31,6 +32,7 @@ WAY_OUT = {
     43: "reading paused for longer than the server keeps a cursor: raise cursorTimeoutMillis",
     50: "the server ends what takes longer than its defaultMaxTimeMS, or maxTimeMS in the URL: raise that",
     291: "the server has notablescan set: unset it, or make an index on the cursor's field",
+    388: "the server's cache is too small for what it does at once: raise wiredTigerCacheSizeGB",
     292: "make an index on the cursor's field",
     239: "reading took longer than the server keeps a snapshot: raise minSnapshotHistoryWindowInSeconds",
 }
@@ -98,11 +100,14 @@ def mongodb_errors(where: str) -> Iterator[None]:
             raise SyncError(f"{where}: {said}; {way_out}") from error
         raise TransientError(f"{where}: {said}") from error
     except OperationFailure as error:
-        said = (error.details or {}).get("errmsg", str(error))
-        way_out = f"; {WAY_OUT[error.code]}" if error.code in WAY_OUT else ""
-        if error.has_error_label("TransientTransactionError") or error.code in TRANSIENT:
+        details = error.details or {}
+        # What refuses writes in bulk repeats each of them: the first refusal's reason has to do.
+        refusal = next(iter(details.get("writeErrors") or ()), details)
+        said, code = refusal.get("errmsg", str(error)), refusal.get("code", error.code)
+        way_out = f"; {WAY_OUT[code]}" if code in WAY_OUT else ""
+        if error.has_error_label("TransientTransactionError") or code in TRANSIENT:
             raise TransientError(f"{where}: {said}{way_out}") from error
         said = said.partition(" to execute command ")[0]
-        raise SyncError(f"{where}: {said} ({error.code}){way_out}") from error
+        raise SyncError(f"{where}: {said} ({code}){way_out}") from error
     except PyMongoError as error:
         raise SyncError(f"{where}: {error}") from error

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import BulkWriteError, ServerSelectionTimeoutError
 
 from sync.connections.mongodb import mongodb_errors
 from sync.connections.mysql import connect_mysql, mysql_errors
@@ -50,3 +50,11 @@ def test_a_certificate_of_another_host_is_told_from_one_of_an_unknown_authority(
 def test_a_file_that_is_gone_is_not_taken_for_one_of_tls(tmp_path: Path) -> None:
     with pytest.raises(SyncError, match=r"gone\.csv: No such file or directory$"), mysql_errors("h"):
         (tmp_path / "gone.csv").read_text()
+
+
+def test_a_write_in_bulk_that_a_full_cache_ends_is_worth_another_try_and_shows_no_document() -> None:
+    refused = {"index": 0, "code": 388, "errmsg": "will not fit in the cache", "op": {"note": "private"}}
+    way_out = r"will not fit.*raise wiredTigerCacheSizeGB"
+    with pytest.raises(TransientError, match=way_out) as told, mongodb_errors("h"):
+        raise BulkWriteError({"writeErrors": [refused]})
+    assert "private" not in str(told.value)

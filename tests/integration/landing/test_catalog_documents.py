@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from bson import Binary, Decimal128, Int64
 from psycopg2.extensions import connection as PostgresConnection
+from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from landing.catalog import land_catalog
 from landing.json_values import CODEC
 from landing.result import LandingResult
+from sync.errors import TransientError
 from tests.integration.landing.reading import quarantine
 
 Documents = Database[dict[str, Any]]
@@ -162,3 +165,18 @@ def test_a_very_large_document_lands_and_one_that_is_too_large_is_quarantined_al
     [(_, _, reason, _)] = quarantine(warehouse)
     assert reason.startswith("is too large: 16,7")
     assert land(f"[{', '.join(texts).replace('large', 'LARGE', 1)}]").updated == 1
+
+
+def test_a_server_that_is_short_of_memory_is_no_fault_of_a_document(
+    catalog: Documents, land: Land, warehouse: PostgresConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BulkWriteError({"writeErrors": [{"index": 0, "code": 388, "errmsg": "will not fit"}]})
+
+    text = lines(named("m", product_id=2))
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "insert_many", refuse)
+        with pytest.raises(TransientError, match="will not fit"):
+            land(text)
+    assert (quarantine(warehouse), models(catalog)) == ([], [])
+    assert (land(text).inserted, models(catalog)) == (1, ["m"])
