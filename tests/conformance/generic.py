@@ -23,6 +23,7 @@ from sync.warehouses.schema import ColumnSchema
 LONGEST = 120  # of a varchar: longer values are refused by the server, row by row
 TRANSIENT = ("08", "53", "57P", "40", "55P03", "25P03")
 VALUE = ("22", "23")
+THERE = ("42P07", "42710", "42P16")  # a table or an index, another object, a second primary key
 
 
 def numeric(type_: PgType) -> str:
@@ -76,6 +77,9 @@ class GenericDialect(Dialect):
         if code.startswith(TRANSIENT):
             return Trouble.TRANSIENT
         return Trouble.VALUE if code.startswith(VALUE) else Trouble.PERMANENT
+
+    def is_there(self, error: Exception) -> bool:
+        return getattr(error, "pgcode", None) in THERE
 
     def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         listed = ", ".join(map(self.quote, columns))

@@ -35,7 +35,7 @@ def test_views_are_made_with_the_tables(shop: Shop) -> None:
         (SALES.name, True, 0),
     ]
     assert str(compared(shop)) == "reports.totals: 4 rows are equal"
-    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+    assert not shop.kit.rows(f"SELECT theirs FROM {shop.kit.table(SALES.name)}")
 
 
 def test_a_materialized_view_is_refreshed_when_its_input_moved_and_only_then(shop: Shop) -> None:
@@ -71,7 +71,7 @@ def test_a_view_that_was_dropped_by_hand_comes_back(shop: Shop) -> None:
     shop.mirror(publication=VIEWS)
     shop.kit.execute(f"DROP VIEW {shop.kit.table(SALES.name)}")
     shop.mirror(publication=VIEWS)
-    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+    assert not shop.kit.rows(f"SELECT theirs FROM {shop.kit.table(SALES.name)}")
 
 
 def test_views_of_a_pass_that_ended_on_its_way_are_made_again(
@@ -84,7 +84,7 @@ def test_views_of_a_pass_that_ended_on_its_way_are_made_again(
         shop.mirror(publication=VIEWS)
     shop.mirror(publication=VIEWS)
     assert compared(shop).equal
-    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+    assert not shop.kit.rows(f"SELECT theirs FROM {shop.kit.table(SALES.name)}")
 
 
 def ends(session: Session, table: TableName) -> int:
@@ -94,8 +94,8 @@ def ends(session: Session, table: TableName) -> int:
 def test_a_table_of_a_views_name_that_somebody_else_made_is_refused_and_left_alone(shop: Shop) -> None:
     shop.mirror()
     shop.kit.execute("CREATE SCHEMA bi")
-    shop.kit.execute(f"CREATE TABLE {shop.kit.table(SALES.name)} AS SELECT * FROM {shop.kit.table(FACT)}")
+    shop.kit.execute(f"CREATE TABLE {shop.kit.table(SALES.name)} (theirs INTEGER)")
     for _ in range(2):
         with pytest.raises(SyncError, match=r"bi\.sales"):
             shop.mirror(publication=VIEWS)
-    assert len(shop.kit.rows(f"SELECT * FROM {shop.kit.table(SALES.name)}")) == 100
+    assert not shop.kit.rows(f"SELECT theirs FROM {shop.kit.table(SALES.name)}")
