@@ -20,7 +20,7 @@ from softcart_assets.tables import CATALOG
 from sync.connections.mysql import connect_mysql
 from sync.connections.postgresql import connect_postgresql
 
-PATIENCE_SECONDS = 600.0  # a busy machine may take minutes for one pass
+PATIENCE_SECONDS = 180.0
 ROLES = {
     "daemon": ["dagster._daemon"],
     "code server": ["dagster", "api", "grpc"],

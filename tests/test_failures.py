@@ -1,7 +1,6 @@
 """What a step that failed says of itself, wherever Dagster shows it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -21,7 +20,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "SECONDS_TO_WAIT", 0)
 
 
-def events_of(asset: dg.AssetsDefinition, tmp_path: Path) -> list[DagsterEvent]:
+def events_of(asset: dg.AssetsDefinition) -> list[DagsterEvent]:
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize([asset], instance=instance, raise_on_error=False).all_events
 
@@ -38,8 +37,8 @@ def failing(*errors: SyncError) -> dg.AssetsDefinition:
     return table
 
 
-def test_what_may_pass_later_is_tried_again_with_its_reason_which_is_the_failures_too(tmp_path: Path) -> None:
-    events = events_of(failing(TransientError(AWAY)), tmp_path)
+def test_what_may_pass_later_is_tried_again_with_its_reason_which_is_the_failures_too() -> None:
+    events = events_of(failing(TransientError(AWAY)))
     lines = [line for event in events if (line := describe(event))]
     assert lines == [
         *[f"  raw__orders: tried again in 0 s: {AWAY}"] * failures.MAX_RETRIES,
@@ -47,13 +46,13 @@ def test_what_may_pass_later_is_tried_again_with_its_reason_which_is_the_failure
     ]
 
 
-def test_what_cannot_pass_is_not_tried_again_and_says_each_cause_once(tmp_path: Path) -> None:
+def test_what_cannot_pass_is_not_tried_again_and_says_each_cause_once() -> None:
     refused = failing(TransientError(AWAY), SyncError("no such table"), TransientError(AWAY))
-    lines = [line for event in events_of(refused, tmp_path) if (line := describe(event))]
+    lines = [line for event in events_of(refused) if (line := describe(event))]
     assert lines == [f"  FAILED: raw__orders: {AWAY}; no such table"]
 
 
-def test_a_blocking_check_that_fails_is_what_its_step_says(tmp_path: Path) -> None:
+def test_a_blocking_check_that_fails_is_what_its_step_says() -> None:
     @dg.multi_asset(
         specs=[dg.AssetSpec(TABLE)],
         check_specs=[
@@ -73,7 +72,7 @@ def test_a_blocking_check_that_fails_is_what_its_step_says(tmp_path: Path) -> No
             ],
         )
 
-    events = events_of(table, tmp_path)
+    events = events_of(table)
     (failed,) = [event for event in events if event.is_step_failure]
     assert failure_reason(failed) == "raw/orders reconciliation: row 7 is missing"
     assert len([event for event in events if event.event_type_value == "ASSET_CHECK_EVALUATION"]) == 2

@@ -16,7 +16,7 @@ from tests.integration.killing import TRANSIENT
 from tests.integration.stress import LONG
 from tests.integration.wire import Wire
 
-KILLS = 48 if LONG else 4  # of each kind; the steps between them depend on how many a pass has
+KILLS = 48 if LONG else 8  # of each kind; the steps between them depend on how many a pass has
 
 # Whether a warehouse can hash has nothing to do with what a killed pass leaves.
 pytestmark = pytest.mark.parametrize("kit", sorted(KITS.keys() - {"by_value"}), indirect=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 LONG = os.environ.get("SOFTCART_STRESS") == "long"
-BATCHES = 1000 if LONG else 40
+BATCHES = 1000 if LONG else 100
 SECONDS = 90 if LONG else 8  # on a slow machine longer: until there are more batches than the fewest
 FEWEST_BATCHES = 10
 

@@ -48,7 +48,7 @@ def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ticks(platform: dict[str, str], shop: pymysql.Connection, tmp_path: Path) -> Iterator[Ticks]:
+def ticks(platform: dict[str, str], shop: pymysql.Connection) -> Iterator[Ticks]:
     run(
         shop,
         *(f"CREATE TABLE `{name}` (id INT PRIMARY KEY, n INT)" for name in ("orders", "lines", "sizes")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ Catalog = Database[dict[str, Any]]
 
 
 @pytest.fixture
-def settled(platform: dict[str, str], catalog: Catalog, tmp_path: Path) -> Iterator[Ticks]:
+def settled(platform: dict[str, str], catalog: Catalog) -> Iterator[Ticks]:
     catalog["books"].insert_one({"_id": 1})
     with DagsterInstance.ephemeral() as instance:
         ticks = Ticks(instance, (BOOKS, TOYS), "mongodb")

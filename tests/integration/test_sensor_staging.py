@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -91,7 +90,7 @@ def definitions() -> dg.Definitions:
 
 
 @pytest.fixture
-def ticks(platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ticks]:
+def ticks(platform: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Ticks]:
     monkeypatch.setattr("softcart_assets.dbt.warm.Keeper.keep", lambda keeper: None)
     monkeypatch.setattr("softcart_assets.sensors.staging.project_version", lambda *_: "this one")
     with closing(connect_postgresql(platform["SOFTCART_STAGING_URL"])) as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -38,7 +37,7 @@ def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settled(platform: dict[str, str], shop: Shop, catalog: Catalog, tmp_path: Path) -> Iterator[Ticks]:
+def settled(platform: dict[str, str], shop: Shop, catalog: Catalog) -> Iterator[Ticks]:
     execute(shop, "CREATE TABLE orders (id INT PRIMARY KEY, n INT)")
     execute(shop, "CREATE TABLE visits (id INT PRIMARY KEY, at TIMESTAMP(6) NOT NULL DEFAULT NOW(6))")
     catalog["toys"].insert_one({"_id": 1})
