@@ -58,15 +58,15 @@ def _counted(terms: DataFrame) -> DataFrame:
         F.count("*").alias("searches"), F.min("day").alias("min_day"), F.max("day").alias("max_day")
     )
     numbered = by_month.selectExpr("*", f"cast(year as long) * 12 + month as {NUMBER}")
-    found = {name: f"{name[:3]}({name})" for name in ("min_day", "max_day")}  # of each month already
+    bounds = [
+        F.expr(f"{end}({f'{end}_day' if name == 'day' else name})").alias(f"{end}_{name}")
+        for end, name in _BOUNDS
+    ]
     return numbered.groupBy("searchterm").agg(
         F.sum("searches").alias("searches"),
         F.sum(F.col(NUMBER) * F.col("searches")).alias("weighted"),
         F.collect_list(F.struct("year", "month", NUMBER, "searches")).alias("months"),
-        *(
-            F.expr(found.get(f"{end}_{name}", f"{end}({name})")).alias(f"{end}_{name}")
-            for end, name in _BOUNDS
-        ),
+        *bounds,
     )
 
 

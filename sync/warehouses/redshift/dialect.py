@@ -23,6 +23,7 @@ SCHEMES = ("redshift", "redshift+psycopg2")
 PORT = 5439
 TRANSIENT = ("08", "53", "57P", "40", "55P03", "25P03")
 VALUE = ("22", "23")
+THERE = ("42710", "42P07", "42P16")  # a constraint or the like, a table, a second key
 # Redshift's own errors have one SQLSTATE; their number is all of their message. This one: another transaction
 # wrote to the same tables, and the two cannot be put in an order.
 INTERNAL, SERIALIZABLE_VIOLATION = "XX000", "1023"
@@ -69,6 +70,9 @@ class RedshiftDialect(Dialect):
         if code.startswith(TRANSIENT) or (code == INTERNAL and _number(error) == SERIALIZABLE_VIOLATION):
             return Trouble.TRANSIENT
         return Trouble.VALUE if code.startswith(VALUE) else Trouble.PERMANENT
+
+    def is_there(self, error: Exception) -> bool:
+        return getattr(error, "pgcode", None) in THERE
 
     def cursor(self, connection: Any) -> Any:
         return connection.cursor(name=f"softcart_{next(self._cursors)}")
