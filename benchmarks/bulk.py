@@ -16,6 +16,7 @@ import click
 import psutil
 
 from benchmarks.data import KEY, TABLE, fill_order_lines
+from benchmarks.measure import jvms
 from benchmarks.servers import Servers, running
 from lake.bulk import DRIVER, bulk_folder, empty, lines_in, read_by_spark
 from lake.location import Location
@@ -62,8 +63,7 @@ def main(rows: tuple[int, ...]) -> None:
 
 def measured(action: Callable[[], object]) -> Took:
     """What an action takes in this process and in Spark's."""
-    here = psutil.Process()
-    processes = [here, *(each for each in here.children(recursive=True) if each.name() == "java")]
+    processes = [psutil.Process(), *jvms()]
     before, began = _cpu(processes), time.monotonic()
     action()
     return Took(time.monotonic() - began, _cpu(processes) - before)

@@ -23,6 +23,7 @@ import numpy as np
 import psutil
 
 from benchmarks.lake_reader import WRITERS, beside_killed_writers
+from benchmarks.measure import jvms
 from benchmarks.peers import install
 from lake.delta import Origin, commit, open_table, snapshot_of
 from lake.location import Location
@@ -113,7 +114,7 @@ def analysis(
     steps: dict[str, list[float]] = {}
     spark = SparkResource(master="local[2]")
     session = spark.session
-    java = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
+    java = jvms()
     try:
         for number in range(rounds + 1):
             before, marks = _cpu(java), [("reading the list of files", time.monotonic())]

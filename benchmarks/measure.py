@@ -70,6 +70,16 @@ class _Sampler(threading.Thread):
                 process.kill()
 
 
+def jvms() -> list[psutil.Process]:
+    """The Java processes below this one; others, such as a database's sessions, end while they are asked."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.name() == "java":
+                found.append(child)
+    return found
+
+
 def run(script: str, environment: Mapping[str, str], folder: Path) -> Figures:
     """Run a bash script in `folder` and measure it.
 

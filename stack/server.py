@@ -85,14 +85,14 @@ class Server(ABC):
         """The process that serves our data folder, whoever started it."""
         found = [
             process
-            for process in psutil.process_iter(["cmdline", "status"])
+            for process in psutil.process_iter(["cmdline", "status", "create_time"])
             if self.mark in (line := process.info["cmdline"] or [])
             and self.executable in {Path(word).name for word in line}  # a loader's name may stand before it
             and process.info["status"] != psutil.STATUS_ZOMBIE
             and self._is_here(process)
         ]
         # A server's fresh children look like it until they rename themselves; it is the oldest.
-        return min(found, key=lambda process: process.create_time(), default=None)
+        return min(found, key=lambda process: process.info["create_time"], default=None)
 
     def _is_here(self, process: psutil.Process) -> bool:
         """Whether a process means the same folder by our path: in a container it would be another one."""

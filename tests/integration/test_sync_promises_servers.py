@@ -40,6 +40,7 @@ from tests.integration.numbers import (
 from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import TABLE_STRATEGIES, Pipeline, query
 from tests.integration.wire import Wire
+from tests.processes import answers
 from tests.waiting import until
 
 ROWS, MANY_ROWS = 3000, 170_000
@@ -65,8 +66,7 @@ def kill(server: Server) -> None:
     process = server.process()
     assert process is not None
     processes = [process, *process.children(recursive=True)]
-    for each in processes:
-        each.kill()
+    answers(processes, psutil.Process.kill)
     psutil.wait_procs(processes)
 
 

@@ -10,13 +10,15 @@ import pytest
 from resources.spark import SparkResource, named_settings
 from softcart_assets.automation import in_process
 from sync.errors import SyncError
+from tests.processes import answers
 
 SMALL = {"spark.driver.memory": "512m"}
 
 
 def jvms() -> list[int]:
     """The Java processes that this one has started."""
-    return [child.pid for child in psutil.Process().children(recursive=True) if child.name() == "java"]
+    children = psutil.Process().children(recursive=True)
+    return [pid for pid, name in answers(children, lambda child: (child.pid, child.name())) if name == "java"]
 
 
 def run_of(*assets: dg.AssetsDefinition, spark: SparkResource) -> dg.ExecuteInProcessResult:

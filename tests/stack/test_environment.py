@@ -15,6 +15,7 @@ from stack.home import Home, StackError
 from stack.ports import Ports
 from stack.production import STAND_INS, remember
 from stack.stand_in import StandIn
+from tests.processes import answers
 
 PORTS = {"mysql": 21000, "mongodb": 21001, "postgres": 21002, "ui": 21003}
 THEIRS = "mysql://me:mine@db.example/shop"
@@ -212,9 +213,8 @@ def test_passwords_are_in_one_private_file_and_neither_among_the_processes_nor_i
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert stat.S_IMODE(stack.home.root.stat().st_mode) == 0o700
     running = [process for server in stack.servers if (process := server.process())]
-    shown = [
-        " ".join(process.cmdline()) for process in [*running, *psutil.Process().children(recursive=True)]
-    ]
+    processes = [*running, *psutil.Process().children(recursive=True)]
+    shown = answers(processes, lambda process: " ".join(process.cmdline()))
     shown += [log.read_text(errors="replace") for log in stack.home.logs.iterdir()]
     assert len(running) == 3
     assert not [login for login, word in stack.home.passwords.items() if any(word in text for text in shown)]
