@@ -1,9 +1,10 @@
-"""`python -m benchmarks.warehouses snowflake`: rows into the stand-in for a warehouse.
+"""`python -m benchmarks.warehouses postgresql`: rows from staging into PostgreSQL, or into a stand-in.
 
 A first load, a delta and a verification by the platform, each a process of its own, beside the way in which
-the vendor's documents load a table: `load_table_from_dataframe`, or COPY of a file. Snowflake's helper
-`write_pandas` does not run: fakesnow answers its PUT otherwise than it wants. How fast a stand-in is says
-nothing of the warehouse; our own are the processor's time and the memory of our process.
+the vendor's documents load a table: `pg_dump | psql`, `load_table_from_dataframe`, or COPY of a file, and in
+PostgreSQL beside the bare merge of the delta's rows. Snowflake's helper `write_pandas` does not run: fakesnow
+answers its PUT otherwise than it wants. How fast a stand-in is says nothing of the warehouse; our own are the
+processor's time and the memory of our process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import gzip
 import json
 import os
 import resource
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -77,6 +79,40 @@ def portions(staging_url: str) -> Iterator[Sequence[Sequence[Any]]]:
             yield rows
 
 
+def dump_and_restore(staging_url: str, url: str) -> None:
+    """As PostgreSQL's documents have it, `pg_dump | psql`; the key is made when the rows are there."""
+    with closing(connect_postgresql(url)) as production, production.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS star; DROP TABLE IF EXISTS {TABLE}")
+    dumping, restoring = (str(PostgreSQL.binaries() / name) for name in ("pg_dump", "psql"))
+    with subprocess.Popen(
+        [dumping, f"--table={TABLE}", "--no-owner", staging_url], stdout=subprocess.PIPE
+    ) as dump:
+        restore = [restoring, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url]
+        subprocess.run(restore, stdin=dump.stdout, stdout=subprocess.DEVNULL, check=True)
+    assert dump.returncode == 0
+
+
+def make_ready_to_merge(staging_url: str, url: str, changed: int) -> None:
+    """Let production have what was dumped under another name, and the rows of the delta beside it."""
+    with closing(connect_postgresql(url)) as production, production.cursor() as cursor:
+        cursor.execute(
+            f"DROP SCHEMA IF EXISTS peer CASCADE; CREATE SCHEMA peer; ALTER TABLE {TABLE} SET SCHEMA peer;"
+            " CREATE TABLE peer.staged AS SELECT sale_key, country_key, customer, amount + 1 AS amount,"
+            f" sold_at, 2 AS _batch, _deleted FROM peer.bench_sales ORDER BY md5(sale_key) LIMIT {changed};"
+            " ALTER TABLE peer.staged ADD PRIMARY KEY (sale_key); ANALYZE peer.staged, peer.bench_sales"
+        )
+
+
+def bare_merge(staging_url: str, url: str) -> None:
+    """The statement alone, of rows that lie in production already."""
+    values = ", ".join(f"{name} = excluded.{name}" for name in (*COLUMNS[1:], "_batch"))
+    with closing(connect_postgresql(url)) as production, production.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO peer.bench_sales SELECT * FROM peer.staged"
+            f" ON CONFLICT (sale_key) DO UPDATE SET {values}"
+        )
+
+
 def load_table_from_dataframe(staging_url: str, url: str) -> None:
     """As BigQuery's documents have it."""
     import pandas as pd
@@ -124,6 +160,7 @@ def copy_of_a_file(staging_url: str, url: str) -> None:
 
 PEERS: dict[str, Work] = {
     "bigquery": load_table_from_dataframe,
+    "postgresql": dump_and_restore,
     "redshift": copy_of_a_file,
 }
 
@@ -173,17 +210,19 @@ def prepared(staging_url: str, rows: int) -> Iterator[Callable[[str, int], None]
         state.prepare(connection, schemas=("star",))
 
         def change(statement: str, count: int) -> None:
-            cursor.execute(statement.format(batch=state.next_batch(cursor), rows=count))
+            batch = state.next_batch(cursor)
+            cursor.execute(statement.format(batch=batch, rows=count))
+            cursor.execute(f"SELECT sync.store_batch('{TABLE}', {batch})")
 
-        cursor.execute("DROP TABLE IF EXISTS star.bench_sales")
-        cursor.execute(DDL)
+        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+        cursor.execute(f"{DDL}; SELECT sync.index_batches('{TABLE}')")
         change(ROWS, rows)
         cursor.execute("ANALYZE star.bench_sales")
         yield change
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["bigquery", "redshift", "snowflake"]))
+@click.argument("name", type=click.Choice(["bigquery", "postgresql", "redshift", "snowflake"]))
 @click.option("--rows", default=1_000_000, show_default=True, help="Rows of the first load.")
 @click.option("--changed", default=10_000, show_default=True, help="Rows of the delta.")
 def main(name: str, rows: int, changed: int) -> None:
@@ -199,9 +238,12 @@ def main(name: str, rows: int, changed: int) -> None:
             rates = f"{seconds:.1f} | {count / seconds:,.0f}"
             click.echo(f"| {what} | {count:,} | {rates} | {cpu:.1f} | {peak:.0f} | {more:.0f} |")
 
-        say("first load", rows, our_pass)
         if name in PEERS:
             say(PEERS[name].__name__, rows, PEERS[name])
+        if name == "postgresql":
+            make_ready_to_merge(staging_url, url, changed)
+            say(bare_merge.__name__, changed, bare_merge)
+        say("first load", rows, our_pass)
         change(CHANGE.replace("{step}", str(rows // changed)), changed)
         say("delta of updates", changed, our_pass)
         say("nothing new", rows, our_pass)

@@ -18,14 +18,15 @@ from typing import Any
 from softcart_assets.dbt.graph import TRACKED
 from softcart_assets.dbt.project import ROOT, content_hash, target_folder
 from sync.connections.postgresql import connect_postgresql
+from sync.connections.postgresql_settings import PLANNING
 from sync.connections.urls import DatabaseUrl, parse
 
 DEFAULT_TIMEZONE = "UTC"
-# A statement must see what others committed before it; and compiling a query takes longer than running it.
+# A statement must see what others committed before it; how it is planned is what it is for our own sessions.
 SESSION = (
-    r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off -c jit=off"
+    r"-c default_transaction_isolation=read\ committed -c default_transaction_read_only=off"
     " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
-)
+) + "".join(f" -c {name}={value}" for name, value in PLANNING.items())
 WHOLE_TESTS = "-c softcart.tests=whole"  # see sync.audited_batch in state.py
 KINDS = ("model", "seed", "snapshot", "test", "unit_test")  # what is reported; hooks are not
 

@@ -81,7 +81,8 @@ def connect_to_write(url: str | DatabaseUrl) -> Connection:
     """As `connect_postgresql`, with a session that is set to write, whatever its role and database prefer."""
     connection = connect_postgresql(url)
     with postgresql_errors(str(parse(url) if isinstance(url, str) else url)):
-        postgresql_settings.apply(connection, postgresql_settings.WRITING)
+        settings = {**postgresql_settings.WRITING, **postgresql_settings.PLANNING}
+        postgresql_settings.apply(connection, settings)
     return connection
 
 

@@ -62,6 +62,7 @@ class Reread:
         self._found = [column_of(source, table, column.source_name) for column in self._key]
         # The index finds a key by a collation, under which the keys of other portions may be equal to it.
         self._texts = [column.data_type in TEXTS and column.charset in UNICODE for column in self._found]
+        self._is_one = len(self._key) == 1 and not self._key[0].mask
         self._size = PORTION_BYTES
         self._condition = f" AND {condition}" if condition else ""
 
@@ -119,6 +120,9 @@ class Reread:
         return count
 
     def _as_key(self, values: tuple[Value, ...]) -> _Key:
+        if self._is_one and type(values[0]) is int:  # as most keys are, and much less work
+            number = str(values[0])
+            return _Key(b"%s\n" % number.encode(), number, "")
         exactly = map(_characters_of, self._found, self._texts, values) if any(self._texts) else ()
         return _Key(
             line(map(_field, self._key, values)),

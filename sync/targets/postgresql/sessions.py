@@ -11,15 +11,13 @@ from sync.connections.psycopg import Connection
 from sync.connections.urls import DatabaseUrl
 
 # Text forms in which values are compared and hashed must not depend on a server's or user's defaults, nor
-# what a statement sees or how it fails. A merge compares whole tables by a hash join, which the default
-# memory would send to disk. What is staged need not survive a crash; the applying transaction sets its own
-# durability back. A source may take its time. The last setting, new in PostgreSQL 14, makes the server
-# notice within a second that a killed pass is gone.
+# what a statement sees or how it fails. What is staged need not survive a crash; the applying transaction
+# sets its own durability back. The last setting, new in PostgreSQL 14, makes the server notice within a
+# second that a killed pass is gone.
 SETTINGS = {
     **postgresql_settings.WRITING,
+    **postgresql_settings.PLANNING,
     "extra_float_digits": "1",
-    "work_mem": "64MB",
-    "jit": "off",
     "synchronous_commit": "off",
     "client_connection_check_interval": "1s",
 }
