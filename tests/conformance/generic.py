@@ -24,6 +24,7 @@ LONGEST = 120  # of a varchar: longer values are refused by the server, row by r
 TRANSIENT = ("08", "53", "57P", "40", "55P03", "25P03")
 VALUE = ("22", "23")
 THERE = ("42P07", "42710", "42P16")  # a table or an index, another object, a second primary key
+GONE = "42704"  # no such constraint
 
 
 def numeric(type_: PgType) -> str:
@@ -80,6 +81,9 @@ class GenericDialect(Dialect):
 
     def is_there(self, error: Exception) -> bool:
         return getattr(error, "pgcode", None) in THERE
+
+    def is_gone(self, error: Exception) -> bool:
+        return getattr(error, "pgcode", None) == GONE
 
     def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         listed = ", ".join(map(self.quote, columns))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from unittest.mock import Mock
+
 import pytest
 
 from sync.errors import SyncError
@@ -137,3 +140,65 @@ def test_what_a_pass_added_that_ended_before_it_was_noted_is_not_in_the_way(
             pytest.fail("no pass came further than the one before")
     assert shop.is_equal()
     assert shop.wrong() == []
+
+
+def test_what_a_pass_changed_that_ended_before_it_was_noted_is_not_in_the_way(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.mirror()
+    shop.change(
+        """
+        ALTER TABLE star.dim_customer ALTER COLUMN customer_key TYPE varchar(60);
+        ALTER TABLE star.dim_country ALTER COLUMN country DROP NOT NULL;
+        """
+    )
+    note, left = DbApiSession._remember, 0
+
+    def ends_at_the_last(session: DbApiSession, *schemas: TableSchema) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise RuntimeError("ended here")
+        note(session, *schemas)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DbApiSession, "_remember", ends_at_the_last)
+        for passes in range(20):  # more than there are changes to note
+            left = min(passes, 1)
+            try:
+                shop.mirror()
+                break
+            except RuntimeError:
+                continue
+        else:
+            pytest.fail("no pass came further than the one before")
+    assert shop.is_equal()
+    assert shop.wrong() == []
+    shop.change("UPDATE star.dim_country SET country = NULL, _batch = {batch} WHERE country_key = 2")
+    assert counts(shop.mirror(), COUNTRY) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("step", ["_define", "transaction"])
+def test_a_column_is_filled_whose_pass_ended_before_its_rows(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    shop.mirror()
+    shop.change("ALTER TABLE star.fact_sales ADD COLUMN note varchar(20) NOT NULL DEFAULT 'old'")
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(DbApiSession, step, Mock(side_effect=KeyboardInterrupt))
+        shop.mirror()
+    shop.mirror()
+    assert shop.is_equal()
+    assert shop.wrong() == []
+
+
+@pytest.mark.parametrize("kit", ["generic"], indirect=True)
+def test_a_column_of_somebody_elses_is_not_taken_for_one_of_staging(shop: Shop) -> None:
+    shop.mirror()
+    shop.kit.execute("ALTER TABLE star.dim_country ADD COLUMN region integer")
+    shop.change("ALTER TABLE star.dim_country ADD COLUMN region varchar(20)")
+    with pytest.raises(SyncError, match=r"star\.dim_country: there is a column region .* rename it"):
+        shop.mirror()
+    shop.kit.execute("ALTER TABLE star.dim_country DROP COLUMN region")
+    shop.mirror()
+    assert shop.is_equal()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import snowflake.connector
 from sqlfluff.core import Linter
 
 from stack.snowflake_setup import render
@@ -102,6 +103,26 @@ def test_small_names_are_held_in_capitals_also_in_views_and_never_in_literals() 
     assert dialect.spoken(query) == """SELECT "A", 'it''s "b"' AS "Täg" FROM "STAR"."T" WHERE x = '\\'"c"'"""
     with pytest.raises(SyncError, match="SALE: names in small letters are kept in capitals on Snowflake"):
         dialect.quote("SALE")
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "words", "is_there", "is_gone"),
+    [
+        (2002, "42710", "Object 'STAR.T' already exists.", True, False),
+        (2200, "42601", "primary key already exists for table 'T'", True, False),
+        (2201, "02000", "Constraint 'FK' does not exist or not authorized.", False, True),
+        (904, "42000", "error line 1 at position 7 invalid identifier 'A'", False, False),
+    ],
+    ids=["an object", "a key", "a constraint", "another error"],
+)
+def test_a_definition_that_was_run_before_is_told_by_its_words(
+    number: int, state: str, words: str, is_there: bool, is_gone: bool
+) -> None:
+    said = f"SQL compilation error:\n{words}"
+    error = snowflake.connector.errors.ProgrammingError(msg=said, errno=number, sqlstate=state)
+    dialect = SnowflakeDialect(URL)
+    assert (dialect.is_there(error), dialect.is_gone(error)) == (is_there, is_gone)
+    assert not dialect.is_there(snowflake.connector.errors.OperationalError(msg=words, errno=number))
 
 
 ROW = ("stage/folder/a.parquet", "LOADED", 5, 5)

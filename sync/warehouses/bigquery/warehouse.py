@@ -119,7 +119,7 @@ class ScriptSession(DbApiSession):
                 if isinstance(step, Comment):
                     comments[step.column] = step.text
                 for statement in self._dialect.complete(schema, step):
-                    self._define(name, statement, again=True)
+                    self._define(name, statement, self._dialect.is_there)
                 schema = completed(schema, step)
             if comments:
                 with self._errors(name):

@@ -32,6 +32,7 @@ TRANSIENT_STATES = ("08", "40", "57")
 VALUE_STATES = ("22", "23", "54010")
 # A name that is taken, a primary key where there is one; the last two are Derby's.
 THERE = {"42710", "42889", "X0Y32", "X0Y58"}
+GONE = {"42704", "42X86"}  # no such constraint; the last one is Derby's
 # Nothing that waiting or another row will change, although its state begins like those above.
 PERMANENT_CODES = {-30061, -30082, -1060, -1403}  # no such database; wrong password or no right to connect
 
@@ -60,6 +61,11 @@ def _whole(error: BaseException | None) -> str:
         said.append(str(error))
         error = error.__cause__ or error.__context__
     return " ".join(said)
+
+
+def _state(error: Exception) -> str | None:
+    found = _STATE.search(str(error))
+    return found[1] if found else None
 
 
 class Db2Dialect(FoldingDialect):
@@ -110,8 +116,10 @@ class Db2Dialect(FoldingDialect):
         return f"{told}; {way_out}" if way_out else told
 
     def is_there(self, error: Exception) -> bool:
-        state = _STATE.search(str(error))
-        return state is not None and state[1] in THERE
+        return _state(error) in THERE
+
+    def is_gone(self, error: Exception) -> bool:
+        return _state(error) in GONE
 
     def role_exists(self, cursor: Any, role: str) -> bool:
         cursor.execute(f"SELECT 1 FROM SYSCAT.ROLES WHERE ROLENAME = {self.literal(role.upper())}")

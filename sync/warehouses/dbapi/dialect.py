@@ -59,6 +59,10 @@ class Dialect(Definitions):
         """Whether an error means that a key, an index or the like exists already."""
         return False
 
+    def is_gone(self, error: Exception) -> bool:
+        """Whether an error means that a constraint which was to be dropped does not exist any more."""
+        return False
+
     @contextmanager
     def errors(self, where: str) -> Iterator[None]:
         """Turn the driver's errors into ours; `where` begins the message."""

@@ -19,7 +19,7 @@ from sync.warehouses.dbapi.lease import RowLease
 from sync.warehouses.dbapi.staging import StagedTable
 from sync.warehouses.dbapi.state import OwnTables, Rejection
 from sync.warehouses.positions import MirrorState
-from sync.warehouses.schema import Schemas, TableName, TableSchema
+from sync.warehouses.schema import ColumnSchema, Schemas, TableName, TableSchema
 from sync.warehouses.views import STALE, MadeView, View, ViewState
 
 
@@ -91,7 +91,8 @@ class DbApiSession:
         for change in changes:
             for constraint in change.obsolete:
                 name = change.schema.name
-                self._define(name, self._dialect.drop_constraint(self._dialect.table(name), constraint))
+                drop = self._dialect.drop_constraint(self._dialect.table(name), constraint)
+                self._define(name, drop, self._dialect.is_gone)
                 kept = [key for key in self._schemas[name].foreign_keys if key.name != constraint]
                 self._remember(replace(self._schemas[name], foreign_keys=tuple(kept)))
         for change in changes:
@@ -117,11 +118,22 @@ class DbApiSession:
                 self._define(name, statement)
             self._remember(with_nullable(self._schemas[name], column, nullable=True))
         for added in change.added:
-            type_ = self._dialect.types.native_type(name, added)
-            self._define(name, self._dialect.add_column(table, added.name, type_))
-            # NOT NULL is one of the completions, when the column has its values.
-            had = self._schemas[name]
-            self._remember(replace(had, columns=(*had.columns, added._replace(nullable=True, comment=None))))
+            self._add_column(name, added)
+
+    def _add_column(self, name: TableName, added: ColumnSchema) -> None:
+        """It is noted first, and without a position: of a pass that ends before its rows, the next one adds
+        the column where it is missing, and compares the table whole. NOT NULL is one of the completions."""
+        type_ = self._dialect.types.native_type(name, added)
+        if added.name in (self.columns_of(name) or ()):
+            what = f"there is a column {added.name} that the platform did not make"
+            raise SyncError(f"production, {name}: {what}: rename it")
+        had = self._schemas[name]
+        wider = replace(had, columns=(*had.columns, added._replace(nullable=True, comment=None)))
+        with self._errors(name):
+            self._own.store(name, "table", None, 0, self._run_id, as_definition(wider))
+            self._connection.commit()
+        self._schemas[name] = wider
+        self._define(name, self._dialect.add_column(self._dialect.table(name), added.name, type_))
 
     def stage(self, snapshot: Snapshot, selection: Selection, mode: LoadMode) -> Staged:
         schema = selection.schema
@@ -186,7 +198,7 @@ class DbApiSession:
             schema = self._schemas[name]
             for _, step in of_table:
                 for statement in self._dialect.complete(schema, step):
-                    self._define(name, statement, again=True)
+                    self._define(name, statement, self._dialect.is_there)
                 schema = completed(schema, step)
                 if not isinstance(step, (Comment, NotNull)):  # which can be done again
                     self._remember(schema)
@@ -253,14 +265,16 @@ class DbApiSession:
                 if token <= self._lease.token:
                     self._own.drop_work(table)
 
-    def _define(self, name: TableName, statement: str, again: bool = False) -> None:
-        """Run a definition; `again`: one that a pass which was killed may have run already."""
+    def _define(
+        self, name: TableName, statement: str, is_done: Callable[[Exception], bool] | None = None
+    ) -> None:
+        """Run a definition; `is_done` tells the error of one that a pass which was killed has run already."""
         with self._errors(name):
             try:
                 self._own.run(statement)
                 self._connection.commit()
             except self._dialect.driver_error as error:
-                if not (again and self._dialect.is_there(error)):
+                if is_done is None or not is_done(error):
                     raise
                 self._connection.rollback()
 

@@ -24,6 +24,7 @@ PORT = 5439
 TRANSIENT = ("08", "53", "57P", "40", "55P03", "25P03")
 VALUE = ("22", "23")
 THERE = ("42710", "42P07", "42P16")  # a constraint or the like, a table, a second key
+GONE = "42704"  # no such constraint
 # Redshift's own errors have one SQLSTATE; their number is all of their message. This one: another transaction
 # wrote to the same tables, and the two cannot be put in an order.
 INTERNAL, SERIALIZABLE_VIOLATION = "XX000", "1023"
@@ -73,6 +74,9 @@ class RedshiftDialect(Dialect):
 
     def is_there(self, error: Exception) -> bool:
         return getattr(error, "pgcode", None) in THERE
+
+    def is_gone(self, error: Exception) -> bool:
+        return getattr(error, "pgcode", None) == GONE
 
     def cursor(self, connection: Any) -> Any:
         return connection.cursor(name=f"softcart_{next(self._cursors)}")

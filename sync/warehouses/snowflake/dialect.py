@@ -26,6 +26,7 @@ NAMES_AND_LITERALS = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"([a-z_][a-z0-9_$]*)\"",
 # Lost connections and sessions, locks and limits of time, cancelled queries, trouble inside of Snowflake.
 TRANSIENT = {603, 604, 625, 630, 390111, 390114}
 TRANSIENT_STATES = ("08", "40", "57")
+COMPILER = "SQL compilation error"
 FIRST_VALUE_ERROR, LAST_VALUE_ERROR = (
     100_000,
     100_199,
@@ -75,6 +76,16 @@ class SnowflakeDialect(FoldingDialect):
             return Trouble.TRANSIENT
         is_value = FIRST_VALUE_ERROR <= code <= LAST_VALUE_ERROR
         return Trouble.VALUE if is_value else Trouble.PERMANENT
+
+    def is_there(self, error: Exception) -> bool:
+        return self._is_of_compiler(error) and "already exists" in str(error)
+
+    def is_gone(self, error: Exception) -> bool:
+        return self._is_of_compiler(error) and "does not exist" in str(error)
+
+    def _is_of_compiler(self, error: Exception) -> bool:
+        """By its words: the numbers of these errors are nowhere listed."""
+        return isinstance(error, self._driver.errors.ProgrammingError) and COMPILER in str(error)
 
     def insert(self, cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         load(cursor, self._placed(cursor), table, [self.quote(name) for name in columns], rows)
