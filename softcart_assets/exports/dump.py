@@ -1,23 +1,30 @@
 """The dump of the shop's sales: `sales_data.sql`, and the last ones that differ in `dumps/`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from exporting.dump import NoToolError, dump_sales, rows_in
-from softcart_assets.exports.files import GROUP, exports_folder, file_metadata
+from softcart_assets.exports.files import GROUP, LAST, exports_folder, file_metadata
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.errors import SyncError
+from sync.spec import Strategy
+from sync.state import is_prepared, read_state
 
 KEY = dg.AssetKey(["exports", "sales_data"])
 SOURCE = dg.AssetKey(["shop", "sales_data"])
+RAW = ("raw", "sales_data")
+ROWS, POSITION = "dagster/row_count", "log_position"
 
 
 def build_dump() -> dg.AssetsDefinition:
-    """The dump, from one consistent snapshot of the shop's MySQL."""
+    """The dump, from one consistent snapshot of the shop's MySQL; left as it is where the same run has found
+    the shop's log where it stood when the dump was made."""
 
     @dg.multi_asset(
         name="export_dump",
@@ -32,13 +39,18 @@ def build_dump() -> dg.AssetsDefinition:
                 skippable=True,
             )
         ],
-        required_resource_keys={"mysql"},
+        required_resource_keys={"mysql", "staging"},
+        op_tags=LAST,
     )
     def export_dump(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         began = time.monotonic()
         path = exports_folder() / "sales_data.sql"
         try:
-            dump_sales(context.resources.mysql.url, path)
+            position = _position(context)
+            rows = _rows_of_the_same(context, path, position)
+            if rows is None:
+                dump_sales(context.resources.mysql.url, path)
+                rows = rows_in(path)
         except NoToolError as error:
             context.log.warning(f"sales_data.sql is not written: {error}")
             return
@@ -47,11 +59,32 @@ def build_dump() -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=KEY,
             metadata={
-                "dagster/row_count": rows_in(path),
+                ROWS: rows,
                 **file_metadata(path),
                 "kept": len(list((path.parent / "dumps").glob("*.sql"))),
                 "seconds": round(time.monotonic() - began, 3),
+                **({POSITION: position} if position else {}),
             },
         )
 
     return export_dump
+
+
+def _position(context: dg.AssetExecutionContext) -> str | None:
+    """Where the shop's log stood when this run synced the sales; None where it has not, or not by the log."""
+    state, staging = None, context.resources.staging
+    with suppress(SyncError), staging.connect() as connection, connection.cursor() as cursor:
+        state = read_state(cursor, *RAW) if is_prepared(cursor) else None  # a dump needs no staging
+    synced = state is not None and state.run_id == context.run.run_id and state.strategy == Strategy.LOG.value
+    return state.position if state and synced else None
+
+
+def _rows_of_the_same(context: dg.AssetExecutionContext, path: Path, position: str | None) -> int | None:
+    """The rows of the dump that lies there, where it is the last one and nothing was written to the shop
+    since; None where it has to be made."""
+    last = context.instance.get_latest_materialization_event(KEY) if position and path.exists() else None
+    made = last.asset_materialization if last else None
+    known: Mapping[str, Any] = {name: each.value for name, each in made.metadata.items()} if made else {}
+    if known.get(POSITION) != position or known.get("sha256") != file_metadata(path)["sha256"]:
+        return None
+    return int(known[ROWS])

@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
 from exporting.dump import SCRIPT, NoToolError, dump_sales, rows_in
+from softcart_assets.build import resources
+from softcart_assets.exports import dump as dump_asset
+from softcart_assets.raw import build_raw_assets
+from softcart_assets.tables import SHOP as TABLES
 from sync.connections.mysql import connect_mysql, mysql_arguments
 from sync.connections.urls import parse
 from sync.errors import SyncError
@@ -128,6 +133,37 @@ def test_a_dump_is_one_snapshot_while_the_shop_goes_on_selling(
     finally:
         stop.set()
         writer.join()
+
+
+def test_a_run_makes_the_dump_again_only_where_the_shop_was_written_to(
+    sold: Shop, platform: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "exports" / "sales_data.sql"
+    made: list[Path] = []
+
+    def dump(url: str, to: Path) -> None:
+        dump_sales(url, to)
+        made.append(to)
+
+    monkeypatch.setenv("SOFTCART_EXPORTS", str(path.parent))
+    monkeypatch.setattr(dump_asset, "dump_sales", dump)
+    export, sales = dump_asset.build_dump(), build_raw_assets(TABLES[:1], seeds=[])
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def rows_after_a_run(*assets: dg.AssetsDefinition) -> object:
+            done = dg.materialize([*assets, export], instance=instance, resources=resources())
+            (shown,) = done.asset_materializations_for_node("export_dump")
+            assert rows_in(path) == len(rows(sold))
+            return shown.metadata["dagster/row_count"].value
+
+        assert (rows_after_a_run(*sales), len(made)) == (300, 1)
+        assert (rows_after_a_run(*sales), len(made)) == (300, 1)
+        sell(sold, 1)
+        assert (rows_after_a_run(*sales), len(made)) == (301, 2)
+        path.write_text("not what was dumped")
+        assert (rows_after_a_run(*sales), len(made)) == (301, 3)
+        # By itself it does not know whether the shop was written to.
+        assert (rows_after_a_run(), len(made)) == (301, 4)
 
 
 def test_a_dump_that_fails_changes_nothing_and_says_why_without_the_password(
