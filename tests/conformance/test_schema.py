@@ -149,6 +149,7 @@ def test_what_a_pass_changed_that_ended_before_it_was_noted_is_not_in_the_way(
     shop.change(
         """
         ALTER TABLE star.dim_customer ALTER COLUMN customer_key TYPE varchar(60);
+        ALTER TABLE star.fact_sales ALTER COLUMN customer_key TYPE varchar(60);
         ALTER TABLE star.dim_country ALTER COLUMN country DROP NOT NULL;
         """
     )
