@@ -12,6 +12,7 @@ from stack.packages import Toolbox
 
 VERSION = "3.5.0"  # that of Spark's own client
 ARTIFACT = ("org.apache.hadoop", "hadoop-client-minicluster", VERSION)
+SIGNING = ("org.bouncycastle", "bcpkix-jdk18on", "1.82")  # what YARN's ResourceManager asks for besides
 
 
 def java(home: Home) -> Path:
@@ -30,12 +31,24 @@ def jars(home: Home) -> Path:
     Raises:
         StackError: Maven Central does not answer.
     """
-    folder = home.tools / f"hadoop-{VERSION}"
+    return _fetched(home, home.tools / f"hadoop-{VERSION}", ARTIFACT)
+
+
+def signing_jars(home: Home) -> Path:
+    """The folder of BouncyCastle's jars (10 MB), fetched the first time.
+
+    Raises:
+        StackError: Maven Central does not answer.
+    """
+    return _fetched(home, home.tools / f"{SIGNING[1]}-{SIGNING[2]}", SIGNING)
+
+
+def _fetched(home: Home, folder: Path, artifact: tuple[str, str, str]) -> Path:
     if folder.is_dir():
         return folder
     beside = folder.with_name(f"{folder.name}.new")
     spark = Path(sysconfig.get_path("purelib")) / "pyspark" / "jars"
-    organisation, module, version = ARTIFACT
+    organisation, module, version = artifact
     command = [
         str(java(home)),
         "-cp",
@@ -60,8 +73,8 @@ def jars(home: Home) -> Path:
     if done.returncode or not any(beside.glob(f"{module}-*.jar")):
         said = " ".join((done.stdout + done.stderr).split())[-400:]
         raise StackError(
-            f"HDFS needs {':'.join(ARTIFACT)} and what it depends on from Maven Central, which cannot be had"
-            f" here; LAKE=disk and LAKE=s3 need none of it. {said}"
+            f"Hadoop needs {':'.join(artifact)} and what it depends on from Maven Central, which cannot be"
+            f" had here; LAKE=disk and LAKE=s3 need none of it. {said}"
         )
     beside.rename(folder)
     return folder
