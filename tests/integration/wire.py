@@ -114,5 +114,5 @@ class Wire:
             turn[0], self._asking = not asks, asks
             if not self._due():
                 return True
-            self._due = lambda: False
-            return self._action()
+            self._due, action = lambda: False, self._action
+        return action()  # what passes on other connections does not wait for it
