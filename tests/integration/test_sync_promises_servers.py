@@ -6,6 +6,7 @@ The servers are this module's own, in ``$SOFTCART_HOME/mortal-<worker>``.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,6 @@ from tests.integration.postgresql_support import Databases
 from tests.integration.sync_support import TABLE_STRATEGIES, Pipeline, query
 from tests.integration.wire import Wire
 from tests.processes import answers
-from tests.waiting import until
 
 ROWS, MANY_ROWS = 3000, 170_000
 
@@ -189,8 +189,12 @@ def test_a_first_load_whose_servers_are_killed_is_not_begun_again(mortal: Cluste
         with Wire(urlsplit(url).port or 0) as wire:
 
             def strike(server: Server = server) -> bool:
-                # The source reads ahead of the commits: nothing is kept of a load before its first one.
-                until(lambda: bool(query(target, rows)))
+                # The source reads ahead of the commits: nothing is kept of a load before its first one, which
+                # may need a little more of what is sent.
+                time.sleep(1)
+                if not query(target, rows):
+                    wire.at_byte(250_000, strike)
+                    return True
                 kill(server)
                 return False
 
