@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from exporting.dump import NoToolError, dump_sales, rows_in
-from softcart_assets.exports.files import GROUP, LAST, exports_folder, file_metadata
+from softcart_assets.exports.files import GROUP, LAST, SHA256, exports_folder, file_metadata, sha256_of
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.errors import SyncError
@@ -82,9 +82,10 @@ def _position(context: dg.AssetExecutionContext) -> str | None:
 def _rows_of_the_same(context: dg.AssetExecutionContext, path: Path, position: str | None) -> int | None:
     """The rows of the dump that lies there, where it is the last one and nothing was written to the shop
     since; None where it has to be made."""
-    last = context.instance.get_latest_materialization_event(KEY) if position and path.exists() else None
+    if position is None or not path.exists():
+        return None
+    last = context.instance.get_latest_materialization_event(KEY)
     made = last.asset_materialization if last else None
     known: Mapping[str, Any] = {name: each.value for name, each in made.metadata.items()} if made else {}
-    if known.get(POSITION) != position or known.get("sha256") != file_metadata(path)["sha256"]:
-        return None
-    return int(known[ROWS])
+    same = known.get(POSITION) == position and known.get(SHA256) == sha256_of(path)
+    return int(known[ROWS]) if same else None

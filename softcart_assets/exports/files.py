@@ -12,6 +12,7 @@ from sync.object_store import Place
 
 GROUP = "exports"
 VARIABLE = "SOFTCART_EXPORTS"
+SHA256 = "sha256"
 # Of the steps that could be executed, one after the other, these are taken last: they show what other parts
 # of the graph make, and depending on it they would be left out where it failed.
 LAST = {"dagster/priority": "-1"}
@@ -34,8 +35,12 @@ def exports_folder() -> Path:
 
 def file_metadata(path: Path) -> dict[str, Any]:
     """Place, size and hash of a file, which is brought to the bucket where there is one."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    place = bucket()
+    digest, place = sha256_of(path), bucket()
     url = publish(path, exports_folder(), place) if place else path.resolve().as_uri()
-    return {"dagster/uri": url, "bytes": path.stat().st_size, "sha256": digest}
+    return {"dagster/uri": url, "bytes": path.stat().st_size, SHA256: digest}
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file, in hexadecimal, as its metadata has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
