@@ -1,15 +1,20 @@
 """The dump of the shop's sales: `sales_data.sql`, and the last ones that differ in `dumps/`."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from exporting.dump import NoToolError, dump_sales, rows_in
-from softcart_assets.exports.files import GROUP, LAST, SHA256, exports_folder, file_metadata, sha256_of
+from softcart_assets.exports.files import (
+    GROUP,
+    LAST,
+    exports_folder,
+    file_metadata,
+    metadata_of_the_same,
+)
 from softcart_assets.failures import failure
 from softcart_assets.metadata import OWNER
 from sync.errors import SyncError
@@ -47,10 +52,10 @@ def build_dump() -> dg.AssetsDefinition:
         path = exports_folder() / "sales_data.sql"
         try:
             position = _position(context)
-            rows = _rows_of_the_same(context, path, position)
-            if rows is None:
+            last = position and metadata_of_the_same(context.instance, KEY, path, POSITION, position)
+            if not last:
                 dump_sales(context.resources.mysql.url, path)
-                rows = rows_in(path)
+            rows = last[ROWS] if last else rows_in(path)
         except NoToolError as error:
             context.log.warning(f"sales_data.sql is not written: {error}")
             return
@@ -77,15 +82,3 @@ def _position(context: dg.AssetExecutionContext) -> str | None:
         state = read_state(cursor, *RAW) if is_prepared(cursor) else None  # a dump needs no staging
     synced = state is not None and state.run_id == context.run.run_id and state.strategy == Strategy.LOG.value
     return state.position if state and synced else None
-
-
-def _rows_of_the_same(context: dg.AssetExecutionContext, path: Path, position: str | None) -> int | None:
-    """The rows of the dump that lies there, where it is the last one and nothing was written to the shop
-    since; None where it has to be made."""
-    if position is None or not path.exists():
-        return None
-    last = context.instance.get_latest_materialization_event(KEY)
-    made = last.asset_materialization if last else None
-    known: Mapping[str, Any] = {name: each.value for name, each in made.metadata.items()} if made else {}
-    same = known.get(POSITION) == position and known.get(SHA256) == sha256_of(path)
-    return int(known[ROWS]) if same else None

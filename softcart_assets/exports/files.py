@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+
 from exporting.publishing import publish
 from sync.object_store import Place
 
 GROUP = "exports"
 VARIABLE = "SOFTCART_EXPORTS"
-SHA256 = "sha256"
 # Of the steps that could be executed, one after the other, these are taken last: they show what other parts
 # of the graph make, and depending on it they would be left out where it failed.
 LAST = {"dagster/priority": "-1"}
@@ -35,12 +36,23 @@ def exports_folder() -> Path:
 
 def file_metadata(path: Path) -> dict[str, Any]:
     """Place, size and hash of a file, which is brought to the bucket where there is one."""
-    digest, place = sha256_of(path), bucket()
+    digest, place = _sha256(path), bucket()
     url = publish(path, exports_folder(), place) if place else path.resolve().as_uri()
-    return {"dagster/uri": url, "bytes": path.stat().st_size, SHA256: digest}
+    return {"dagster/uri": url, "bytes": path.stat().st_size, "sha256": digest}
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file, in hexadecimal, as its metadata has it."""
+def metadata_of_the_same(
+    instance: dg.DagsterInstance, key: dg.AssetKey, path: Path, name: str, value: str
+) -> dict[str, Any] | None:
+    """The last metadata of an export, where the file is what was written then, and the entry `name` says that
+    it was made from what `value` stands for; None where it has to be written."""
+    event = instance.get_latest_materialization_event(key)
+    made = event.asset_materialization if event else None
+    last = {entry: said.value for entry, said in made.metadata.items()} if made else {}
+    same = last.get(name) == value and path.is_file() and last.get("sha256") == _sha256(path)
+    return last if same else None
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

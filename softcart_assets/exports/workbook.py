@@ -16,7 +16,13 @@ import dagster as dg
 
 import exporting.workbook
 from exporting.workbook import Sheet, write_workbook
-from softcart_assets.exports.files import GROUP, LAST, exports_folder, file_metadata
+from softcart_assets.exports.files import (
+    GROUP,
+    LAST,
+    exports_folder,
+    file_metadata,
+    metadata_of_the_same,
+)
 from softcart_assets.exports.reports import LEVEL, UNKNOWN, Report, query
 from softcart_assets.exports.warehouse import view_rows
 from softcart_assets.failures import failure
@@ -58,10 +64,10 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
         try:
             present = _present(context.resources.staging, reports)
             inputs = _inputs(context, present)
-            counts = _written(context.instance, path, inputs)
-            changed = counts is None
-            if counts is None:
-                counts = write_workbook(_sheets(context, present), path)
+            last = metadata_of_the_same(context.instance, KEY, path, "inputs", inputs)
+            counts: dict[str, int] = (
+                last["sheets"] if last else write_workbook(_sheets(context, present), path)
+            )
         except SyncError as error:
             raise failure([error]) from error
         return dg.MaterializeResult(
@@ -71,7 +77,7 @@ def build_workbook(reports: Sequence[Report]) -> dg.AssetsDefinition:
                 "sheets": counts,
                 "not_there_yet": [report.name for report in reports if report not in present],
                 "inputs": inputs,
-                "changed": changed,
+                "changed": last is None,
                 **file_metadata(path),
             },
         )
@@ -104,19 +110,6 @@ def _inputs(context: dg.AssetExecutionContext, reports: Sequence[Report]) -> str
     for report, rows in _views(context, reports):
         found.update(repr((report, list(rows))).encode())
     return found.hexdigest()
-
-
-def _written(instance: dg.DagsterInstance, path: Path, inputs: str) -> dict[str, int] | None:
-    """The rows of each sheet, where the file is what was written last, and of these inputs; else None."""
-    event = instance.get_latest_materialization_event(KEY)
-    last = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    if not path.is_file() or "inputs" not in last or last["inputs"].value != inputs:
-        return None
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != last["sha256"].value:
-            return None
-    sheets: Any = last["sheets"].value
-    return dict(sheets)
 
 
 def _sheets(context: dg.AssetExecutionContext, reports: Sequence[Report]) -> Iterator[Sheet]:

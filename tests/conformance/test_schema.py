@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain, islice, repeat
 from unittest.mock import Mock
 
 import pytest
@@ -116,28 +118,34 @@ def test_tables_that_are_there_are_told_from_those_that_are_not(shop: Shop) -> N
     ]
 
 
-def test_what_a_pass_added_that_ended_before_it_was_noted_is_not_in_the_way(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    note, noted = DbApiSession._remember, list[int]()
+def mirror_in_passes_that_end(shop: Shop, monkeypatch: pytest.MonkeyPatch, notes: Iterator[int]) -> None:
+    """Mirror in passes that end instead of noting more of what they defined than as often as `notes` has it,
+    a number for each pass, until one comes to its end."""
+    note, left = DbApiSession._remember, 0
 
-    def ends_at_the_second(session: DbApiSession, *schemas: TableSchema) -> None:
-        if noted:
+    def ends(session: DbApiSession, *schemas: TableSchema) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
             raise RuntimeError("ended here")
-        noted.append(1)
         note(session, *schemas)
 
     with monkeypatch.context() as patch:
-        patch.setattr(DbApiSession, "_remember", ends_at_the_second)
-        for _ in range(20):  # more than there are definitions to note
-            noted.clear()
+        patch.setattr(DbApiSession, "_remember", ends)
+        for allowed in islice(notes, 20):  # more passes than there is to note
+            left = allowed
             try:
                 shop.mirror()
-                break
+                return
             except RuntimeError:
                 continue
-        else:
-            pytest.fail("no pass came further than the one before")
+    pytest.fail("no pass came further than the one before")
+
+
+def test_what_a_pass_added_that_ended_before_it_was_noted_is_not_in_the_way(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror_in_passes_that_end(shop, monkeypatch, repeat(1))
     assert shop.is_equal()
     assert shop.wrong() == []
 
@@ -153,26 +161,7 @@ def test_what_a_pass_changed_that_ended_before_it_was_noted_is_not_in_the_way(
         ALTER TABLE star.dim_country ALTER COLUMN country DROP NOT NULL;
         """
     )
-    note, left = DbApiSession._remember, 0
-
-    def ends_at_the_last(session: DbApiSession, *schemas: TableSchema) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise RuntimeError("ended here")
-        note(session, *schemas)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(DbApiSession, "_remember", ends_at_the_last)
-        for passes in range(20):  # more than there are changes to note
-            left = min(passes, 1)
-            try:
-                shop.mirror()
-                break
-            except RuntimeError:
-                continue
-        else:
-            pytest.fail("no pass came further than the one before")
+    mirror_in_passes_that_end(shop, monkeypatch, chain([0], repeat(1)))
     assert shop.is_equal()
     assert shop.wrong() == []
     shop.change("UPDATE star.dim_country SET country = NULL, _batch = {batch} WHERE country_key = 2")
