@@ -48,6 +48,9 @@ INSERT INTO star.dim_customer (customer_key, customer_id, first_name, last_name,
 INSERT INTO star.fact_sales (sale_key, origin, source_id, date_key, country_key, category_key, product_key,
         customer_key, quantity, price, amount, _batch, _deleted)
     SELECT i, 'shop', i, 20240131, i % 2, 1, 1, 1, i, 2, 2 * i, {batch}, false FROM generate_series(1, 10) i;
+INSERT INTO reports.sales_by_year_country (report_key, year, country, total_sales, sales, _batch, _deleted)
+    VALUES (1, 2024, 'Norway', 50, 5, {batch}, false), (2, 2024, 'Unknown', 40, 3, {batch}, false),
+        (3, NULL, 'Unknown', 20, 2, {batch}, false);
 """
 
 
@@ -145,11 +148,13 @@ def test_a_row_changed_in_production_turns_its_check_red_by_name_and_a_compariso
     run(warehouse)
     with warehouse.production.cursor() as cursor:
         cursor.execute("UPDATE star.fact_sales SET amount = 0 WHERE sale_key = 4")
+        cursor.execute("UPDATE reports.sales_by_year_country SET total_sales = 0 WHERE report_key = 1")
     result = run(warehouse)
     assert not result.success
     red = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert {check.asset_key.to_user_string() for check in red} == {
         "production/fact_sales",
+        "production/sales_by_year_country",
         "production/total_sales_per_country",
     }
     named = "star.fact_sales: 1 of 10 rows in production are wrong: sale_key=4 differs"

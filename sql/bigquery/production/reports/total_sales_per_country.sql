@@ -1,8 +1,7 @@
 -- Total sales and number of sales of each country: a materialized view, which may not compute on what it sums.
 SELECT
-    place.country,
-    SUM(COALESCE(sale.amount, 0)) AS total_sales,
-    COUNT(*) AS sales
-FROM star.fact_sales AS sale
-INNER JOIN star.dim_country AS place USING (country_key)
-GROUP BY place.country
+    country,
+    SUM(total_sales) AS total_sales,
+    SUM(sales) AS sales
+FROM reports.sales_by_year_country
+GROUP BY country

@@ -1,8 +1,7 @@
 -- Total sales and number of sales of each country, a materialized view.
 SELECT
-    country.country,
-    coalesce(sum(sale.amount), 0) AS total_sales,
-    count(*) AS sales
-FROM star.fact_sales AS sale
-INNER JOIN star.dim_country AS country USING (country_key)
-GROUP BY country.country
+    country,
+    SUM(total_sales) AS total_sales,
+    CAST(SUM(sales) AS bigint) AS sales
+FROM reports.sales_by_year_country
+GROUP BY country
