@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from softcart_assets.dbt.audit import choose_tests, with_bounds
 from softcart_assets.dbt.graph import Model, Test
 from softcart_assets.dbt.project import content_hash, replace_file, target_folder
+from softcart_assets.dbt.resting import RestingTests, tables_of
 from softcart_assets.dbt.runner import NodeResult
 from softcart_assets.dbt.state import project_version, stale_models, store_version
 from softcart_assets.dbt.warm import build
@@ -30,10 +31,12 @@ NO_ROW = "SELECT WHERE false"
 
 @dataclass(frozen=True)
 class Compiled:
-    """The SQL of tests by their unique_id, as dbt compiled it of this version of the project."""
+    """The SQL of tests by their unique_id, as dbt compiled it of this version of the project, and the tables
+    that it reads."""
 
     version: str
     tests: dict[str, str] = field(default_factory=dict)
+    reads: dict[str, list[str]] = field(default_factory=dict)
 
 
 def results(
@@ -47,24 +50,29 @@ def results(
     """How each model and test ended, as `runner.build` yields them; without dbt where nothing is to be built
     and no blocking test fails. `connection` is one to staging at `url`.
 
-    Tests look at what came since they passed; at everything with `rebuild`, and where they alone are asked.
-    Raises `DbtError`.
+    Tests look at what came since they passed, and rest where nothing did; they look at everything with
+    `rebuild`, and where they alone are asked. Raises `DbtError`.
     """
     choose_tests(connection, whole=rebuild or not models)
     version = project_version(parse(url).database, timezone)
     compiled = _load(f"{version} {content_hash(Path(__file__))}")
     stale = list(models) if rebuild else _stale(connection, models, version)
-    answers = None if stale else _ask_all(connection, models, tests, compiled)
+    resting = RestingTests(connection, compiled.version, compiled.reads)
+    due = behind(stale, models)
+    rested = [] if rebuild or not models else [test for test in tests if resting.rests(test, due)]
+    answers = None if stale else _ask_all(connection, models, tests, rested, compiled)
     if answers is not None:
         yield from answers
+        resting.note(_passed(tests, {answer.unique_id: answer for answer in answers}))
         return
     # One that is `tracked` decides in its own transaction; every other one is made anew where dbt is told to.
-    building = [model for model in models if model.is_tracked or model in behind(stale, models)]
+    building = [model for model in models if model.is_tracked or model in due]
     names = {model.name for model in building}
     passed = [
         test for test in tests if compiled.tests.get(test.unique_id) == NO_ROW and test.model not in names
     ]
-    wanted: list[Model | Test] = [*building, *(test for test in tests if test not in passed)]
+    left_out = {*passed, *rested}
+    wanted: list[Model | Test] = [*building, *(test for test in tests if test not in left_out)]
     nodes = {node.unique_id: node for node in wanted}
     left = LeftAlone(models, tests, building)
     for result in build(url, [node.selector for node in nodes.values()], timezone, rebuild or not models):
@@ -73,11 +81,19 @@ def results(
             left.ended[result.unique_id] = result
             yield result
     yield from left.rest()
-    yield from (NodeResult(test.unique_id, "pass", "", 0.0, 0, "") for test in passed)
+    yield from map(_taken_as_passed, passed)
+    awake = resting.awake(rested)
+    for test in rested:
+        yield (
+            _ask(connection, test, compiled.tests[test.unique_id])
+            if test in awake
+            else _taken_as_passed(test)
+        )
     ended = left.ended
     built = [model.name for model in building if left.status(model) == "success"]
     store_version(connection, built, version)
     _keep(compiled, ended, tests)
+    resting.note(_passed(tests, ended))
 
 
 def behind(stale: Sequence[Model], models: Sequence[Model]) -> list[Model]:
@@ -175,21 +191,33 @@ def _keep(compiled: Compiled, ended: Mapping[str, NodeResult], tests: Sequence[T
         for test in tests
         if test.unique_id in ended and test.is_counted
     }
-    kept = Compiled(
-        compiled.version, compiled.tests | {name: query for name, query in queries.items() if query}
-    )
+    found = {name: query for name, query in queries.items() if query}
+    reads = {
+        name: compiled.reads[name] if compiled.tests.get(name) == query else tables_of(query)
+        for name, query in found.items()
+    }
+    kept = Compiled(compiled.version, compiled.tests | found, compiled.reads | reads)
     if kept != compiled:
         replace_file(_path(), json.dumps(asdict(kept)))
 
 
 def _ask_all(
-    connection: Connection, models: Sequence[Model], tests: Sequence[Test], compiled: Compiled
+    connection: Connection,
+    models: Sequence[Model],
+    tests: Sequence[Test],
+    rested: Collection[Test],
+    compiled: Compiled,
 ) -> list[NodeResult] | None:
     """The results of a run in which nothing is to be built; None where dbt has to be asked."""
     if not all(test.unique_id in compiled.tests for test in tests):
         return None
     try:
-        answers = [_ask(connection, test, compiled.tests[test.unique_id]) for test in tests]
+        answers = [
+            _taken_as_passed(test)
+            if test in rested
+            else _ask(connection, test, compiled.tests[test.unique_id])
+            for test in tests
+        ]
     except psycopg.Error:
         return None  # dbt says what it is, and of which test
     if any(answer.status == "fail" for answer in answers):
@@ -198,6 +226,17 @@ def _ask_all(
         *(NodeResult(model.unique_id, "success", UNCHANGED, 0.0, 0, "") for model in in_order(models)),
         *answers,
     ]
+
+
+def _taken_as_passed(test: Test) -> NodeResult:
+    """The result of a test that is not asked, since it would say what it said."""
+    return NodeResult(test.unique_id, "pass", "", 0.0, 0, "")
+
+
+def _passed(tests: Sequence[Test], ended: Mapping[str, NodeResult]) -> list[Test]:
+    """Those that were asked and passed."""
+    results = {test: ended.get(test.unique_id) for test in tests}
+    return [test for test, result in results.items() if result and result.sql and result.status == "pass"]
 
 
 def in_order(models: Sequence[Model]) -> list[Model]:

@@ -44,6 +44,11 @@ COMMENT ON COLUMN sync.models.version IS 'The version of the project that built 
 COMMENT ON COLUMN sync.models.relation IS
     'The table or view, where its rows have no batches: the last build counts as a change of all of them';
 
+CREATE TABLE IF NOT EXISTS sync.tests (
+    test text PRIMARY KEY, version text NOT NULL, identity uuid NOT NULL, batches bigint[] NOT NULL
+);
+COMMENT ON TABLE sync.tests IS 'One row a test that passed: the newest batches of the tables that it read';
+
 CREATE OR REPLACE FUNCTION sync.newest_batch(wanted regclass) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     kind "char" := (SELECT relkind FROM pg_class WHERE oid = wanted);
@@ -163,8 +168,8 @@ def stale_models(connection: Connection, models: Sequence[Model], version: str) 
             return list(models)
         wanted: list[object] = []
         for model in models:
-            inputs = [_quoted(*table) for table in model.inputs]
-            wanted += [model.name, _quoted(model.schema, model.name), inputs]
+            inputs = [quoted(*table) for table in model.inputs]
+            wanted += [model.name, quoted(model.schema, model.name), inputs]
         values = ", ".join(["(%s, %s, %s::text[])"] * len(models))
         cursor.execute(STATES.format(values), [version, *wanted])
         stale = {name for name, is_stale in cursor if is_stale}
@@ -182,5 +187,6 @@ def _is_prepared(cursor: Cursor) -> bool:
     return cursor.fetchone() == (True,)
 
 
-def _quoted(schema: str, table: str) -> str:
+def quoted(schema: str, table: str) -> str:
+    """The name of a table as SQL has it."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
