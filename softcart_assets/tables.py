@@ -101,6 +101,7 @@ SALES = Table(
     name="sales_data",
     source="mysql",
     database="sales",
+    strategy=Strategy.LOG,
     key=("rowid",),
     columns=(
         Column("rowid", "bigint", "the order line's number"),

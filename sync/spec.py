@@ -89,8 +89,9 @@ class Table:
     Empty `columns` mean: as the source's catalog has them when the pass runs. `document` names the jsonb
     column that keeps a MongoDB document whole. `history` appends every applied version to the change log
     `history.<name>`. `adopt` takes over a table that somebody else made: it gets no column of ours, and only
-    the columns that both sides have are compared and written. An `optional` table need not be in its source
-    (yet) and is empty until it is; it declares its columns. A pass leaves a `paused` table as it is.
+    the columns that both sides have are compared and written; one of up to 250,000 rows is compared whole by
+    each pass, whatever its strategy. An `optional` table need not be in its source (yet) and is empty until
+    it is; it declares its columns. A pass leaves a `paused` table as it is.
 
     Columns of the catalog, or fields of the document, that are named in `exclude` are not read. What they had
     brought before is dropped by the next pass, from the change log too. A table has to have each column that

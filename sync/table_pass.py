@@ -33,6 +33,7 @@ EMPTIED = (
     "read whole, since the target's table holds no row, although the last pass left some: somebody else has"
     " emptied it"
 )
+ADOPTED_ROWS = 250_000  # up to so many an adopted table, which others write too, is compared by each pass
 LONG_BYTES = 8 << 20  # a long row, beside which the next one must not cost its memory already
 
 
@@ -142,8 +143,10 @@ class TablePass:
         self.result = replace(self.result, notes=(*self.result.notes, text))
 
     def _reads_everything(self) -> bool:
-        asked = self._options.reload or self._options.compare is Compare.ALL
-        return asked or self._incomplete or self._before is None or self._before.retry
+        before, asked = self._before, self._options.reload or self._options.compare is Compare.ALL
+        if asked or self._incomplete or before is None or before.retry:
+            return True
+        return self.table.adopt and before.rows <= ADOPTED_ROWS
 
     def _counts_agree(self, snapshot: Snapshot) -> bool:
         """Whether the numbers of rows leave room for equality; a row in quarantine may be live too."""

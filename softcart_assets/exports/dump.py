@@ -1,5 +1,6 @@
 """The dump of the shop's sales: `sales_data.sql`, and the last ones that differ in `dumps/`."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,16 +21,24 @@ from softcart_assets.metadata import OWNER
 from sync.errors import SyncError
 from sync.spec import Strategy
 from sync.state import is_prepared, read_state
+from sync.table_state import TableState
 
 KEY = dg.AssetKey(["exports", "sales_data"])
 SOURCE = dg.AssetKey(["shop", "sales_data"])
 RAW = ("raw", "sales_data")
 ROWS, POSITION = "dagster/row_count", "log_position"
+LARGE = 250_000  # sales, above which no run of the graph makes a dump while the last one is young
+YOUNG = (
+    20 * 3600
+)  # seconds; so a daily run makes one, even where it reaches it somewhat earlier than yesterday
 
 
 def build_dump() -> dg.AssetsDefinition:
-    """The dump, from one consistent snapshot of the shop's MySQL; left as it is where the same run has found
-    the shop's log where it stood when the dump was made."""
+    """The dump, from one consistent snapshot of the shop's MySQL.
+
+    A run that has synced the sales leaves it as it is where the shop's log stands where it stood when the
+    dump was made, or of many sales while it is young. A run of the dump by itself makes it.
+    """
 
     @dg.multi_asset(
         name="export_dump",
@@ -50,8 +59,15 @@ def build_dump() -> dg.AssetsDefinition:
     def export_dump(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         began = time.monotonic()
         path = exports_folder() / "sales_data.sql"
+        synced = _synced(context)
+        if synced and synced.rows > LARGE and path.is_file() and _age(context.instance) < YOUNG:
+            context.log.info(
+                f"{path.name} is left as it is: a dump of {synced.rows:,} sales is made once in"
+                f" {YOUNG // 3600} hours, or when {KEY.to_user_string()} is materialized by itself"
+            )
+            return
         try:
-            position = _position(context)
+            position = synced.position if synced else None
             last = position and metadata_of_the_same(context.instance, KEY, path, POSITION, position)
             if not last:
                 dump_sales(context.resources.mysql.url, path)
@@ -75,10 +91,16 @@ def build_dump() -> dg.AssetsDefinition:
     return export_dump
 
 
-def _position(context: dg.AssetExecutionContext) -> str | None:
-    """Where the shop's log stood when this run synced the sales; None where it has not, or not by the log."""
+def _synced(context: dg.AssetExecutionContext) -> TableState | None:
+    """How this run has synced the sales; None where it has not, or not by the log."""
     state, staging = None, context.resources.staging
     with suppress(SyncError), staging.connect() as connection, connection.cursor() as cursor:
         state = read_state(cursor, *RAW) if is_prepared(cursor) else None  # a dump needs no staging
-    synced = state is not None and state.run_id == context.run.run_id and state.strategy == Strategy.LOG.value
-    return state.position if state and synced else None
+    is_ours = state and state.run_id == context.run.run_id and state.strategy == Strategy.LOG.value
+    return state if is_ours else None
+
+
+def _age(instance: dg.DagsterInstance) -> float:
+    """Seconds since a run has made the dump, or found it to be what it would have made."""
+    event = instance.get_latest_materialization_event(KEY)
+    return time.time() - event.timestamp if event else math.inf

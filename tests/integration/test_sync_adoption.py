@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 
 import pymysql
 import pytest
 
+from sync import table_pass
 from sync.errors import SyncError
+from sync.passes import Compare
 from sync.sources.mysql.source import MySQLSource
-from sync.spec import Column, Deletes, Table
+from sync.spec import Column, Deletes, Strategy, Table
 from tests.integration.sync_support import Pipeline, execute
 
 Shop = pymysql.Connection
@@ -80,6 +83,48 @@ def test_a_second_pass_writes_nothing_and_a_delete_in_the_source_is_ignored(
     before = theirs.query(written)
     assert theirs.run(SALES).changed == 0
     assert theirs.query(written) == before
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_pass, "ADOPTED_ROWS", 3)
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_table_takes_what_the_log_names_and_a_comparison_finds_the_rest(
+    theirs: Pipeline, shop: Shop
+) -> None:
+    logged = replace(SALES, strategy=Strategy.LOG)
+    theirs.run(SALES)  # as an earlier release declared it
+    assert theirs.run(logged).compared
+    execute(
+        shop,
+        "UPDATE sales_data SET quantity = 20 WHERE rowid = 2",
+        "DELETE FROM sales_data WHERE rowid = 3",
+        "INSERT INTO sales_data VALUES (4, 40, 400, 4)",
+    )
+    theirs.query("UPDATE sales.sales_data SET quantity = 99 WHERE rowid = 1")
+    result = theirs.run(logged)
+    assert (result.read, result.inserted, result.updated, result.deleted, result.rows) == (2, 1, 1, 0, 5)
+    assert theirs.run(logged).read == 0
+    rows = "SELECT rowid, quantity, price FROM sales.sales_data ORDER BY rowid"
+    assert theirs.query(rows) == [
+        (1, 99, Decimal("5.5")),
+        (2, 20, Decimal("7")),
+        (3, 3, None),
+        (4, 4, None),
+        (77, 7, Decimal("7")),
+    ]
+    assert theirs.run(logged, compare=Compare.ALL).updated == 1
+    assert theirs.query(rows)[0] == (1, 1, Decimal("5.5"))
+
+
+def test_a_small_table_is_compared_by_each_pass(theirs: Pipeline) -> None:
+    logged = replace(SALES, strategy=Strategy.LOG)
+    theirs.run(logged)
+    theirs.query("UPDATE sales.sales_data SET quantity = 99 WHERE rowid = 1")
+    assert theirs.run(logged).updated == 1
+    assert theirs.query("SELECT quantity FROM sales.sales_data WHERE rowid = 1") == [(1,)]
 
 
 def test_a_table_that_is_not_there_is_made_with_the_sources_columns_alone(pipeline: Pipeline) -> None:
