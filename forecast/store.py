@@ -45,7 +45,7 @@ HISTORY = """
 """
 SOLD_ON = """
     SELECT DISTINCT calendar.date
-    FROM (SELECT DISTINCT date_key FROM star.fact_sales WHERE NOT _deleted) AS sale
+    FROM (SELECT DISTINCT date_key FROM aggregates.sales_by_day WHERE NOT _deleted) AS sale
     INNER JOIN star.dim_date AS calendar ON calendar.date_key = sale.date_key
     WHERE NOT calendar._deleted AND calendar.date IS NOT NULL
     ORDER BY calendar.date

@@ -32,7 +32,7 @@ CREATE TABLE reports.sales_by_month_category (
     total_sales numeric(24,2), sales bigint, _batch bigint, _deleted boolean DEFAULT false
 );
 CREATE TABLE star.dim_date (date_key bigint, date date, _deleted boolean DEFAULT false);
-CREATE TABLE star.fact_sales (date_key bigint, _deleted boolean DEFAULT false);
+CREATE TABLE aggregates.sales_by_day (date_key bigint, _deleted boolean DEFAULT false);
 """
 
 
@@ -62,7 +62,7 @@ class Warehouse:
         self.batch += 1
         days = [(int(day.strftime("%Y%m%d")), day) for day in all_days(panel.first, panel.months)]
         with self.connection, self.connection.cursor() as cursor:
-            cursor.execute("TRUNCATE reports.sales_by_month_category, star.dim_date, star.fact_sales")
+            cursor.execute("TRUNCATE reports.sales_by_month_category, star.dim_date, aggregates.sales_by_day")
             execute_values(
                 cursor,
                 "INSERT INTO reports.sales_by_month_category (year, month, category, total_sales, _batch)"
@@ -70,7 +70,7 @@ class Warehouse:
                 rows,
             )
             execute_values(cursor, "INSERT INTO star.dim_date (date_key, date) VALUES %s", days)
-            cursor.execute("INSERT INTO star.fact_sales (date_key) SELECT date_key FROM star.dim_date")
+            cursor.execute("INSERT INTO aggregates.sales_by_day SELECT date_key FROM star.dim_date")
 
     def run(self, **config: dict[str, object]) -> dg.ExecuteInProcessResult:
         """Materialize all that is the forecast's; `config` is that of ops."""
@@ -118,7 +118,7 @@ def warehouse(
     landing = tmp_path / "landing"
     landing.mkdir()
     with closing(connect_postgresql(staging)) as connection:
-        state.prepare(connection, schemas=("star", "reports"))
+        state.prepare(connection, schemas=("star", "aggregates", "reports"))
         made = Warehouse(connection, staging, landing, spark)
         made.query(TABLES)
         yield made

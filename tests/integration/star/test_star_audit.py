@@ -84,7 +84,7 @@ class Audited:
         """What readers see until it is told to stop, and at least `POLLS` times."""
         seen = []
         with closing(connect_postgresql(self.production)) as connection, connection.cursor() as cursor:
-            while not stop.is_set() or len(seen) < POLLS:
+            while not stop.wait(0.05) or len(seen) < POLLS:
                 cursor.execute(SEEN)
                 seen += cursor.fetchall()
         return seen
