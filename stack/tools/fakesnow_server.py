@@ -3,7 +3,8 @@
 It keeps its databases in FOLDER, and completes what a client of Snowflake's would notice at once: a request
 that is sent again is answered and not done again; who writes to a row that another transaction holds waits,
 and a transaction that holds one and has long done nothing is rolled back (Snowflake: after five minutes).
-REMOVE takes files of a stage away. SIGHUP ends all sessions, as an administrator may.
+MERGE leaves the transaction open that it is part of. REMOVE takes files of a stage away, and a schema takes
+those of its stages along. SIGHUP ends all sessions, as an administrator may.
 Statements of which fakesnow knows nothing and that change no row (grants, comments, keys, which Snowflake
 does not enforce) are answered with success.
 """
@@ -17,6 +18,7 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import duckdb
@@ -36,7 +38,9 @@ NOTHING_TO_DO = [
 ]
 LOCKED, FAILED = 625, 100132
 GONE = ("390111", "Session no longer exists. New login required to access the service.")
+CANDIDATES = "merge_candidates"
 REMOVE = re.compile(r"\s*REMOVE\s+@(?P<stage>\w+\.\w+)/(?P<path>\S+?)\s*", re.IGNORECASE)
+DROP_SCHEMA = re.compile(r"\s*DROP SCHEMA (IF EXISTS )?\"?(?P<schema>\w+)\"?( CASCADE)?\s*", re.IGNORECASE)
 
 
 def main() -> None:
@@ -73,7 +77,23 @@ def complete() -> None:
         if found := REMOVE.fullmatch(command):
             remove(f"{self._conn.database}.{found['stage'].upper()}", found["path"])
             command = "SELECT 'removed' AS result"
-        return Statement(self, command).run(lambda: execute(self, command, *args, **kwargs))
+        done = Statement(self, command).run(lambda: execute(self, command, *args, **kwargs))
+        if found := DROP_SCHEMA.fullmatch(command):
+            remove_stages(self._conn.database, found["schema"].upper())
+        return done
+
+    def execute_part(self: Any, transformed: Any, *args: Any, **kwargs: Any) -> Any:
+        """What a MERGE gathers first is a table here: to make one would commit what came before, and nobody
+        asks for what is known of it."""
+        if transformed.key != "create" or getattr(transformed.this, "name", "").lower() != CANDIDATES:
+            return part(self, transformed, *args, **kwargs)
+        for known in ("table_comment", "text_lengths"):
+            transformed.args.pop(known, None)
+        kept, self._conn._autocommit = self._conn._autocommit, True
+        try:
+            return part(self, transformed, *args, **kwargs)
+        finally:
+            self._conn._autocommit = kept
 
     def timestamps(values: Any) -> Any:
         """NULL is none of them, and not 1970."""
@@ -82,10 +102,12 @@ def complete() -> None:
         mask = values.combine_chunks().is_null() if hasattr(values, "combine_chunks") else values.is_null()
         return pa.StructArray.from_arrays(parts, fields=list(made.type), mask=mask)
 
+    part = cursor.FakeSnowflakeCursor._execute
     structs, arrow.timestamp_to_sf_struct = arrow.timestamp_to_sf_struct, timestamps
     macros.creation_sql = creation_sql
     copy_into._source_urls = source_urls
     cursor.FakeSnowflakeCursor.execute = execute_or_wait
+    cursor.FakeSnowflakeCursor._execute = execute_part
 
 
 class Statement:
@@ -126,6 +148,14 @@ class Statement:
 def remove(stage: str, path: str) -> None:
     """Take a file of an internal stage away."""
     Path(import_module("fakesnow.transforms.stage").internal_dir(stage, path)).unlink(missing_ok=True)
+
+
+def remove_stages(database: str, schema: str) -> None:
+    """Take the files of all internal stages of a schema away."""
+    rmtree(
+        Path(import_module("fakesnow.transforms.stage").LOCAL_BUCKET_PATH, database, schema),
+        ignore_errors=True,
+    )
 
 
 def session_of(token: str) -> Any:

@@ -57,6 +57,34 @@ def test_a_file_that_was_loaded_before_is_no_success(
     assert kit.rows("SELECT COUNT(*) FROM SYNC.T") == [(2,)]
 
 
+def test_a_merge_is_part_of_the_transaction_around_it(connection: Any, kit: Kit) -> None:
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE SYNC.T (A NUMBER(5, 0), B NUMBER(5, 0))")
+    cursor.execute("CREATE TABLE SYNC.S (A NUMBER(5, 0), B NUMBER(5, 0))")
+    cursor.execute("INSERT INTO SYNC.T VALUES (1, 1)")
+    cursor.execute("INSERT INTO SYNC.S VALUES (1, 2), (2, 2)")
+    connection.commit()
+    for end, rows in ((connection.rollback, [(1, 1)]), (connection.commit, [(1, 2), (2, 2), (9, 9)])):
+        cursor.execute("INSERT INTO SYNC.T VALUES (9, 9)")
+        cursor.execute(
+            "MERGE INTO SYNC.T AS T USING SYNC.S AS S ON T.A = S.A WHEN MATCHED THEN UPDATE SET B = S.B"
+            " WHEN NOT MATCHED THEN INSERT (A, B) VALUES (S.A, S.B)"
+        )
+        assert kit.rows("SELECT A, B FROM SYNC.T ORDER BY A") == [(1, 1)]
+        end()
+        assert kit.rows("SELECT A, B FROM SYNC.T ORDER BY A") == rows
+
+
+def test_files_of_a_stage_go_with_its_schema(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loading, "copy_statement", Mock(side_effect=KeyboardInterrupt))
+        shop.mirror()
+    shop.kit.clear()
+    shop.kit.execute("CREATE SCHEMA IF NOT EXISTS SYNC")
+    shop.kit.execute(f"CREATE STAGE IF NOT EXISTS {STAGE}")
+    assert shop.kit.rows(LIST) == []
+
+
 def test_a_file_that_a_killed_pass_left_goes_in_time(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loading, "copy_statement", Mock(side_effect=KeyboardInterrupt))
