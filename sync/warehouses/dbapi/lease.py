@@ -83,6 +83,12 @@ class RowLease:
         )
         return expires_at
 
+    @property
+    def is_held(self) -> bool:
+        """Whether no newer pass has taken it, asked in a transaction of its own."""
+        self._connection.rollback()
+        return self._read() == (self.token, self._holder)
+
     def leave(self) -> None:
         self._own.run(
             f"UPDATE {self._own.name('leases')} SET {self._column('holder')} = NULL"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
+from sync.errors import LeaseLost, SyncError, TransientError
 from sync.warehouses.contract import Capabilities, Inspection
 from sync.warehouses.dbapi.dialect import Dialect
 from sync.warehouses.dbapi.inspection import inspect
@@ -68,11 +69,25 @@ class DbApiWarehouse:
                 session.finish()
                 yield session
                 session.finish()
+            except SyncError as error:
+                self._blame(lease, error)
+                raise
             finally:
                 # Where the connection is gone, the lease ends by itself.
                 with suppress(self._dialect.driver_error):
                     connection.rollback()
                     lease.leave()
+
+    def _blame(self, lease: RowLease, error: SyncError) -> None:
+        """Raise `LeaseLost` for what failed since a newer pass took over, which drops the work tables of this
+        one."""
+        if isinstance(error, (LeaseLost, TransientError)):
+            return
+        with suppress(self._dialect.driver_error):
+            if not lease.is_held:
+                raise LeaseLost(
+                    f"production: a newer pass has taken over, on which this one failed: {error}"
+                ) from error
 
     @contextmanager
     def reader(self) -> Iterator[DbApiReader]:

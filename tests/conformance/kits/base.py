@@ -48,7 +48,7 @@ class Kit(ABC):
 
     @abstractmethod
     def open(self) -> Warehouse:
-        """The warehouse; its lease is that of a holder who died after two seconds at most."""
+        """The warehouse; its lease is that of a holder who died after some seconds at most."""
 
     @abstractmethod
     def clear(self) -> None:

@@ -43,7 +43,7 @@ class SnowflakeKit(Kit):
         yield SnowflakeStandIn().url(stack.home, stack.ports.known())
 
     def open(self) -> Warehouse:
-        return open_snowflake(self.url, LEASE_SECONDS)
+        return open_snowflake(self.url, 3 * LEASE_SECONDS)
 
     def clear(self) -> None:
         self._execute(*(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE' for schema in SCHEMAS.split(", ")))
