@@ -35,7 +35,8 @@ class DbApiReader:
             known, found = self._own.definitions(self._own.stored()), {}
             for name in tables:
                 columns = self._dialect.exists(self._connection, self._dialect.table(name))
-                if columns is not None and name in known:
+                # Of one that a pass was about to load anew nothing is kept but its name.
+                if columns is not None and name in known and known[name].columns:
                     kept = [column for column in known[name].columns if column.name in columns]
                     found[name] = replace(known[name], columns=tuple(kept))
             return found
