@@ -39,7 +39,7 @@ class SnowflakeDialect(FoldingDialect):
     system = "snowflake"
     types = TYPES
     placeholder = "?"
-    portion = 50_000
+    portion = 40_000
     has_primary_keys = False
 
     def __init__(self, url: str) -> None:
