@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from softcart_assets.production import BY_YEAR, production_views
 from sync.errors import SyncError
 from sync.warehouses.comparison import TableComparison
 from sync.warehouses.contract import Session
 from sync.warehouses.dbapi.session import DbApiSession
-from sync.warehouses.mirror import MirrorResult, Publication
+from sync.warehouses.mirror import MirrorResult, Publication, mirror
+from sync.warehouses.postgresql.staging import PostgreSQLStaging
 from sync.warehouses.postgresql.warehouse import PostgreSQLSession
 from sync.warehouses.schema import TableName
 from sync.warehouses.verify import verify_view
 from tests.conformance.shop import FACT, SALES, TOTALS, VIEWS, Shop
+
+BY_YEAR_ROWS = """
+CREATE SCHEMA IF NOT EXISTS reports;
+CREATE TABLE reports.sales_by_year_country (
+    report_key bigint PRIMARY KEY, year integer, country varchar(60), total_sales numeric(24,2), sales bigint,
+    _batch bigint, _deleted boolean DEFAULT false
+);
+INSERT INTO reports.sales_by_year_country VALUES
+    (1, 2025, 'Norway', 50, 4, {batch}), (2, 2026, 'Norway', 20.25, 2, {batch}),
+    (3, NULL, 'Unknown', 0, 1, {batch});
+"""
 
 
 def refreshed(result: MirrorResult) -> bool:
@@ -99,3 +113,19 @@ def test_a_table_of_a_views_name_that_somebody_else_made_is_refused_and_left_alo
         with pytest.raises(SyncError, match=r"bi\.sales"):
             shop.mirror(publication=VIEWS)
     assert not shop.kit.rows(f"SELECT theirs FROM {shop.kit.table(SALES.name)}")
+
+
+def test_the_platforms_totals_are_those_of_its_report(shop: Shop) -> None:
+    shop.change(BY_YEAR_ROWS)
+    with closing(shop.kit.open()) as warehouse:
+        (totals, *_) = production_views([], warehouse)
+        publication = Publication((totals,))
+        mirror(PostgreSQLStaging(shop.staging), warehouse, [BY_YEAR], "test", publication)
+        rows = shop.kit.rows(f"SELECT * FROM {shop.kit.table(totals.name)} ORDER BY 1")
+        assert rows == [("Norway", Decimal("70.25"), 6), ("Unknown", Decimal("0.00"), 1)]
+        assert verify_view(warehouse, totals).equal
+        shop.change(
+            "UPDATE reports.sales_by_year_country SET sales = 2, _batch = {batch} WHERE report_key = 3"
+        )
+        mirror(PostgreSQLStaging(shop.staging), warehouse, [BY_YEAR], "test", publication)
+        assert shop.kit.rows(f"SELECT * FROM {shop.kit.table(totals.name)} ORDER BY 1")[1][2] == 2
