@@ -40,6 +40,15 @@ STAR = {
     " category_key bigint, product_key bigint, customer_key bigint, sold_at timestamp, quantity integer,"
     " price decimal(12,2), amount decimal(22,2)",
 }
+# The report that the totals sum.
+BY_YEAR = "reports.sales_by_year_country"
+BY_YEAR_COLUMNS = "year integer, country varchar(200), total_sales decimal(24,2), sales bigint"
+BY_YEAR_ROWS = [
+    (2020, "Åland", Decimal("50.25"), 4),
+    (2021, "Åland", Decimal("-20.00"), 2),
+    (2021, "Nowhere", Decimal("0.00"), 3),
+    (None, "Unknown", Decimal("7.10"), 1),
+]
 
 
 def star() -> dict[str, list[tuple[Any, ...]]]:
@@ -87,6 +96,9 @@ def db2(stack: Cluster) -> Iterator[Hsqldb]:
         for table, columns in STAR.items():
             database.run(f"CREATE TABLE star.{table} ({columns})")
             database.run(insert(f"star.{table}", star()[table]))
+        database.run("CREATE SCHEMA reports")
+        database.run(f"CREATE TABLE {BY_YEAR} ({BY_YEAR_COLUMNS})")
+        database.run(insert(BY_YEAR, BY_YEAR_ROWS))
         yield database
 
 
@@ -96,6 +108,9 @@ def in_postgresql(url: str, query: str) -> Counter[tuple[Any, ...]]:
         for table, columns in STAR.items():
             cursor.execute(f"CREATE TABLE star.{table} ({columns}, _deleted boolean DEFAULT false)")
             cursor.execute(insert(f"star.{table}", star()[table]))
+        cursor.execute("CREATE SCHEMA reports")
+        cursor.execute(f"CREATE TABLE {BY_YEAR} ({BY_YEAR_COLUMNS})")
+        cursor.execute(insert(BY_YEAR, BY_YEAR_ROWS))
         cursor.execute(query)
         return Counter(tuple(map(_comparable, row)) for row in cursor.fetchall())
 
