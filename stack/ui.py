@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -33,6 +34,11 @@ GRACE_SECONDS, LAST_SECONDS = 6, 2  # for all to end in good order, and for what
 LOOK_SECONDS = 2
 # After a reload the new process with the definitions is there before the old one ends.
 LOST_SECONDS = 10
+STORAGE = """
+from dagster import DagsterInstance
+with DagsterInstance.get() as instance:
+    instance.run_storage, instance.event_log_storage, instance.schedule_storage
+"""
 
 
 def serve(cluster: Cluster, say: Say) -> int:
@@ -64,6 +70,7 @@ def _serve(cluster: Cluster, say: Say) -> int:
     say(f"Dagster's UI is at http://127.0.0.1:{port} in a moment; Ctrl-C ends it, the servers stay up")
     output = UiOutput(cluster.home.logs / "ui.log", say)
     say(f"below are the lines of runs, and what goes wrong; all that Dagster says is in {output.log}")
+    _make_storage()
     with metrics(cluster, say, _prepare_child):
         return _serve_until_interrupted(port, output, say)
 
@@ -87,6 +94,14 @@ def _serve_until_interrupted(port: int, output: UiOutput, say: Say) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _end(process, say)
+
+
+def _make_storage() -> None:
+    """Make Dagster's own storage of files where there is none: of the processes that begin here several would
+    make it at once, and leave it in a state that none of them can read."""
+    home = Path(os.environ["DAGSTER_HOME"])
+    if not (home / "dagster.yaml").exists() and not (home / "history").exists():
+        subprocess.run([sys.executable, "-c", STORAGE], cwd=CLONE, check=False, capture_output=True)
 
 
 def _start(port: int, output: UiOutput) -> subprocess.Popen[str]:
