@@ -63,7 +63,7 @@ def results(
     answers = None if stale else _ask_all(connection, models, tests, rested, compiled)
     if answers is not None:
         yield from answers
-        resting.note(_passed(tests, {answer.unique_id: answer for answer in answers}))
+        resting.note(_asked(tests, {answer.unique_id: answer for answer in answers}))
         return
     # One that is `tracked` decides in its own transaction; every other one is made anew where dbt is told to.
     building = [model for model in models if model.is_tracked or model in due]
@@ -82,18 +82,14 @@ def results(
             yield result
     yield from left.rest()
     yield from map(_taken_as_passed, passed)
-    awake = resting.awake(rested)
-    for test in rested:
-        yield (
-            _ask(connection, test, compiled.tests[test.unique_id])
-            if test in awake
-            else _taken_as_passed(test)
-        )
     ended = left.ended
+    for test in resting.awake(rested):
+        ended[test.unique_id] = _ask_alone(connection, test, compiled.tests[test.unique_id])
+    yield from (ended.get(test.unique_id, _taken_as_passed(test)) for test in rested)
     built = [model.name for model in building if left.status(model) == "success"]
     store_version(connection, built, version)
     _keep(compiled, ended, tests)
-    resting.note(_passed(tests, ended))
+    resting.note(_asked(tests, ended))
 
 
 def behind(stale: Sequence[Model], models: Sequence[Model]) -> list[Model]:
@@ -233,10 +229,10 @@ def _taken_as_passed(test: Test) -> NodeResult:
     return NodeResult(test.unique_id, "pass", "", 0.0, 0, "")
 
 
-def _passed(tests: Sequence[Test], ended: Mapping[str, NodeResult]) -> list[Test]:
-    """Those that were asked and passed."""
+def _asked(tests: Sequence[Test], ended: Mapping[str, NodeResult]) -> dict[Test, bool]:
+    """Whether each of the tests passed that were asked."""
     results = {test: ended.get(test.unique_id) for test in tests}
-    return [test for test, result in results.items() if result and result.sql and result.status == "pass"]
+    return {test: result.status == "pass" for test, result in results.items() if result and result.sql}
 
 
 def in_order(models: Sequence[Model]) -> list[Model]:
@@ -254,3 +250,11 @@ def _ask(connection: Connection, test: Test, query: str) -> NodeResult:
         [(failures,)] = cursor.fetchall()
     status = "pass" if not failures else "fail" if test.is_blocking else "warn"
     return NodeResult(test.unique_id, status, "", time.monotonic() - began, failures, query)
+
+
+def _ask_alone(connection: Connection, test: Test, query: str) -> NodeResult:
+    """As `_ask`; what the database refuses is the result's message."""
+    try:
+        return _ask(connection, test, query)
+    except psycopg.Error as error:
+        return NodeResult(test.unique_id, "error", str(error), 0.0, 0, query)

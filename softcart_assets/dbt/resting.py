@@ -30,6 +30,7 @@ TABLES = """
     SELECT name, sync.newest_batch(oid::regclass), reltuples
     FROM unnest(%s::text[]) AS name JOIN pg_class ON oid = to_regclass(name)
 """
+FORGET = "DELETE FROM sync.tests WHERE test = ANY (%s)"
 STORE = """
     INSERT INTO sync.tests (test, version, batches, identity)
     SELECT %s, %s, %s::bigint[], id FROM sync.identity
@@ -66,16 +67,17 @@ class RestingTests:
         now = self._asked_tables() if rested else {}
         return [test for test in rested if self._batches(test, now) != self._batches(test, self._tables)]
 
-    def note(self, passed: Iterable[Test]) -> None:
-        """Remember that these passed, over tables that were not older than when this began."""
-        rows = [
-            (test.unique_id, self._version, list(batches))
-            for test in passed
-            if (batches := self._batches(test, self._tables)) and batches != self._noted.get(test.unique_id)
-        ]
+    def note(self, asked: Mapping[Test, bool]) -> None:
+        """Remember which of the tests that were asked passed, over tables that were not older than when this
+        began. One that did not is asked by each run until it does."""
+        failed = [test.unique_id for test, passed in asked.items() if not passed]
         with self._connection.cursor() as cursor:
-            for row in rows:
-                cursor.execute(STORE, row)
+            if not self._noted.keys().isdisjoint(failed):
+                cursor.execute(FORGET, (failed,))
+            for test, passed in asked.items():
+                batches = self._batches(test, self._tables)
+                if passed and batches and batches != self._noted.get(test.unique_id):
+                    cursor.execute(STORE, (test.unique_id, self._version, list(batches)))
 
     def _batches(self, test: Test, tables: Mapping[str, tuple[int, float]]) -> tuple[int, ...]:
         """The newest batch of each table that it reads; empty where one of them tells none."""

@@ -83,7 +83,6 @@ class RowLease:
         )
         return expires_at
 
-    @property
     def is_held(self) -> bool:
         """Whether no newer pass has taken it, asked in a transaction of its own."""
         self._connection.rollback()

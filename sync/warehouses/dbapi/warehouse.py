@@ -84,7 +84,7 @@ class DbApiWarehouse:
         if isinstance(error, (LeaseLost, TransientError)):
             return
         with suppress(self._dialect.driver_error):
-            if not lease.is_held:
+            if not lease.is_held():
                 raise LeaseLost(
                     f"production: a newer pass has taken over, on which this one failed: {error}"
                 ) from error

@@ -174,11 +174,13 @@ def test_a_run_makes_the_dump_again_only_where_the_shop_was_written_to(
         left = dg.materialize([*sales, export], instance=instance, resources=resources())
         assert (left.success, left.asset_materializations_for_node("export_dump")) == (True, [])
         assert (rows_in(path), len(made)) == (302, 4)
-        assert (rows_after_a_run(), len(made)) == (303, 5)
+        path.write_text("not what was dumped")
+        assert (rows_after_a_run(*sales), len(made)) == (303, 5)
+        assert (rows_after_a_run(), len(made)) == (303, 6)
         monkeypatch.setattr(dump_asset, "YOUNG", 0)
-        assert (rows_after_a_run(*sales), len(made)) == (303, 6)
+        assert (rows_after_a_run(*sales), len(made)) == (303, 7)
         sell(sold, 1)
-        assert (rows_after_a_run(*sales), len(made)) == (304, 7)
+        assert (rows_after_a_run(*sales), len(made)) == (304, 8)
 
 
 def test_a_dump_that_fails_changes_nothing_and_says_why_without_the_password(
