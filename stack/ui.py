@@ -34,11 +34,6 @@ GRACE_SECONDS, LAST_SECONDS = 6, 2  # for all to end in good order, and for what
 LOOK_SECONDS = 2
 # After a reload the new process with the definitions is there before the old one ends.
 LOST_SECONDS = 10
-STORAGE = """
-from dagster import DagsterInstance
-with DagsterInstance.get() as instance:
-    instance.run_storage, instance.event_log_storage, instance.schedule_storage
-"""
 
 
 def serve(cluster: Cluster, say: Say) -> int:
@@ -101,7 +96,8 @@ def _make_storage() -> None:
     make it at once, and leave it in a state that none of them can read."""
     home = Path(os.environ["DAGSTER_HOME"])
     if not (home / "dagster.yaml").exists() and not (home / "history").exists():
-        subprocess.run([sys.executable, "-c", STORAGE], cwd=CLONE, check=False, capture_output=True)
+        migrate = [sys.executable, "-m", "dagster", "instance", "migrate"]
+        subprocess.run(migrate, cwd=CLONE, check=False, capture_output=True)
 
 
 def _start(port: int, output: UiOutput) -> subprocess.Popen[str]:
